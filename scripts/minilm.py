@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def is_whole(folder: Path) -> bool:
-    """The stamp is written after the weights are checked, so there is no need to hash them again."""
+    """The stamp is written once the weights are checked, which spares hashing them again."""
     stamp = folder / STAMP
     return (
         stamp.is_file()
@@ -73,7 +73,7 @@ def build(partial: Path) -> None:
         sys.exit(f"error: {REQUIREMENT} lacks {', '.join(sorted(missing))} below {PREFIX}")
     found = hashlib.sha256((partial / WEIGHTS).read_bytes()).hexdigest()
     if found != WEIGHTS_SHA256:
-        sys.exit(f"error: {WEIGHTS} of {REQUIREMENT}: expected sha256 {WEIGHTS_SHA256}, found {found}")
+        sys.exit(f"error: {REQUIREMENT}: {WEIGHTS} has sha256 {found}, expected {WEIGHTS_SHA256}")
     # mkdtemp keeps others out; a model folder should read like any other.
     partial.chmod(0o755)
     (partial / STAMP).write_text(WEIGHTS_SHA256)
