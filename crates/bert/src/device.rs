@@ -1,0 +1,73 @@
+//! Where the model runs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::Device;
+
+use crate::{Error, ops};
+
+/// A device the user may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// libtorch on the processor.
+    Cpu,
+    /// libtorch on the CUDA device with this index.
+    Cuda(usize),
+    /// burn-flex on the processor: slower, without libtorch.
+    Flex,
+}
+
+impl DeviceKind {
+    /// The burn device.
+    ///
+    /// # Errors
+    /// No CUDA device of that index, or a libtorch without CUDA.
+    #[expect(deprecated, reason = "burn-tch is kept for burn's deprecation window")]
+    pub(crate) fn open(self) -> Result<Device, Error> {
+        match self {
+            Self::Cpu => Ok(Device::libtorch()),
+            Self::Flex => Ok(Device::flex()),
+            Self::Cuda(index) => {
+                let devices = ops::cuda_devices();
+                if index < devices {
+                    return Ok(Device::libtorch_cuda(index));
+                }
+                let reason = match devices {
+                    0 => "this libtorch sees no CUDA device".to_owned(),
+                    count => format!("expected an index below {count}"),
+                };
+                Err(Error::NoDevice { device: self.to_string(), reason })
+            }
+        }
+    }
+}
+
+impl FromStr for DeviceKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let index = text.strip_prefix("cuda:").and_then(|index| index.parse().ok());
+        match (text, index) {
+            ("cpu", _) => Ok(Self::Cpu),
+            ("flex", _) => Ok(Self::Flex),
+            ("cuda", _) => Ok(Self::Cuda(0)),
+            (_, Some(index)) => Ok(Self::Cuda(index)),
+            _ => Err(Error::Option {
+                what: "device",
+                found: text.to_owned(),
+                expected: "cpu, cuda, cuda:N or flex",
+            }),
+        }
+    }
+}
+
+impl fmt::Display for DeviceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+            Self::Flex => f.write_str("flex"),
+        }
+    }
+}

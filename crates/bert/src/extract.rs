@@ -1,0 +1,213 @@
+//! Encodings in, vectors out: the one place where texts, layers and poolings meet.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+
+use crate::features::{Column, Combine, Features, Source};
+use crate::model::{BertModel, ModelInput};
+use crate::pooling::{Pooling, TokenMask, pool};
+use crate::{Checkpoint, DeviceKind, Encoding, Error};
+
+/// A model on a device that computes the [`Features`] asked for and nothing more.
+pub struct Extractor {
+    model: BertModel,
+    features: Features,
+    device: Device,
+    pad_token_id: u32,
+}
+
+impl Extractor {
+    /// Loads the layers that `features` need.
+    ///
+    /// # Errors
+    /// The device is not there; the weights cannot be read or do not belong to the configuration.
+    pub fn load(checkpoint: &Checkpoint, features: Features, device: DeviceKind) -> Result<Self, Error> {
+        let device = device.open()?;
+        let load = || BertModel::load(checkpoint, features.highest_layer(), features.needs_pooler(), &device);
+        let model = catch_backend(load)??;
+        Ok(Self { model, features, device, pad_token_id: checkpoint.config.pad_token_id })
+    }
+
+    /// The columns it computes.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// Vectors of one batch, row-major `[batch.len(), features.width()]`, each row the columns one
+    /// after the other. Shorter rows are padded to the longest; that changes no vector.
+    ///
+    /// A row in which no token counts has no value in the columns of which
+    /// [`Features::needs_ordinary_tokens`] speaks; what stands there is without meaning.
+    ///
+    /// # Errors
+    /// The device is out of memory, or the backend fails.
+    pub fn extract(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut values = catch_backend(|| self.forward(batch))??;
+        if self.features.normalize {
+            for row in values.chunks_exact_mut(self.features.width()) {
+                normalize(row, self.features.columns());
+            }
+        }
+        Ok(values)
+    }
+
+    fn forward(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
+        let (input, mask) = self.to_device(batch);
+        let mut pooled = PooledLayers::new(&self.features, &mask);
+        let last = self.model.forward(input, |layer, hidden| pooled.add(layer, hidden));
+        let pooler_output = if self.features.needs_pooler() { self.model.pooler_output(&last) } else { None };
+        let columns: Vec<Tensor<2>> = self
+            .features
+            .columns()
+            .iter()
+            .filter_map(|column| match column.source {
+                Source::Pooler => pooler_output.clone(),
+                Source::Layer(_) | Source::Chosen => Some(pooled.column(column)),
+            })
+            .collect();
+        // One transfer for all columns.
+        Tensor::cat(columns, 1).into_data().try_to_vec().map_err(|e| Error::Backend(format!("{e:?}")))
+    }
+
+    fn to_device(&self, batch: &[&Encoding]) -> (ModelInput, TokenMask) {
+        let rows = batch.len();
+        let seq_len = batch.iter().map(|encoding| encoding.len()).max().unwrap_or(0);
+        let padded = batch.iter().any(|encoding| encoding.len() < seq_len);
+        let ids = |of: fn(&Encoding) -> &[u32], pad: u32| -> Tensor<2, Int> {
+            let values = pad_rows(batch, seq_len, i64::from(pad), |encoding| {
+                of(encoding).iter().map(|&id| i64::from(id))
+            });
+            Tensor::from_data(TensorData::new(values, [rows, seq_len]), &self.device)
+        };
+        let flags = |values: Vec<bool>| -> Tensor<2, Bool> {
+            Tensor::from_data(TensorData::new(values, [rows, seq_len]), &self.device)
+        };
+        let attention_mask = padded.then(|| {
+            flags(pad_rows(batch, seq_len, false, |encoding| encoding.input_ids.iter().map(|_| true)))
+        });
+        let counted = if self.features.count_special_tokens {
+            attention_mask.clone()
+        } else {
+            Some(flags(pad_rows(batch, seq_len, false, |encoding| {
+                encoding.special_tokens_mask.iter().map(|special| !special)
+            })))
+        };
+        let last = padded.then(|| {
+            let last: Vec<i64> = batch.iter().map(|encoding| encoding.len() as i64 - 1).collect();
+            Tensor::from_data(TensorData::new(last, [rows]), &self.device)
+        });
+        let input = ModelInput {
+            input_ids: ids(|encoding| &encoding.input_ids, self.pad_token_id),
+            token_type_ids: ids(|encoding| &encoding.token_type_ids, 0),
+            attention_mask,
+        };
+        (input, TokenMask { counted, last })
+    }
+}
+
+/// The pooled vectors of one batch, gathered while the hidden states pass by.
+struct PooledLayers<'a> {
+    features: &'a Features,
+    mask: &'a TokenMask,
+    pooled: HashMap<(usize, Pooling), Tensor<2>>,
+    sum: Option<Tensor<3>>,
+}
+
+impl<'a> PooledLayers<'a> {
+    fn new(features: &'a Features, mask: &'a TokenMask) -> Self {
+        Self { features, mask, pooled: HashMap::new(), sum: None }
+    }
+
+    fn add(&mut self, layer: usize, hidden: &Tensor<3>) {
+        let times = self.features.layers.iter().filter(|&&chosen| chosen == layer).count();
+        if times == 0 {
+            return;
+        }
+        match self.features.combine {
+            Combine::Sum | Combine::Mean => {
+                let share = hidden.clone() * times as f32;
+                self.sum = Some(match self.sum.take() {
+                    Some(sum) => sum + share,
+                    None => share,
+                });
+            }
+            Combine::None | Combine::Concat | Combine::Stack => {
+                for column in self.features.columns().iter().filter(|column| column.source != Source::Pooler)
+                {
+                    self.pooled
+                        .entry((layer, column.pooling))
+                        .or_insert_with(|| pool(column.pooling, hidden, self.mask));
+                }
+            }
+        }
+    }
+
+    /// `[batch, column.width()]`
+    fn column(&self, column: &Column) -> Tensor<2> {
+        let layers = match column.source {
+            Source::Layer(layer) => vec![layer],
+            Source::Chosen | Source::Pooler => self.features.layers.clone(),
+        };
+        match (&self.sum, self.features.combine) {
+            (Some(sum), Combine::Mean) => {
+                pool(column.pooling, &(sum.clone() / layers.len() as f32), self.mask)
+            }
+            (Some(sum), _) => pool(column.pooling, sum, self.mask),
+            // A stack is a concatenation in memory; only its type tells them apart.
+            (None, _) => Tensor::cat(
+                layers.iter().map(|&layer| self.pooled[&(layer, column.pooling)].clone()).collect(),
+                1,
+            ),
+        }
+    }
+}
+
+fn pad_rows<'a, T: Copy, I: Iterator<Item = T>>(
+    batch: &[&'a Encoding],
+    seq_len: usize,
+    pad: T,
+    row: impl Fn(&'a Encoding) -> I,
+) -> Vec<T> {
+    let mut values = Vec::with_capacity(batch.len() * seq_len);
+    for (index, encoding) in batch.iter().enumerate() {
+        values.extend(row(encoding));
+        values.resize((index + 1) * seq_len, pad);
+    }
+    values
+}
+
+fn normalize(row: &mut [f32], columns: &[Column]) {
+    let mut rest = row;
+    for column in columns {
+        let (values, after) = rest.split_at_mut(column.width());
+        for vector in values.chunks_exact_mut(column.vector_len()) {
+            let length = vector.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
+            if length > 0.0 {
+                vector.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
+            }
+        }
+        rest = after;
+    }
+}
+
+/// Turns the panics by which burn reports a failing backend into errors.
+fn catch_backend<T>(compute: impl FnOnce() -> T) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(compute)).map_err(|panic| {
+        let message = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("panic without a message");
+        let first_line = message.lines().next().unwrap_or_default().to_owned();
+        if message.contains("out of memory") {
+            Error::OutOfMemory(first_line)
+        } else {
+            Error::Backend(first_line)
+        }
+    })
+}

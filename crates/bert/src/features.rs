@@ -1,0 +1,288 @@
+//! The vectors that were asked for: which layers, pooled and combined how, under which names.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{Config, Error, LayerSelection, Pooling};
+
+/// What becomes of several chosen layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Combine {
+    /// Each layer is a column of its own.
+    None,
+    /// One list, the layers' vectors one after the other.
+    Concat,
+    /// One list with an entry per layer.
+    Stack,
+    /// The sum of the layers' hidden states, then pooled.
+    Sum,
+    /// The mean of the layers' hidden states, then pooled.
+    Mean,
+}
+
+impl Combine {
+    const NAMES: [(&str, Self); 5] = [
+        ("none", Self::None),
+        ("concat", Self::Concat),
+        ("stack", Self::Stack),
+        ("sum", Self::Sum),
+        ("mean", Self::Mean),
+    ];
+}
+
+impl FromStr for Combine {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::NAMES.iter().find(|(name, _)| *name == text).map(|&(_, combine)| combine).ok_or(Error::Option {
+            what: "combination",
+            found: text.to_owned(),
+            expected: "none, concat, stack, sum or mean",
+        })
+    }
+}
+
+impl fmt::Display for Combine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAMES.iter().find(|(_, combine)| combine == self).map_or("", |(name, _)| name))
+    }
+}
+
+/// What the user asks for, before it is held against a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureOptions {
+    /// The layers.
+    pub layers: LayerSelection,
+    /// The poolings; each gives vectors of its own.
+    pub pooling: Vec<Pooling>,
+    /// What becomes of several layers.
+    pub combine: Combine,
+    /// Whether each vector is brought to Euclidean length 1.
+    pub normalize: bool,
+    /// Whether tokens that the tokenizer added count in mean, max and min.
+    pub count_special_tokens: bool,
+}
+
+/// One column of vectors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// The column's name.
+    pub name: String,
+    /// `[width]`, or `[layers, width]` for a stack.
+    pub shape: Vec<usize>,
+    pub(crate) source: Source,
+    pub(crate) pooling: Pooling,
+}
+
+impl Column {
+    /// How many values a row has.
+    pub fn width(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Length of the vectors that `normalize` brings to length 1: the innermost lists.
+    pub(crate) fn vector_len(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
+    }
+}
+
+/// Where a column's hidden states come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// One hidden state.
+    Layer(usize),
+    /// All chosen layers, combined.
+    Chosen,
+    /// The pooler.
+    Pooler,
+}
+
+/// The vectors asked for, held against a model: every layer exists, every name is settled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features {
+    /// The chosen layers, order and repetitions kept.
+    pub(crate) layers: Vec<usize>,
+    pub(crate) combine: Combine,
+    pub(crate) normalize: bool,
+    pub(crate) count_special_tokens: bool,
+    columns: Vec<Column>,
+    num_hidden_layers: usize,
+}
+
+impl Features {
+    /// Holds `options` against the model's configuration.
+    ///
+    /// # Errors
+    /// A layer out of range, or nothing to compute.
+    pub fn resolve(options: &FeatureOptions, config: &Config) -> Result<Self, Error> {
+        let layers = options.layers.resolve(config.num_hidden_layers)?;
+        let columns = columns(options, &layers, config.hidden_size);
+        if columns.is_empty() {
+            return Err(Error::Combination(
+                "no pooling is chosen, so there is no vector to write".to_owned(),
+            ));
+        }
+        if options.combine != Combine::None && columns.iter().all(|column| column.source == Source::Pooler) {
+            return Err(Error::Combination(format!(
+                "combine is {}, but the only pooling is pooler, which has no layers to combine",
+                options.combine
+            )));
+        }
+        Ok(Self {
+            layers,
+            combine: options.combine,
+            normalize: options.normalize,
+            count_special_tokens: options.count_special_tokens,
+            columns,
+            num_hidden_layers: config.num_hidden_layers,
+        })
+    }
+
+    /// The columns, in the order in which their vectors follow each other in a row.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// How many values a row has over all columns.
+    pub fn width(&self) -> usize {
+        self.columns.iter().map(Column::width).sum()
+    }
+
+    /// The highest hidden state any column depends on; no layer above it is loaded or run.
+    pub fn highest_layer(&self) -> usize {
+        if self.needs_pooler() {
+            return self.num_hidden_layers;
+        }
+        self.layers.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Whether any column needs the model's pooler.
+    pub fn needs_pooler(&self) -> bool {
+        self.columns.iter().any(|column| column.source == Source::Pooler)
+    }
+
+    /// Whether `column` has no value for a text in which only special tokens stand.
+    pub fn needs_ordinary_tokens(&self, column: &Column) -> bool {
+        !self.count_special_tokens && column.pooling.is_over_tokens()
+    }
+}
+
+fn columns(options: &FeatureOptions, layers: &[usize], hidden_size: usize) -> Vec<Column> {
+    let mut columns: Vec<Column> = Vec::new();
+    let mut push = |column: Column| {
+        if !columns.contains(&column) {
+            columns.push(column);
+        }
+    };
+    let over_layers = || options.pooling.iter().copied().filter(|pooling| *pooling != Pooling::Pooler);
+    if options.combine == Combine::None {
+        for &layer in layers {
+            for pooling in over_layers() {
+                let (name, shape) = (format!("layer_{layer}_{pooling}"), vec![pooling.width(hidden_size)]);
+                push(Column { name, shape, source: Source::Layer(layer), pooling });
+            }
+        }
+    } else {
+        let numbers: Vec<String> = layers.iter().map(usize::to_string).collect();
+        for pooling in over_layers() {
+            let width = pooling.width(hidden_size);
+            let shape = match options.combine {
+                Combine::Concat => vec![layers.len() * width],
+                Combine::Stack => vec![layers.len(), width],
+                Combine::None | Combine::Sum | Combine::Mean => vec![width],
+            };
+            let name = format!("layers_{}_{}_{pooling}", numbers.join("_"), options.combine);
+            push(Column { name, shape, source: Source::Chosen, pooling });
+        }
+    }
+    if options.pooling.contains(&Pooling::Pooler) {
+        let name = "pooler_output".to_owned();
+        push(Column { name, shape: vec![hidden_size], source: Source::Pooler, pooling: Pooling::Pooler });
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    fn features(layers: &str, pooling: &[Pooling], combine: Combine) -> Result<Features, Error> {
+        let options = FeatureOptions {
+            layers: layers.parse()?,
+            pooling: pooling.to_vec(),
+            combine,
+            normalize: false,
+            count_special_tokens: true,
+        };
+        let config = serde_json::json!({
+            "vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 12, "num_attention_heads": 2,
+            "intermediate_size": 9, "hidden_act": "gelu", "max_position_embeddings": 9,
+            "type_vocab_size": 2, "layer_norm_eps": 1e-12,
+        });
+        Features::resolve(&options, &serde_json::from_value(config).unwrap())
+    }
+
+    fn named(features: &Features) -> Vec<(&str, &[usize])> {
+        features.columns().iter().map(|c| (c.name.as_str(), c.shape.as_slice())).collect()
+    }
+
+    #[test]
+    fn columns_carry_real_layer_numbers() {
+        let features = features("0,-1", &[Pooling::Mean, Pooling::MeanMax], Combine::None).unwrap();
+        assert_eq!(
+            named(&features),
+            [
+                ("layer_0_mean", &[8][..]),
+                ("layer_0_mean_max", &[16]),
+                ("layer_12_mean", &[8]),
+                ("layer_12_mean_max", &[16]),
+            ]
+        );
+        assert_eq!(features.width(), 48);
+    }
+
+    #[test]
+    fn combinations_name_their_layers_in_the_order_given() {
+        for (combine, name, shape) in [
+            (Combine::Concat, "layers_4_0_12_concat_cls", vec![24]),
+            (Combine::Stack, "layers_4_0_12_stack_cls", vec![3, 8]),
+            (Combine::Sum, "layers_4_0_12_sum_cls", vec![8]),
+            (Combine::Mean, "layers_4_0_12_mean_cls", vec![8]),
+        ] {
+            let features = features("4,0,-1", &[Pooling::Cls], combine).unwrap();
+            assert_eq!(named(&features), [(name, shape.as_slice())]);
+        }
+    }
+
+    #[test]
+    fn only_the_layers_below_the_highest_one_asked_for_are_needed() {
+        assert_eq!(features("3,1", &[Pooling::Cls], Combine::None).unwrap().highest_layer(), 3);
+        let pooler = features("3", &[Pooling::Cls, Pooling::Pooler], Combine::None).unwrap();
+        assert_eq!((pooler.highest_layer(), pooler.columns().len()), (12, 2));
+    }
+
+    #[test]
+    fn a_combination_of_nothing_is_refused() {
+        assert!(features("1,2", &[Pooling::Pooler], Combine::Sum).is_err());
+        assert!(features("1", &[], Combine::None).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_columns_share_a_name(
+            layers in prop::collection::vec(-13i64..=12, 1..20),
+            pooling in prop::collection::vec(prop::sample::select(vec![
+                Pooling::Cls, Pooling::Mean, Pooling::Max, Pooling::Min, Pooling::MeanMax, Pooling::Last, Pooling::Pooler,
+            ]), 1..9),
+            combine in prop::sample::select(vec![Combine::None, Combine::Concat, Combine::Stack, Combine::Sum, Combine::Mean]),
+        ) {
+            let list = LayerSelection::List(layers).to_string();
+            if let Ok(features) = features(&list, &pooling, combine) {
+                let names: HashSet<&str> = features.columns().iter().map(|c| c.name.as_str()).collect();
+                prop_assert_eq!(names.len(), features.columns().len());
+            }
+        }
+    }
+}

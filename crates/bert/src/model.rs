@@ -1,0 +1,94 @@
+//! The model: embeddings, as many encoder layers as are needed, the pooler if it is.
+
+use burn::tensor::{Bool, Device, Int, Tensor};
+
+use crate::embeddings::Embeddings;
+use crate::encoder::{EncoderLayer, Linear};
+use crate::weights::{Shapes, WeightFiles, Weights};
+use crate::{Checkpoint, Config, Error};
+
+/// A BERT encoder whose parameters lie on one device.
+pub(crate) struct BertModel {
+    embeddings: Embeddings,
+    layers: Vec<EncoderLayer>,
+    pooler: Option<Linear>,
+    hidden_size: usize,
+}
+
+/// A batch on the device.
+pub(crate) struct ModelInput {
+    /// `[batch, seq_len]`
+    pub(crate) input_ids: Tensor<2, Int>,
+    /// `[batch, seq_len]`
+    pub(crate) token_type_ids: Tensor<2, Int>,
+    /// `[batch, seq_len]`, true for tokens and false for padding; absent where nothing is padded.
+    pub(crate) attention_mask: Option<Tensor<2, Bool>>,
+}
+
+const POOLER: &str = "pooler.dense";
+const POOLER_WEIGHT: &str = "pooler.dense.weight";
+
+impl BertModel {
+    /// Checks all of the checkpoint's tensors and loads the first `num_layers` encoder layers, and
+    /// the pooler only if `with_pooler`.
+    pub(crate) fn load(
+        checkpoint: &Checkpoint,
+        num_layers: usize,
+        with_pooler: bool,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let config = &checkpoint.config;
+        let files = WeightFiles::map(checkpoint.weights())?;
+        let weights = Weights::read(&files, checkpoint.weights_name())?;
+        if with_pooler && !weights.contains(POOLER_WEIGHT) {
+            let path = checkpoint.weights_name().display();
+            return Err(Error::Combination(format!(
+                "pooling is pooler, but {path} holds no `{POOLER_WEIGHT}`"
+            )));
+        }
+        let (mut expected, mut optional) = (encoder_shapes(config), Shapes::new());
+        let pooler_shapes = if with_pooler { &mut expected } else { &mut optional };
+        Linear::shapes(POOLER, config.hidden_size, config.hidden_size, pooler_shapes);
+        weights.check(&expected, &optional)?;
+
+        let layer = |index| EncoderLayer::load(index, &weights, config, device);
+        Ok(Self {
+            embeddings: Embeddings::load(&weights, config, device)?,
+            layers: (0..num_layers).map(layer).collect::<Result<_, _>>()?,
+            pooler: with_pooler.then(|| Linear::load(POOLER, &weights, device)).transpose()?,
+            hidden_size: config.hidden_size,
+        })
+    }
+
+    /// Shows every hidden state, `[batch, seq_len, hidden_size]`, to `visit` with its number, from
+    /// 0 (the embedding output) to the highest loaded layer, and returns the last.
+    pub(crate) fn forward(&self, input: ModelInput, mut visit: impl FnMut(usize, &Tensor<3>)) -> Tensor<3> {
+        let [batch, seq_len] = input.input_ids.dims();
+        let attend = input.attention_mask.map(|mask| mask.reshape([batch, 1, 1, seq_len]));
+        let mut state = self.embeddings.forward(input.input_ids, input.token_type_ids);
+        visit(0, &state);
+        for (index, layer) in self.layers.iter().enumerate() {
+            // Folded to two dimensions: a product over three is a slow batched one.
+            let hidden = state.reshape([batch * seq_len, self.hidden_size]);
+            state = layer.forward(hidden, batch, attend.clone()).reshape([batch, seq_len, self.hidden_size]);
+            visit(index + 1, &state);
+        }
+        state
+    }
+
+    /// The pooler's output, `[batch, hidden_size]`, from the last layer's hidden state; `None` if
+    /// the pooler was not loaded.
+    pub(crate) fn pooler_output(&self, last: &Tensor<3>) -> Option<Tensor<2>> {
+        let first_token = last.clone().narrow(1, 0, 1).squeeze_dim::<2>(1);
+        self.pooler.as_ref().map(|pooler| pooler.forward(first_token).tanh())
+    }
+}
+
+fn encoder_shapes(config: &Config) -> Shapes {
+    let mut shapes = Shapes::new();
+    Embeddings::shapes(config, &mut shapes);
+    for index in 0..config.num_hidden_layers {
+        EncoderLayer::shapes(index, config, &mut shapes);
+    }
+    shapes
+}

@@ -1,0 +1,160 @@
+//! Every dimension of every hidden state against recorded states of the reference implementation
+//! (transformers; `tests/fixtures/make_tiny_bert.py` records them and notes the version).
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use safetensors::SafeTensors;
+use serde::Deserialize;
+
+use crate::model::{BertModel, ModelInput};
+use crate::{Checkpoint, DeviceKind, Encoding, TextTokenizer};
+
+const TOLERANCE: f32 = 1e-4;
+const DEVICES: [DeviceKind; 2] = [DeviceKind::Cpu, DeviceKind::Flex];
+
+#[derive(Deserialize)]
+struct Reference {
+    texts: Vec<ReferenceText>,
+}
+
+#[derive(Deserialize)]
+struct ReferenceText {
+    text: String,
+    input_ids: Vec<u32>,
+    token_type_ids: Vec<u32>,
+    truncated: bool,
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
+}
+
+fn reference(name: &str) -> (Reference, Vec<u8>) {
+    let json = std::fs::read_to_string(fixture(name).join("reference.json")).unwrap();
+    let states = std::fs::read(fixture(name).join("reference.safetensors")).unwrap();
+    (serde_json::from_str(&json).unwrap(), states)
+}
+
+fn tensor(states: &[u8], name: &str) -> (Vec<usize>, Vec<f32>) {
+    let tensors = SafeTensors::deserialize(states).unwrap();
+    let view = tensors.tensor(name).unwrap();
+    let values = view.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+    (view.shape().to_vec(), values)
+}
+
+/// Hidden states `[layers + 1][batch, seq_len, hidden]` and the pooler's output of one padded batch.
+fn run(model: &BertModel, batch: &[&Encoding], device: &Device) -> (Vec<Vec<f32>>, Vec<f32>) {
+    let seq_len = batch.iter().map(|encoding| encoding.len()).max().unwrap();
+    let shape = [batch.len(), seq_len];
+    let padded = |of: fn(&Encoding) -> &[u32]| {
+        let ids = batch
+            .iter()
+            .flat_map(|e| (0..seq_len).map(move |at| of(e).get(at).map_or(0, |&id| i64::from(id))));
+        Tensor::<2, Int>::from_data(TensorData::new(ids.collect::<Vec<i64>>(), shape), device)
+    };
+    let mask: Vec<bool> = batch.iter().flat_map(|e| (0..seq_len).map(|at| at < e.len())).collect();
+    let needs_mask = mask.contains(&false);
+    let input = ModelInput {
+        input_ids: padded(|e| &e.input_ids),
+        token_type_ids: padded(|e| &e.token_type_ids),
+        attention_mask: needs_mask
+            .then(|| Tensor::<2, Bool>::from_data(TensorData::new(mask, shape), device)),
+    };
+    let mut states = Vec::new();
+    let last = model.forward(input, |layer, hidden| {
+        assert_eq!(layer, states.len());
+        states.push(hidden.to_data().try_to_vec::<f32>().unwrap());
+    });
+    let pooler_output = model.pooler_output(&last).unwrap().into_data().try_to_vec().unwrap();
+    (states, pooler_output)
+}
+
+fn assert_close(found: &[f32], expected: &[f32], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < TOLERANCE, "{what}: a dimension differs by {worst}");
+}
+
+fn encodings(checkpoint: &Checkpoint, reference: &Reference) -> Vec<Encoding> {
+    let texts: Vec<&str> = reference.texts.iter().map(|text| text.text.as_str()).collect();
+    TextTokenizer::load(checkpoint, None).unwrap().encode(&texts).unwrap()
+}
+
+fn assert_alone_equals_reference(checkpoint_name: &str, reference_name: &str) {
+    let checkpoint = Checkpoint::open(&fixture(checkpoint_name)).unwrap();
+    let (reference, states) = reference(reference_name);
+    let encodings = encodings(&checkpoint, &reference);
+    for device_kind in DEVICES {
+        let device = device_kind.open().unwrap();
+        let model = BertModel::load(&checkpoint, checkpoint.config.num_hidden_layers, true, &device).unwrap();
+        for (index, encoding) in encodings.iter().enumerate() {
+            let (found, pooler_output) = run(&model, &[encoding], &device);
+            let (_, expected) = tensor(&states, &format!("text_{index}.hidden_states"));
+            assert_close(
+                &found.concat(),
+                &expected,
+                &format!("{checkpoint_name}, text {index} on {device_kind}"),
+            );
+            let (_, expected) = tensor(&states, &format!("text_{index}.pooler_output"));
+            assert_close(
+                &pooler_output,
+                &expected,
+                &format!("{checkpoint_name}, pooler {index} on {device_kind}"),
+            );
+        }
+    }
+}
+
+#[test]
+fn texts_are_tokenized_as_the_reference_does() {
+    let checkpoint = Checkpoint::open(&fixture("tiny-bert")).unwrap();
+    let (reference, _) = reference("tiny-bert");
+    for (text, encoding) in reference.texts.iter().zip(encodings(&checkpoint, &reference)) {
+        assert_eq!(encoding.input_ids, text.input_ids, "{:?}", text.text);
+        assert_eq!(encoding.token_type_ids, text.token_type_ids, "{:?}", text.text);
+        assert_eq!(encoding.truncated, text.truncated, "{:?}", text.text);
+    }
+}
+
+#[test]
+fn every_dimension_of_every_layer_equals_the_reference() {
+    assert_alone_equals_reference("tiny-bert", "tiny-bert");
+}
+
+#[test]
+fn the_older_generation_of_names_gives_the_same_states() {
+    assert_alone_equals_reference("tiny-bert-legacy", "tiny-bert");
+}
+
+#[test]
+fn every_activation_equals_the_reference() {
+    assert_alone_equals_reference("tiny-bert-gelu_new", "tiny-bert-gelu_new");
+    assert_alone_equals_reference("tiny-bert-relu", "tiny-bert-relu");
+}
+
+#[test]
+fn padding_changes_no_dimension_of_any_layer() {
+    let checkpoint = Checkpoint::open(&fixture("tiny-bert")).unwrap();
+    let (reference, states) = reference("tiny-bert");
+    let encodings = encodings(&checkpoint, &reference);
+    let batch: Vec<&Encoding> = encodings.iter().collect();
+    let (shape, padded) = tensor(&states, "padded.hidden_states");
+    let [layers, rows, seq_len, hidden] = shape[..] else { panic!("{shape:?}") };
+    for device_kind in DEVICES {
+        let device = device_kind.open().unwrap();
+        let model = BertModel::load(&checkpoint, checkpoint.config.num_hidden_layers, true, &device).unwrap();
+        let (found, _) = run(&model, &batch, &device);
+        assert_eq!((found.len(), rows), (layers, batch.len()));
+        for (layer, found) in found.iter().enumerate() {
+            for (row, encoding) in batch.iter().enumerate() {
+                let what = format!("layer {layer}, text {row} on {device_kind}");
+                let tokens = encoding.len() * hidden;
+                let found = &found[row * seq_len * hidden..][..tokens];
+                assert_close(found, &padded[(layer * rows + row) * seq_len * hidden..][..tokens], &what);
+                let (_, alone) = tensor(&states, &format!("text_{row}.hidden_states"));
+                assert_close(found, &alone[layer * tokens..][..tokens], &what);
+            }
+        }
+    }
+}

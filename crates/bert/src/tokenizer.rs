@@ -1,0 +1,109 @@
+//! Texts to token ids, on every core.
+
+use rayon::prelude::*;
+use tokenizers::utils::truncation::{TruncationDirection, TruncationParams, TruncationStrategy};
+
+use crate::{Checkpoint, Error};
+
+/// One text as the model sees it. The three lists have one entry per token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoding {
+    /// Rows of the word embeddings.
+    pub input_ids: Vec<u32>,
+    /// Which text of a pair a token belongs to.
+    pub token_type_ids: Vec<u32>,
+    /// Whether the tokenizer added the token, as it does `[CLS]` and `[SEP]`.
+    pub special_tokens_mask: Vec<bool>,
+    /// Whether tokens were cut off to keep to the greatest length.
+    pub truncated: bool,
+}
+
+impl Encoding {
+    /// How many tokens the model sees, special ones counted.
+    pub fn len(&self) -> usize {
+        self.input_ids.len()
+    }
+
+    /// Whether there is no token at all.
+    pub fn is_empty(&self) -> bool {
+        self.input_ids.is_empty()
+    }
+
+    /// Whether any token was not added by the tokenizer.
+    pub fn has_ordinary_tokens(&self) -> bool {
+        self.special_tokens_mask.iter().any(|special| !special)
+    }
+}
+
+/// The tokenizer of a checkpoint, with our own truncation and no padding.
+pub struct TextTokenizer {
+    tokenizer: tokenizers::Tokenizer,
+    max_length: usize,
+}
+
+impl TextTokenizer {
+    /// Loads `tokenizer.json`. Texts are cut at `max_length` tokens, special ones counted; without
+    /// it at the model's number of positions.
+    ///
+    /// # Errors
+    /// The file is malformed or has tokens the model does not know; `max_length` exceeds the
+    /// model's positions or leaves no room beside the special tokens.
+    pub fn load(checkpoint: &Checkpoint, max_length: Option<usize>) -> Result<Self, Error> {
+        let path = checkpoint.tokenizer();
+        let invalid = |reason: String| Error::Invalid { path: path.clone(), reason };
+        let bytes = fs_err::read(&path)?;
+        let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| invalid(e.to_string()))?;
+
+        let known = checkpoint.config.vocab_size;
+        if let Some((token, id)) = tokenizer.get_vocab(true).into_iter().find(|(_, id)| *id as usize >= known)
+        {
+            return Err(invalid(format!(
+                "token `{token}` has id {id}, but the model has {known} word embeddings"
+            )));
+        }
+
+        let positions = checkpoint.config.max_position_embeddings;
+        let max_length = max_length.unwrap_or(positions);
+        let special = tokenizer.encode_fast("", true).map_err(|e| invalid(e.to_string()))?.len();
+        if max_length > positions || max_length <= special {
+            return Err(Error::Combination(format!(
+                "max_length is {max_length}; this model takes {} to {positions} tokens, {special} special ones counted",
+                special + 1
+            )));
+        }
+        // What the file says of truncation and padding is somebody's habit, not the model's.
+        tokenizer.with_padding(None);
+        tokenizer
+            .with_truncation(Some(TruncationParams {
+                max_length,
+                stride: 0,
+                strategy: TruncationStrategy::LongestFirst,
+                direction: TruncationDirection::Right,
+            }))
+            .map_err(|e| invalid(e.to_string()))?;
+        Ok(Self { tokenizer, max_length })
+    }
+
+    /// The greatest number of tokens of an encoding, special ones counted.
+    pub fn max_length(&self) -> usize {
+        self.max_length
+    }
+
+    /// Encodes every text, in order, on rayon's current thread pool.
+    ///
+    /// # Errors
+    /// The tokenizer fails on a text.
+    pub fn encode(&self, texts: &[&str]) -> Result<Vec<Encoding>, Error> {
+        texts.par_iter().map(|text| self.encode_one(text)).collect()
+    }
+
+    fn encode_one(&self, text: &str) -> Result<Encoding, Error> {
+        let encoding = self.tokenizer.encode_fast(text, true).map_err(|e| Error::Tokenize(e.to_string()))?;
+        Ok(Encoding {
+            input_ids: encoding.get_ids().to_vec(),
+            token_type_ids: encoding.get_type_ids().to_vec(),
+            special_tokens_mask: encoding.get_special_tokens_mask().iter().map(|&mask| mask != 0).collect(),
+            truncated: !encoding.get_overflowing().is_empty(),
+        })
+    }
+}
