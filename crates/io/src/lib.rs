@@ -1,1 +1,55 @@
-//! placeholder
+//! Arrow in, Arrow out: finds data files, streams their columns as record batches, and commits
+//! parts of vector columns that are either whole or absent.
+//!
+//! ```no_run
+//! use strata_io::{Input, PartWriter, WriterOptions, check_writable, find};
+//!
+//! # fn main() -> Result<(), strata_io::Error> {
+//! let options = WriterOptions::default();
+//! for source in find(&["corpus/**/*.parquet".to_owned()])? {
+//!     let part = format!("{}-00000.{}", source.stem(), options.format.extension());
+//!     let input = Input::open(source, &["text".to_owned()])?;
+//!     let rows = input.count_rows()?;
+//!     let batches = input.read(&["text".to_owned()], 0..rows)?;
+//!     check_writable(&batches.schema(), options.format)?;
+//!     let mut writer = PartWriter::create("out".as_ref(), &part, batches.schema(), &options)?;
+//!     for batch in batches {
+//!         writer.write(&batch?)?;
+//!     }
+//!     let finished = writer.finish()?;
+//!     assert_eq!(finished.rows, rows);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod commit;
+mod error;
+mod features;
+mod hash;
+mod lock;
+mod manifest;
+mod part;
+mod reader;
+mod source;
+mod summary;
+mod text;
+mod writable;
+mod writer;
+
+pub use commit::{sync_folder, write_atomically};
+pub use error::{Error, ErrorKind};
+pub use features::{FloatType, is_vector, vector_array, vector_field, vector_shape};
+pub use hash::blake3_file;
+pub use lock::{OutputLock, update_manifest};
+pub use manifest::{
+    Difference, FORMAT_VERSION, InputRecord, MANIFEST_FILE, Manifest, PartRecord, SUCCESS_FILE,
+    clear_success, differences, mark_success,
+};
+pub use part::PartFile;
+pub use reader::{BATCH_ROWS, Input, RecordBatches};
+pub use source::{Compression, Format, Source, find};
+pub use summary::VectorSummary;
+pub use text::{Texts, is_text};
+pub use writable::check_writable;
+pub use writer::{FinishedPart, OutputFormat, PROVENANCE_KEY, PartWriter, WriterOptions};

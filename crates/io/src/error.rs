@@ -1,0 +1,292 @@
+//! What can go wrong between a file and a record batch.
+
+use std::fmt::Display;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::DataType;
+
+/// An error of any type, kept as the cause of an [`Error`].
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Every failure of this crate. The message says what was expected and what was found;
+/// [`Error::hint`] says what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An input argument (or the lack of any) leads to no data file.
+    #[error("expected data files at `{input}`, found {found}")]
+    NoInput {
+        /// The argument as it was given.
+        input: String,
+        /// What is there instead.
+        found: &'static str,
+    },
+    /// A file was named whose extension stands for no known format.
+    #[error("expected a data file, found an unknown extension: {}", path.display())]
+    UnknownExtension {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two different files would write parts of the same names.
+    #[error("two inputs would both write parts named `{stem}-*`: {} and {}", first.display(), second.display())]
+    SameStem {
+        /// The shared stem of the part names.
+        stem: String,
+        /// The file found first.
+        first: PathBuf,
+        /// The file found second.
+        second: PathBuf,
+    },
+    /// A column was asked for that the file lacks.
+    #[error("expected a column `{column}` in {}, found {}", path.display(), list(found))]
+    UnknownColumn {
+        /// The file.
+        path: PathBuf,
+        /// The name asked for.
+        column: String,
+        /// The names the file has.
+        found: Vec<String>,
+    },
+    /// A column was asked for whose name stands more than once in the file.
+    #[error("expected one column `{column}` in {}, found {count}", path.display())]
+    AmbiguousColumn {
+        /// The file.
+        path: PathBuf,
+        /// The name asked for.
+        column: String,
+        /// How often the file has it.
+        count: usize,
+    },
+    /// An array was to be read as text and is not.
+    #[error("expected text (a string column, or a dictionary of strings), found {found}")]
+    NotText {
+        /// The array's type.
+        found: DataType,
+    },
+    /// A file's bytes could not be turned into record batches.
+    #[error("cannot read {}{}", path.display(), rows_suffix(rows))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The rows being read, where reading had come that far.
+        rows: Option<Range<u64>>,
+        /// What the reader said.
+        source: BoxError,
+    },
+    /// A file holds fewer rows than were asked of it.
+    #[error("expected {expected} rows in {}, found {found}", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// The end of the range of rows that was asked for.
+        expected: u64,
+        /// The row at which the file ended.
+        found: u64,
+    },
+    /// The output format has no place for a column's type.
+    #[error("the {format} format cannot hold column `{column}` of type {data_type}")]
+    NotWritable {
+        /// The column.
+        column: String,
+        /// Its type.
+        data_type: DataType,
+        /// The output format's name.
+        format: &'static str,
+        /// What the writer said, if it was asked.
+        source: Option<BoxError>,
+    },
+    /// A batch does not have the columns the part was created with.
+    #[error("expected batches of {expected} in {}, found {found}", path.display())]
+    SchemaMismatch {
+        /// The part.
+        path: PathBuf,
+        /// The part's columns.
+        expected: String,
+        /// The batch's columns.
+        found: String,
+    },
+    /// Values, validity and shape of a vector column do not fit together.
+    #[error("expected {expected}, found {found}")]
+    Shape {
+        /// What fits.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// A finite value is too large for float16.
+    #[error("expected values within ±65504 for float16, found {value} in row {row}")]
+    Float16Overflow {
+        /// The row of the array, counted from 0.
+        row: usize,
+        /// The value.
+        value: f32,
+    },
+    /// A part could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The part.
+        path: PathBuf,
+        /// What the writer said.
+        source: BoxError,
+    },
+    /// The manifest is there but cannot be understood.
+    #[error("cannot understand {}", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: BoxError,
+    },
+    /// The manifest was written by an incompatible version.
+    #[error("expected format version {expected} in {}, found {found}", path.display())]
+    ManifestVersion {
+        /// The manifest.
+        path: PathBuf,
+        /// The version this build reads and writes.
+        expected: u32,
+        /// The version of the file.
+        found: u64,
+    },
+    /// A name in a manifest would reach outside its folder.
+    #[error("expected a plain {what} in the manifest, found `{name}`")]
+    ManifestName {
+        /// `file name` or `relative path`.
+        what: &'static str,
+        /// The offending name.
+        name: String,
+    },
+    /// Another process is writing to the output folder.
+    #[error("{} is in use{}", folder.display(), holder(pid, since))]
+    Locked {
+        /// The output folder.
+        folder: PathBuf,
+        /// The holder's process id, where it could be read.
+        pid: Option<u32>,
+        /// When the holder started (UTC, RFC 3339), where it could be read.
+        since: Option<String>,
+    },
+    /// The operating system refused; its message names the path.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What an [`Error`] means to whoever started the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is nothing to read.
+    NoInput,
+    /// The data is damaged, or not what its format promises.
+    BadData,
+    /// The request does not fit the data.
+    Usage,
+    /// The operating system failed: disk full, permission, device.
+    Io,
+    /// Someone else holds the output; trying again later may work.
+    Locked,
+    /// The output folder's manifest does not allow this run.
+    Manifest,
+    /// The caller broke a promise of this crate's interface.
+    Internal,
+}
+
+impl Error {
+    /// A [`Error::Read`] of `path`, at `rows` where known.
+    pub(crate) fn read(path: &Path, rows: Option<Range<u64>>, source: impl Into<BoxError>) -> Self {
+        let (path, source) = (path.to_owned(), source.into());
+        Self::Read { path, rows, source }
+    }
+
+    /// A [`Error::Write`] of `path`.
+    pub(crate) fn write(path: &Path, source: impl Into<BoxError>) -> Self {
+        let (path, source) = (path.to_owned(), source.into());
+        Self::Write { path, source }
+    }
+
+    /// A [`Error::Manifest`] at `path`.
+    pub(crate) fn manifest(path: &Path, source: impl Into<BoxError>) -> Self {
+        let (path, source) = (path.to_owned(), source.into());
+        Self::Manifest { path, source }
+    }
+
+    /// The class of this error, for an exit code.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoInput { .. } => ErrorKind::NoInput,
+            Self::Read { source, .. } if failed_device(source.as_ref()) => ErrorKind::Io,
+            Self::Read { .. } | Self::Truncated { .. } | Self::Float16Overflow { .. } => ErrorKind::BadData,
+            Self::UnknownExtension { .. }
+            | Self::SameStem { .. }
+            | Self::UnknownColumn { .. }
+            | Self::AmbiguousColumn { .. }
+            | Self::NotText { .. }
+            | Self::NotWritable { .. } => ErrorKind::Usage,
+            Self::Write { source, .. } if io_error(source.as_ref()).is_some() => ErrorKind::Io,
+            Self::Write { .. } | Self::SchemaMismatch { .. } | Self::Shape { .. } => ErrorKind::Internal,
+            Self::Manifest { .. } | Self::ManifestVersion { .. } | Self::ManifestName { .. } => {
+                ErrorKind::Manifest
+            }
+            Self::Locked { .. } => ErrorKind::Locked,
+            Self::Io(_) => ErrorKind::Io,
+        }
+    }
+
+    /// What the user can do, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoInput { .. } => "give a file, a folder or a quoted pattern such as 'data/**/*.parquet'",
+            Self::UnknownExtension { .. } => {
+                "known are .parquet .pq .arrow .feather .ipc .arrows .csv .tsv .jsonl .ndjson, \
+                 the text formats also with .gz or .zst"
+            }
+            Self::SameStem { .. } => "give their common folder as the one input, or rename one of them",
+            Self::AmbiguousColumn { .. } => "rename one of them in the input",
+            Self::Read { path, rows: Some(_), .. } if has_inferred_types(path) => {
+                "column types are inferred from the first 1000 rows; leave the column out, \
+                 or convert the file to Parquet"
+            }
+            Self::Truncated { .. } => "was the file replaced while it was read? run again",
+            Self::NotWritable { .. } => "leave the column out of the kept ones, or cast it beforehand",
+            Self::Float16Overflow { .. } => "store float32",
+            Self::Manifest { .. } | Self::ManifestVersion { .. } | Self::ManifestName { .. } => {
+                "write to another folder, or remove the manifest to start afresh"
+            }
+            Self::Locked { .. } => "wait for it to end, or write to another folder",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// The first [`io::Error`] among an error and its causes.
+fn io_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
+}
+
+/// Whether reading failed below the format: readers report damaged bytes as I/O errors too.
+fn failed_device(error: &(dyn std::error::Error + 'static)) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    io_error(error)
+        .is_some_and(|error| !matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof))
+}
+
+fn has_inferred_types(path: &Path) -> bool {
+    let name = path.to_string_lossy().to_lowercase();
+    [".csv", ".tsv", ".jsonl", ".ndjson"].iter().any(|extension| name.contains(extension))
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "no columns".to_owned() } else { names.join(", ") }
+}
+
+fn rows_suffix(rows: &Option<Range<u64>>) -> String {
+    rows.as_ref().map(|rows| format!(", rows {}..{}", rows.start, rows.end)).unwrap_or_default()
+}
+
+fn holder(pid: &Option<impl Display>, since: &Option<String>) -> String {
+    let pid = pid.as_ref().map(|pid| format!(" by process {pid}"));
+    let since = since.as_ref().map(|since| format!(" since {since}"));
+    pid.unwrap_or_default() + &since.unwrap_or_default()
+}

@@ -1,0 +1,214 @@
+//! What an output folder holds, and from what it was made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::{Component, Path};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Error, write_atomically};
+
+/// The manifest's name in the output folder.
+pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// The name of the file that says the output is whole.
+pub const SUCCESS_FILE: &str = "_SUCCESS";
+
+/// The version of the manifest's layout that this build reads and writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The content of `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT_VERSION`] at the time of writing.
+    pub format_version: u32,
+    /// The version of strata that last wrote the manifest.
+    pub strata: String,
+    /// Whatever decides the parts' values: settings, hashes of the model. Not interpreted here.
+    pub fingerprint: Map<String, Value>,
+    /// The input files, by [`Source::name`](crate::Source::name).
+    pub inputs: BTreeMap<String, InputRecord>,
+    /// The committed parts, by file name.
+    pub parts: BTreeMap<String, PartRecord>,
+}
+
+/// An input file as it was when its parts were made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputRecord {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was last modified, in nanoseconds since 1970 (UTC).
+    pub modified_ns: u64,
+    /// The BLAKE3 hash of its bytes, in hexadecimal.
+    pub blake3: String,
+    /// Its number of rows.
+    pub rows: u64,
+}
+
+/// A committed part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartRecord {
+    /// The name of the input file.
+    pub input: String,
+    /// The rows of the input file it was made from: first, and one past the last.
+    pub rows: [u64; 2],
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The BLAKE3 hash of its bytes, in hexadecimal.
+    pub blake3: String,
+    /// Whatever was counted while it was made. Not interpreted here.
+    pub counts: Map<String, Value>,
+}
+
+impl Manifest {
+    /// A manifest without inputs and parts.
+    pub fn new(strata: impl Into<String>, fingerprint: Map<String, Value>) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            strata: strata.into(),
+            fingerprint,
+            inputs: BTreeMap::new(),
+            parts: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the manifest of an output folder; `None` if it has none.
+    ///
+    /// # Errors
+    /// [`Error::ManifestVersion`], [`Error::ManifestName`], [`Error::Manifest`] if it cannot be
+    /// relied on; [`Error::Io`] if it cannot be read.
+    pub fn load(folder: &Path) -> Result<Option<Self>, Error> {
+        let path = folder.join(MANIFEST_FILE);
+        let bytes = match fs_err::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            bytes => bytes?,
+        };
+        let invalid = |error: serde_json::Error| Error::manifest(&path, error);
+        let json: Value = serde_json::from_slice(&bytes).map_err(invalid)?;
+        // Another version may have other fields: look at the version first.
+        if let Some(found) = json.get("format_version").and_then(Value::as_u64)
+            && found != u64::from(FORMAT_VERSION)
+        {
+            return Err(Error::ManifestVersion { path, expected: FORMAT_VERSION, found });
+        }
+        let manifest: Self = serde_json::from_value(json).map_err(invalid)?;
+        manifest.check_names()?;
+        Ok(Some(manifest))
+    }
+
+    /// Writes the manifest of an output folder, replacing it at once. Equal manifests give equal
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`Error::ManifestName`]; [`Error::Io`] if it cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), Error> {
+        self.check_names()?;
+        let path = folder.join(MANIFEST_FILE);
+        // Through a value, whose keys are sorted at every depth.
+        let json = serde_json::to_value(self)
+            .and_then(|json| serde_json::to_string_pretty(&json))
+            .map_err(|error| Error::manifest(&path, error))?;
+        write_atomically(&path, format!("{json}\n").as_bytes())
+    }
+
+    /// Names become paths: none may lead out of the folder.
+    fn check_names(&self) -> Result<(), Error> {
+        let bad = |what, name: &String| Err(Error::ManifestName { what, name: name.clone() });
+        if let Some(name) = self.parts.keys().find(|name| !is_file_name(name)) {
+            return bad("file name", name);
+        }
+        let inputs = self.inputs.keys().chain(self.parts.values().map(|part| &part.input));
+        match inputs.into_iter().find(|name| !is_relative_path(name)) {
+            Some(name) => bad("relative path", name),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_file_name(name: &str) -> bool {
+    is_relative_path(name) && !name.contains(['/', '\\'])
+}
+
+fn is_relative_path(name: &str) -> bool {
+    let normal = |component| matches!(component, Component::Normal(_));
+    !name.is_empty() && !name.contains('\0') && Path::new(name).components().all(normal)
+}
+
+/// One key in which two fingerprints differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// The key; keys of nested objects are joined by dots.
+    pub key: String,
+    /// The earlier value, if there was one.
+    pub then: Option<Value>,
+    /// The present value, if there is one.
+    pub now: Option<Value>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |value: &Option<Value>| match value {
+            Some(value) => value.to_string(),
+            None => "absent".to_owned(),
+        };
+        write!(f, "{} was {}, is now {}", self.key, text(&self.then), text(&self.now))
+    }
+}
+
+/// The keys in which two fingerprints differ, sorted.
+pub fn differences(then: &Map<String, Value>, now: &Map<String, Value>) -> Vec<Difference> {
+    let (then, now) = (flatten(then), flatten(now));
+    let keys: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
+    keys.into_iter()
+        .filter(|&key| then.get(key) != now.get(key))
+        .map(|key| Difference {
+            key: key.clone(),
+            then: then.get(key).map(|&value| value.clone()),
+            now: now.get(key).map(|&value| value.clone()),
+        })
+        .collect()
+}
+
+/// The leaves of nested objects, by their dotted keys.
+fn flatten(object: &Map<String, Value>) -> BTreeMap<String, &Value> {
+    let mut leaves = BTreeMap::new();
+    for (key, value) in object {
+        match value {
+            Value::Object(inner) if !inner.is_empty() => {
+                let inner = flatten(inner).into_iter();
+                leaves.extend(inner.map(|(rest, value)| (format!("{key}.{rest}"), value)));
+            }
+            _ => {
+                leaves.insert(key.clone(), value);
+            }
+        }
+    }
+    leaves
+}
+
+/// Says that the output in `folder` is whole, with `text` as the marker's content.
+///
+/// # Errors
+/// [`Error::Io`] if the marker cannot be written.
+pub fn mark_success(folder: &Path, text: &str) -> Result<(), Error> {
+    write_atomically(&folder.join(SUCCESS_FILE), text.as_bytes())
+}
+
+/// Takes [`mark_success`] back; nothing happens if there is no marker.
+///
+/// # Errors
+/// [`Error::Io`] if the marker cannot be removed.
+pub fn clear_success(folder: &Path) -> Result<(), Error> {
+    match fs_err::remove_file(folder.join(SUCCESS_FILE)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        result => {
+            result?;
+            crate::sync_folder(folder)
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! A part, opened for inspection.
+
+use std::ops::Range;
+use std::path::Path;
+
+use arrow::datatypes::SchemaRef;
+
+use crate::{Error, Input, PROVENANCE_KEY, RecordBatches, Source};
+
+/// A committed part file.
+#[derive(Debug, Clone)]
+pub struct PartFile {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// The JSON text that [`WriterOptions::provenance`](crate::WriterOptions::provenance) was.
+    pub provenance: Option<String>,
+    /// Its number of rows.
+    pub rows: u64,
+    input: Input,
+}
+
+impl PartFile {
+    /// Reads what a part says about itself, not its rows.
+    ///
+    /// # Errors
+    /// [`Error::UnknownExtension`], [`Error::Io`], [`Error::Read`] if it is no readable part.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let input = Input::open(Source::from_path(path.to_owned(), name)?, &[])?;
+        Ok(Self {
+            schema: input.schema.clone(),
+            provenance: input.schema.metadata().get(PROVENANCE_KEY).cloned(),
+            rows: input.count_rows()?,
+            input,
+        })
+    }
+
+    /// Streams columns of a range of rows, as [`Input::read`] does.
+    ///
+    /// # Errors
+    /// Those of [`Input::read`].
+    pub fn read(&self, columns: &[String], rows: Range<u64>) -> Result<RecordBatches, Error> {
+        self.input.read(columns, rows)
+    }
+}

@@ -1,0 +1,179 @@
+//! A file as a stream of record batches: projected, bounded in memory, exactly the rows asked for.
+
+mod arrow_ipc;
+mod batches;
+mod csv;
+mod decompress;
+mod guard;
+mod jsonl;
+mod parquet;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use ::parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+pub use batches::RecordBatches;
+
+use crate::error::BoxError;
+use crate::{Error, Format, Source};
+use guard::guarded;
+
+/// The most rows a batch of [`RecordBatches`] has.
+pub const BATCH_ROWS: usize = 1024;
+
+/// How many rows of a text format decide its column types.
+const INFERENCE_ROWS: usize = 1000;
+
+type ArrowBatches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
+
+/// Batches of a format's own size, the first of which starts at row `first`.
+struct Stream {
+    first: u64,
+    batches: ArrowBatches,
+}
+
+/// An input file whose schema is known.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// The file.
+    pub source: Source,
+    /// Its columns. For CSV and JSON Lines, inferred from the first 1000 rows; a column without a
+    /// value among them counts as text.
+    pub schema: SchemaRef,
+    footer: Option<ArrowReaderMetadata>,
+}
+
+impl Input {
+    /// Reads the schema of a file, not its rows. Columns named in `text_columns` are taken as text
+    /// where the types are inferred, so that `007` stays `007`.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if the file is not what its format promises.
+    pub fn open(source: Source, text_columns: &[String]) -> Result<Self, Error> {
+        guarded(|| {
+            Ok(match source.format {
+                Format::Parquet => {
+                    let footer = parquet::open(&source.path)?;
+                    (footer.schema().clone(), Some(footer))
+                }
+                Format::ArrowFile => (arrow_ipc::file_schema(&source.path)?, None),
+                Format::ArrowStream => (arrow_ipc::stream_schema(&source.path)?, None),
+                Format::Csv | Format::Tsv => (csv::infer_schema(&source, text_columns)?, None),
+                Format::Jsonl => (jsonl::infer_schema(&source, text_columns)?, None),
+            })
+        })
+        .map_err(|error| Error::read(&source.path, None, error))
+        .map(|(schema, footer)| Self { source, schema, footer })
+    }
+
+    /// The number of rows. Parquet and Arrow files state it; of the others, every record is passed
+    /// over once.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if the file cannot be read to its end.
+    pub fn count_rows(&self) -> Result<u64, Error> {
+        guarded(|| match (self.source.format, &self.footer) {
+            (Format::Parquet, Some(footer)) => parquet::count_rows(footer),
+            (Format::ArrowFile, _) => arrow_ipc::count_rows(&self.source.path),
+            _ => {
+                let everything = Stream::rows(self.stream(&[], &(0..u64::MAX))?);
+                everything.sum::<Result<u64, ArrowError>>().map_err(BoxError::from)
+            }
+        })
+        .map_err(|error| Error::read(&self.source.path, None, error))
+    }
+
+    /// Streams `columns`, in the order given, of exactly the rows in `rows`.
+    ///
+    /// Parquet skips row groups, Arrow files skip batches before the range. CSV and JSON Lines
+    /// scan from the start, and compressed ones decompress it: read neighbouring ranges as one.
+    ///
+    /// # Errors
+    /// [`Error::UnknownColumn`], [`Error::AmbiguousColumn`]; [`Error::Read`] if the file changed
+    /// since it was opened. The iterator itself yields [`Error::Read`] for damaged data and
+    /// [`Error::Truncated`] if the file ends before the range does; nothing follows an error.
+    pub fn read(&self, columns: &[String], rows: Range<u64>) -> Result<RecordBatches, Error> {
+        let indices = self.indices(columns)?;
+        // Not every reader can repeat or reorder columns: read each once, in the file's order.
+        let ascending: Vec<usize> = indices.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let order: Vec<usize> =
+            indices.iter().filter_map(|index| ascending.binary_search(index).ok()).collect();
+        let schema = self.schema.project(&indices).map_err(|e| self.failure(&rows, e))?;
+        let stream = guarded(|| self.stream(&ascending, &rows)).map_err(|e| self.failure(&rows, e))?;
+        Ok(RecordBatches::new(&self.source.path, schema.into(), order, rows, stream))
+    }
+
+    fn failure(&self, rows: &Range<u64>, error: impl Into<BoxError>) -> Error {
+        Error::read(&self.source.path, Some(rows.clone()), error)
+    }
+
+    fn stream(&self, columns: &[usize], rows: &Range<u64>) -> Result<Stream, BoxError> {
+        let path = &self.source.path;
+        match (self.source.format, &self.footer) {
+            _ if rows.is_empty() => Ok(Stream::empty(rows.start)),
+            (Format::Parquet, Some(footer)) => parquet::read(path, footer, columns, rows),
+            (Format::Parquet, None) => parquet::read(path, &parquet::open(path)?, columns, rows),
+            (Format::ArrowFile, _) => arrow_ipc::read_file(path, columns, rows.start),
+            (Format::ArrowStream, _) => arrow_ipc::read_stream(path, columns),
+            (Format::Csv | Format::Tsv, _) => csv::read(&self.source, &self.schema, columns, rows),
+            (Format::Jsonl, _) => jsonl::read(&self.source, &self.schema, columns, rows.start),
+        }
+    }
+
+    fn indices(&self, columns: &[String]) -> Result<Vec<usize>, Error> {
+        columns.iter().map(|column| self.index(column)).collect()
+    }
+
+    fn index(&self, column: &str) -> Result<usize, Error> {
+        let fields = self.schema.fields();
+        let count = fields.iter().filter(|field| field.name() == column).count();
+        let (path, name) = (self.source.path.clone(), column.to_owned());
+        match self.schema.index_of(column) {
+            Ok(index) if count == 1 => Ok(index),
+            Ok(_) => Err(Error::AmbiguousColumn { path, column: name, count }),
+            Err(_) => {
+                let found = fields.iter().map(|field| field.name().clone()).collect();
+                Err(Error::UnknownColumn { path, column: name, found })
+            }
+        }
+    }
+}
+
+impl Stream {
+    fn empty(first: u64) -> Self {
+        Self { first, batches: Box::new(std::iter::empty()) }
+    }
+
+    /// The number of rows of each batch.
+    fn rows(self) -> impl Iterator<Item = Result<u64, ArrowError>> {
+        self.batches.map(|batch| batch.map(|batch| batch.num_rows() as u64))
+    }
+}
+
+/// An inferred schema, made usable: named columns become text, and so do those that had no value
+/// to infer from.
+fn settle(schema: Schema, text_columns: &[String]) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let is_text = text_columns.contains(field.name()) && !field.data_type().is_nested();
+        let data_type = if is_text { DataType::Utf8 } else { without_null(field.data_type()) };
+        field.as_ref().clone().with_data_type(data_type)
+    });
+    Schema::new(fields.collect::<Vec<_>>()).into()
+}
+
+/// `data_type` with text in place of every null type: a later row may have a value after all.
+fn without_null(data_type: &DataType) -> DataType {
+    let settled = |field: &arrow::datatypes::FieldRef| {
+        field.as_ref().clone().with_data_type(without_null(field.data_type())).into()
+    };
+    match data_type {
+        DataType::Null => DataType::Utf8,
+        DataType::List(field) => DataType::List(settled(field)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(settled).collect()),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,140 @@
+//! Record batches to the bytes of either format.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::ipc::writer::FileWriter;
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+
+use super::{OutputFormat, PROVENANCE_KEY, WriterOptions};
+use crate::error::BoxError;
+use crate::{FloatType, vector_shape};
+
+/// The writer of one file.
+pub(super) struct Encoder<W: Write + Send> {
+    schema: SchemaRef,
+    writer: FormatWriter<W>,
+}
+
+enum FormatWriter<W: Write + Send> {
+    Parquet(Box<ArrowWriter<W>>),
+    Arrow(Box<FileWriter<W>>),
+}
+
+impl<W: Write + Send> Encoder<W> {
+    pub(super) fn new(sink: W, schema: &SchemaRef, options: &WriterOptions) -> Result<Self, BoxError> {
+        let writer = match options.format {
+            OutputFormat::Parquet => {
+                let properties = parquet_properties(schema, options)?;
+                let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))?;
+                FormatWriter::Parquet(Box::new(writer))
+            }
+            OutputFormat::Arrow => FormatWriter::Arrow(Box::new(FileWriter::try_new(sink, schema)?)),
+        };
+        Ok(Self { schema: schema.clone(), writer })
+    }
+
+    /// Writes a chunk of [`decoded`] columns.
+    pub(super) fn write(&mut self, chunk: &RecordBatch) -> Result<(), BoxError> {
+        let batch = with_types(chunk, self.schema.clone())?;
+        match &mut self.writer {
+            FormatWriter::Parquet(writer) => writer.write(&batch)?,
+            FormatWriter::Arrow(writer) => writer.write(&batch)?,
+        }
+        Ok(())
+    }
+
+    /// Ends the file.
+    pub(super) fn finish(self) -> Result<W, BoxError> {
+        Ok(match self.writer {
+            FormatWriter::Parquet(writer) => writer.into_inner()?,
+            FormatWriter::Arrow(mut writer) => {
+                writer.finish()?;
+                writer.into_inner()?
+            }
+        })
+    }
+}
+
+/// `schema` with plain values in place of top-level dictionaries. Batches bring dictionaries of
+/// their own; joined as plain values they never outgrow the key type, and their past leaves no
+/// trace in the file.
+pub(super) fn decoded(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Dictionary(_, values) => {
+            Arc::new(Field::new(field.name(), values.as_ref().clone(), field.is_nullable()))
+        }
+        _ => field.clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// A batch with the columns of [`decoded`].
+pub(super) fn decode(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    with_types(batch, decoded(&batch.schema()))
+}
+
+fn with_types(batch: &RecordBatch, schema: SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let fields = schema.fields().iter();
+    let columns = std::iter::zip(batch.columns(), fields).map(|(column, field)| {
+        if column.data_type() == field.data_type() {
+            Ok(column.clone())
+        } else {
+            cast(column, field.data_type())
+        }
+    });
+    let columns = columns.collect::<Result<_, _>>()?;
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema, columns, &options)
+}
+
+fn parquet_properties(schema: &Schema, options: &WriterOptions) -> Result<WriterProperties, ParquetError> {
+    let provenance = options.provenance.clone();
+    let provenance = provenance.map(|json| vec![KeyValue::new(PROVENANCE_KEY.to_owned(), json)]);
+    let mut builder = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_max_row_group_bytes(Some(options.row_group_bytes.max(1)))
+        .set_key_value_metadata(provenance);
+    for (path, dtype) in vector_leaves(schema)? {
+        builder = vector_properties(builder, path, dtype);
+    }
+    Ok(builder.build())
+}
+
+/// The leaf columns that hold vectors. Taken from the converted schema, since a property set for a
+/// path that does not exist is silently ignored.
+fn vector_leaves(schema: &Schema) -> Result<Vec<(ColumnPath, FloatType)>, ParquetError> {
+    let converted = ArrowSchemaConverter::new().convert(schema)?;
+    let leaf = |index: usize| {
+        let field = schema.field(converted.get_column_root_idx(index));
+        let (_, dtype) = vector_shape(field.data_type())?;
+        Some((converted.column(index).path().clone(), dtype))
+    };
+    Ok((0..converted.num_columns()).filter_map(leaf).collect())
+}
+
+/// Every vector is different, so a dictionary and statistics only cost. DuckDB does not read
+/// float16 split into byte streams.
+fn vector_properties(
+    builder: WriterPropertiesBuilder,
+    path: ColumnPath,
+    dtype: FloatType,
+) -> WriterPropertiesBuilder {
+    let encoding = match dtype {
+        FloatType::Float32 => Encoding::BYTE_STREAM_SPLIT,
+        FloatType::Float16 => Encoding::PLAIN,
+    };
+    builder
+        .set_column_dictionary_enabled(path.clone(), false)
+        .set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
+        .set_column_encoding(path, encoding)
+}

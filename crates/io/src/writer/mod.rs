@@ -1,0 +1,196 @@
+//! Part files: written beside their place, committed whole.
+
+mod encode;
+mod sink;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::BatchCoalescer;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::commit::Partial;
+use crate::{Error, check_writable, vector_shape};
+use encode::Encoder;
+use sink::HashingFile;
+
+/// The key of the provenance in a part's metadata.
+pub const PROVENANCE_KEY: &str = "strata";
+
+/// The format of the part files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OutputFormat {
+    /// Apache Parquet.
+    #[default]
+    Parquet,
+    /// Arrow IPC with a footer, uncompressed, so that readers can map it into memory.
+    Arrow,
+}
+
+impl OutputFormat {
+    /// The extension of the part files, without the dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Parquet => "Parquet",
+            Self::Arrow => "Arrow",
+        }
+    }
+}
+
+/// How a part is written.
+#[derive(Debug, Clone)]
+pub struct WriterOptions {
+    /// The file format.
+    pub format: OutputFormat,
+    /// A JSON text to keep in the file's metadata under [`PROVENANCE_KEY`].
+    pub provenance: Option<String>,
+    /// Parquet: the size at which a row group is closed, in encoded bytes.
+    pub row_group_bytes: usize,
+}
+
+impl Default for WriterOptions {
+    fn default() -> Self {
+        Self { format: OutputFormat::Parquet, provenance: None, row_group_bytes: 64 << 20 }
+    }
+}
+
+/// A committed part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishedPart {
+    /// Its name in the output folder.
+    pub file_name: String,
+    /// Its number of rows.
+    pub rows: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The BLAKE3 hash of its bytes, in hexadecimal.
+    pub blake3: String,
+}
+
+/// Writes one part. Nothing is visible under its name until [`PartWriter::finish`]; dropped before
+/// that, it leaves nothing behind.
+///
+/// The bytes of a part depend on its rows, schema and options only, not on how the rows were
+/// divided into batches.
+pub struct PartWriter {
+    partial: Partial,
+    file_name: String,
+    schema: SchemaRef,
+    chunks: BatchCoalescer,
+    encoder: Encoder<HashingFile>,
+    rows: u64,
+}
+
+impl PartWriter {
+    /// Starts the part `file_name` in `folder`, which must exist. The schema's own metadata is
+    /// replaced by the provenance.
+    ///
+    /// # Errors
+    /// [`Error::NotWritable`] as of [`check_writable`], before anything is touched;
+    /// [`Error::Io`] if the file cannot be created.
+    pub fn create(
+        folder: &Path,
+        file_name: &str,
+        schema: SchemaRef,
+        options: &WriterOptions,
+    ) -> Result<Self, Error> {
+        check_writable(&schema, options.format)?;
+        let metadata = options.provenance.iter().map(|json| (PROVENANCE_KEY, json));
+        let schema = Schema::new_with_metadata(
+            schema.fields().clone(),
+            metadata.collect::<arrow::datatypes::Metadata>(),
+        );
+        let schema = Arc::new(schema);
+        let target = folder.join(file_name);
+        let (partial, file) = Partial::create(&target)?;
+        let encoder = Encoder::new(HashingFile::new(file), &schema, options)
+            .map_err(|error| Error::write(&target, error))?;
+        Ok(Self {
+            partial,
+            file_name: file_name.to_owned(),
+            chunks: BatchCoalescer::new(encode::decoded(&schema), chunk_rows(&schema)),
+            schema,
+            encoder,
+            rows: 0,
+        })
+    }
+
+    /// Appends the rows of a batch.
+    ///
+    /// # Errors
+    /// [`Error::SchemaMismatch`] if the batch has other columns than the part;
+    /// [`Error::Write`] if it cannot be encoded or the disk is full.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        if batch.schema().fields() != self.schema.fields() {
+            return Err(Error::SchemaMismatch {
+                path: self.path(),
+                expected: columns(&self.schema),
+                found: columns(&batch.schema()),
+            });
+        }
+        let decoded = encode::decode(batch).map_err(|error| self.failure(error))?;
+        self.chunks.push_batch(decoded).map_err(|error| self.failure(error))?;
+        self.rows += batch.num_rows() as u64;
+        self.drain()
+    }
+
+    /// Completes the file, makes it durable and gives it its name.
+    ///
+    /// # Errors
+    /// [`Error::Write`] or [`Error::Io`]; nothing is then left behind.
+    pub fn finish(mut self) -> Result<FinishedPart, Error> {
+        self.chunks.finish_buffered_batch().map_err(|error| self.failure(error))?;
+        self.drain()?;
+        let target = self.path();
+        let sink = self.encoder.finish().map_err(|error| Error::write(&target, error))?;
+        let (file, bytes, blake3) = sink.finish()?;
+        self.partial.commit(&file)?;
+        Ok(FinishedPart { file_name: self.file_name, rows: self.rows, bytes, blake3 })
+    }
+
+    fn drain(&mut self) -> Result<(), Error> {
+        while let Some(chunk) = self.chunks.next_completed_batch() {
+            self.encoder.write(&chunk).map_err(|error| self.failure(error))?;
+        }
+        Ok(())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.partial.target().to_owned()
+    }
+
+    fn failure(&self, error: impl Into<crate::error::BoxError>) -> Error {
+        Error::write(self.partial.target(), error)
+    }
+}
+
+/// How many rows are encoded at once: a function of the schema alone, small for wide rows.
+fn chunk_rows(schema: &Schema) -> usize {
+    const CHUNK_BYTES: usize = 8 << 20;
+    let row_bytes: usize = schema.fields().iter().map(|field| row_bytes(field)).sum();
+    (CHUNK_BYTES / row_bytes.max(1)).clamp(16, 1024)
+}
+
+/// The width of a vector, a guess for anything else.
+fn row_bytes(field: &Field) -> usize {
+    vector_shape(field.data_type())
+        .map_or(64, |(shape, dtype)| shape.iter().product::<usize>() * dtype.bytes())
+}
+
+fn columns(schema: &Schema) -> String {
+    let describe = |field: &Arc<Field>| format!("{}: {}", field.name(), type_name(field));
+    schema.fields().iter().map(describe).collect::<Vec<_>>().join(", ")
+}
+
+fn type_name(field: &Field) -> String {
+    let data_type: &DataType = field.data_type();
+    format!("{data_type}{}", if field.is_nullable() { "" } else { " not null" })
+}
