@@ -19,6 +19,15 @@ pub struct Extractor {
 }
 
 impl Extractor {
+    /// Checks whatever [`Extractor::load`] would find wrong, without loading anything.
+    ///
+    /// # Errors
+    /// Those of [`Extractor::load`].
+    pub fn check(checkpoint: &Checkpoint, features: &Features, device: DeviceKind) -> Result<(), Error> {
+        device.open()?;
+        BertModel::check(checkpoint, features.needs_pooler())
+    }
+
     /// Loads the layers that `features` need.
     ///
     /// # Errors

@@ -29,6 +29,12 @@ const POOLER: &str = "pooler.dense";
 const POOLER_WEIGHT: &str = "pooler.dense.weight";
 
 impl BertModel {
+    /// Checks names and shapes of all of the checkpoint's tensors; reads none of them.
+    pub(crate) fn check(checkpoint: &Checkpoint, with_pooler: bool) -> Result<(), Error> {
+        let files = WeightFiles::map(checkpoint.weights())?;
+        check(&Weights::read(&files, checkpoint.weights_name())?, checkpoint, with_pooler)
+    }
+
     /// Checks all of the checkpoint's tensors and loads the first `num_layers` encoder layers, and
     /// the pooler only if `with_pooler`.
     pub(crate) fn load(
@@ -40,16 +46,7 @@ impl BertModel {
         let config = &checkpoint.config;
         let files = WeightFiles::map(checkpoint.weights())?;
         let weights = Weights::read(&files, checkpoint.weights_name())?;
-        if with_pooler && !weights.contains(POOLER_WEIGHT) {
-            let path = checkpoint.weights_name().display();
-            return Err(Error::Combination(format!(
-                "pooling is pooler, but {path} holds no `{POOLER_WEIGHT}`"
-            )));
-        }
-        let (mut expected, mut optional) = (encoder_shapes(config), Shapes::new());
-        let pooler_shapes = if with_pooler { &mut expected } else { &mut optional };
-        Linear::shapes(POOLER, config.hidden_size, config.hidden_size, pooler_shapes);
-        weights.check(&expected, &optional)?;
+        check(&weights, checkpoint, with_pooler)?;
 
         let layer = |index| EncoderLayer::load(index, &weights, config, device);
         Ok(Self {
@@ -82,6 +79,18 @@ impl BertModel {
         let first_token = last.clone().narrow(1, 0, 1).squeeze_dim::<2>(1);
         self.pooler.as_ref().map(|pooler| pooler.forward(first_token).tanh())
     }
+}
+
+fn check(weights: &Weights, checkpoint: &Checkpoint, with_pooler: bool) -> Result<(), Error> {
+    if with_pooler && !weights.contains(POOLER_WEIGHT) {
+        let path = checkpoint.weights_name().display();
+        return Err(Error::Combination(format!("pooling is pooler, but {path} holds no `{POOLER_WEIGHT}`")));
+    }
+    let config = &checkpoint.config;
+    let (mut expected, mut optional) = (encoder_shapes(config), Shapes::new());
+    let pooler_shapes = if with_pooler { &mut expected } else { &mut optional };
+    Linear::shapes(POOLER, config.hidden_size, config.hidden_size, pooler_shapes);
+    weights.check(&expected, &optional)
 }
 
 fn encoder_shapes(config: &Config) -> Shapes {

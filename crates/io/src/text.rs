@@ -1,5 +1,7 @@
 //! Any string array, read as `Option<&str>`.
 
+use std::ops::Range;
+
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use arrow::compute::{cast, take};
 use arrow::datatypes::DataType;
@@ -47,6 +49,14 @@ impl Texts {
     /// The text at `index`; `None` if it is null, or if `index` is not below [`Texts::len`].
     pub fn get(&self, index: usize) -> Option<&str> {
         (index < self.0.len() && self.0.is_valid(index)).then(|| self.0.value(index))
+    }
+
+    /// The texts of some rows, shared, not copied.
+    ///
+    /// # Panics
+    /// If the rows reach beyond [`Texts::len`].
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        Self(self.0.slice(rows.start, rows.len()))
     }
 
     /// The texts in order, `None` for a null.

@@ -1,0 +1,82 @@
+//! `strata inspect`: what an output folder holds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use indicatif::{HumanBytes, HumanCount};
+use strata_io::{Manifest, PartFile, SUCCESS_FILE, VectorSummary, is_vector};
+
+use crate::failure::Refusal;
+
+/// Prints schema, provenance, counts, and a summary of every vector column.
+///
+/// # Errors
+/// The folder is no output of strata, or a part cannot be read.
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+pub fn inspect(folder: &Path) -> anyhow::Result<()> {
+    let manifest = Manifest::load(folder)?.ok_or_else(|| {
+        Refusal::configuration(format!("{} holds no manifest.json", folder.display()))
+            .hint("name a folder that `strata run` wrote")
+    })?;
+    let rows: u64 = manifest.parts.values().map(|part| part.rows[1] - part.rows[0]).sum();
+    let bytes: u64 = manifest.parts.values().map(|part| part.bytes).sum();
+    let state =
+        if folder.join(SUCCESS_FILE).exists() { "whole" } else { "not whole: run the same command again" };
+    println!("{} ({state})", folder.display());
+    println!(
+        "{} rows in {} parts from {} files, {}",
+        HumanCount(rows),
+        HumanCount(manifest.parts.len() as u64),
+        HumanCount(manifest.inputs.len() as u64),
+        HumanBytes(bytes)
+    );
+    println!("\nprovenance\n{}", indented(&serde_json::to_string_pretty(&manifest.fingerprint)?));
+
+    let mut summaries: BTreeMap<String, VectorSummary> = BTreeMap::new();
+    for (index, name) in manifest.parts.keys().enumerate() {
+        let part = PartFile::open(&folder.join(name))?;
+        if index == 0 {
+            println!("\nschema");
+            for field in part.schema.fields() {
+                println!("  {}: {}", field.name(), field.data_type());
+            }
+        }
+        summarize(&part, &mut summaries)?;
+    }
+    println!("\nvectors");
+    println!(
+        "  {:32} {:>10} {:>10} {:>11} {:>11} {:>8}",
+        "column", "dimension", "mean norm", "smallest", "largest", "nulls"
+    );
+    for (name, summary) in &summaries {
+        let shape: Vec<String> = summary.shape.iter().map(usize::to_string).collect();
+        let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+        println!(
+            "  {name:32} {:>10} {:>10} {:>11} {:>11} {:>8}",
+            shape.join("×"),
+            figure(summary.mean_norm()),
+            figure(summary.min.map(f64::from)),
+            figure(summary.max.map(f64::from)),
+            HumanCount(summary.nulls).to_string(),
+        );
+    }
+    Ok(())
+}
+
+fn summarize(part: &PartFile, summaries: &mut BTreeMap<String, VectorSummary>) -> anyhow::Result<()> {
+    let vectors = part.schema.fields().iter().filter(|field| is_vector(field.data_type()));
+    // Columns that were carried through may be vectors too, but are not ours to summarize.
+    let own = vectors.filter(|field| field.name().starts_with("layer") || field.name() == "pooler_output");
+    let names: Vec<String> = own.map(|field| field.name().clone()).collect();
+    for batch in part.read(&names, 0..part.rows)? {
+        let batch = batch?;
+        for (name, column) in names.iter().zip(batch.columns()) {
+            summaries.entry(name.clone()).or_default().update(column)?;
+        }
+    }
+    Ok(())
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}

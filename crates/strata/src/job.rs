@@ -1,0 +1,130 @@
+//! Settings held against the model and the input files: everything that can be refused is refused
+//! here, before any output is touched.
+
+use serde_json::{Map, Value, json};
+use strata_bert::{Checkpoint, Extractor, Features, TextTokenizer};
+use strata_io::{Input, find};
+
+use crate::columns::Columns;
+use crate::failure::Refusal;
+use crate::settings::Settings;
+
+/// A run that can be done.
+pub struct Job {
+    pub settings: Settings,
+    pub checkpoint: Checkpoint,
+    pub features: Features,
+    pub tokenizer: TextTokenizer,
+    pub inputs: Vec<JobInput>,
+    /// What decides the values of every part, as the parts and the manifest state it.
+    pub fingerprint: Map<String, Value>,
+}
+
+/// An input file and the columns of its parts.
+pub struct JobInput {
+    pub file: Input,
+    pub columns: Columns,
+}
+
+impl Job {
+    /// Holds `settings` against the files they name.
+    ///
+    /// # Errors
+    /// Anything that makes the run impossible.
+    pub fn prepare(settings: Settings) -> anyhow::Result<Self> {
+        let checkpoint = Checkpoint::open(&settings.model)?;
+        let features = Features::resolve(&settings.features, &checkpoint.config)?;
+        let tokenizer = TextTokenizer::load(&checkpoint, settings.max_length)?;
+        Extractor::check(&checkpoint, &features, settings.device)?;
+        let inputs = open_inputs(&settings, &features)?;
+        let fingerprint = fingerprint(&settings, &checkpoint, &features, &tokenizer)?;
+        Ok(Self { settings, checkpoint, features, tokenizer, inputs, fingerprint })
+    }
+
+    /// Bytes of one row's vectors while they are computed.
+    pub fn row_bytes(&self) -> usize {
+        self.features.width() * size_of::<f32>()
+    }
+}
+
+fn open_inputs(settings: &Settings, features: &Features) -> anyhow::Result<Vec<JobInput>> {
+    let mut inputs: Vec<JobInput> = Vec::new();
+    for source in find(&settings.inputs)? {
+        let file = Input::open(source, std::slice::from_ref(&settings.text))?;
+        let columns = Columns::settle(
+            &file,
+            &settings.text,
+            &settings.keep,
+            features,
+            settings.dtype,
+            settings.format,
+        )?;
+        if let Some(first) = inputs.first()
+            && let Err(column) = columns.agrees_with(&first.columns)
+        {
+            let (one, other) = (first.file.source.path.display(), file.source.path.display());
+            return Err(Refusal::bad_data(format!(
+                "{one} and {other} do not have the same columns: only one of them has {column}"
+            ))
+            .hint("keep only columns that all files share, with --keep")
+            .into());
+        }
+        inputs.push(JobInput { file, columns });
+    }
+    Ok(inputs)
+}
+
+fn fingerprint(
+    settings: &Settings,
+    checkpoint: &Checkpoint,
+    features: &Features,
+    tokenizer: &TextTokenizer,
+) -> anyhow::Result<Map<String, Value>> {
+    let Settings {
+        text,
+        keep,
+        features: asked,
+        format,
+        dtype,
+        device,
+        max_batch_tokens,
+        // The tokenizer knows the length that is meant where none is given.
+        max_length: _,
+        // Decide which rows are made where, not their values.
+        inputs: _,
+        model: _,
+        output: _,
+        rows_per_part: _,
+        threads: _,
+        shard: _,
+    } = settings;
+    let layers = asked.layers.resolve(checkpoint.config.num_hidden_layers)?;
+    let value = json!({
+        "strata": env!("CARGO_PKG_VERSION"),
+        "layer_convention": "0 is the embedding output, N the output of the Nth encoder layer",
+        "model": {
+            "files": serde_json::to_value(checkpoint.fingerprint()?)?,
+            "model_type": "bert",
+            "hidden_size": checkpoint.config.hidden_size,
+            "num_hidden_layers": checkpoint.config.num_hidden_layers,
+        },
+        "device": device.to_string(),
+        "libtorch": strata_bert::LIBTORCH_VERSION,
+        "settings": {
+            "text": text,
+            "keep": format!("{keep:?}"),
+            "layers": layers,
+            "pooling": asked.pooling.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "combine": asked.combine.to_string(),
+            "normalize": asked.normalize,
+            "special_tokens": if asked.count_special_tokens { "include" } else { "exclude" },
+            "max_length": tokenizer.max_length(),
+            "overflow": "truncate",
+            "max_batch_tokens": max_batch_tokens,
+            "dtype": dtype.to_string(),
+            "format": format.extension(),
+        },
+        "columns": features.columns().iter().map(|c| json!({"name": c.name, "shape": c.shape})).collect::<Vec<_>>(),
+    });
+    Ok(value.as_object().cloned().unwrap_or_default())
+}

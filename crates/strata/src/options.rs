@@ -1,0 +1,234 @@
+//! The options of a run, as the command line and the TOML file state them: one list for both.
+//!
+//! An option's clap id is its dotted TOML key, so the two cannot drift apart.
+
+use std::path::Path;
+
+use anyhow::Context;
+use clap::{Args, CommandFactory};
+use serde::{Deserialize, Deserializer, Serialize};
+use toml::{Table, Value};
+
+use crate::cli::Cli;
+use crate::failure::Refusal;
+
+/// Every option; absent where the user says nothing.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Options {
+    #[command(flatten)]
+    pub input: InputOptions,
+    #[command(flatten)]
+    pub model: ModelOptions,
+    #[command(flatten)]
+    pub features: FeatureOptions,
+    #[command(flatten)]
+    pub output: OutputOptions,
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default)]
+#[command(next_help_heading = "Input")]
+pub struct InputOptions {
+    /// Files, folders or quoted patterns: Parquet, Arrow IPC, CSV, JSON Lines.
+    #[arg(id = "input.paths", long = "input", value_name = "PATH", num_args = 1..)]
+    #[serde(deserialize_with = "one_or_many")]
+    pub paths: Option<Vec<String>>,
+    /// The text column [default: text].
+    #[arg(id = "input.text", long = "text", value_name = "COLUMN")]
+    pub text: Option<String>,
+    /// Input columns to carry through: all, none, or names separated by commas [default: all].
+    #[arg(id = "input.keep", long = "keep", value_name = "COLUMNS")]
+    #[serde(deserialize_with = "comma_list")]
+    pub keep: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default)]
+#[command(next_help_heading = "Model")]
+pub struct ModelOptions {
+    /// A Hugging Face checkpoint folder.
+    #[arg(id = "model.path", long = "model", value_name = "DIR")]
+    pub path: Option<String>,
+    /// Where it runs: cpu, cuda, cuda:N or flex [default: cpu].
+    #[arg(id = "model.device", long = "device")]
+    pub device: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default)]
+#[command(next_help_heading = "Features")]
+pub struct FeatureOptions {
+    /// Layers by number: 0 is the embedding output, N the Nth encoder layer, -1 the last; or all
+    /// [default: -1].
+    #[arg(id = "features.layers", long = "layers", value_name = "LAYERS", allow_hyphen_values = true)]
+    #[serde(deserialize_with = "comma_list")]
+    pub layers: Option<String>,
+    /// How tokens become one vector: cls, mean, max, min, mean_max, last, pooler; several separated
+    /// by commas [default: mean].
+    #[arg(id = "features.pooling", long = "pooling", value_name = "POOLINGS")]
+    #[serde(deserialize_with = "comma_list")]
+    pub pooling: Option<String>,
+    /// What becomes of several layers: none, concat, stack, sum or mean [default: none].
+    #[arg(id = "features.combine", long = "combine", value_name = "HOW")]
+    pub combine: Option<String>,
+    /// Bring each vector to Euclidean length 1.
+    #[arg(id = "features.normalize", long = "normalize", num_args = 0, default_missing_value = "true")]
+    pub normalize: Option<bool>,
+    /// Whether [CLS] and [SEP] count in mean, max and min: include or exclude [default: include].
+    #[arg(id = "features.special_tokens", long = "special-tokens", value_name = "WHETHER")]
+    pub special_tokens: Option<String>,
+    /// Longest text in tokens, special ones counted; longer ones are cut [default: the model's limit].
+    #[arg(id = "features.max_length", long = "max-length", value_name = "N")]
+    pub max_length: Option<usize>,
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default)]
+#[command(next_help_heading = "Output")]
+pub struct OutputOptions {
+    /// The folder of parts; made if it does not exist.
+    #[arg(id = "output.path", long = "output", value_name = "DIR")]
+    pub path: Option<String>,
+    /// Format of the parts: parquet or arrow [default: parquet].
+    #[arg(id = "output.format", long = "format", value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Stored type of the values: float32 or float16 [default: float32].
+    #[arg(id = "output.dtype", long = "dtype", value_name = "TYPE")]
+    pub dtype: Option<String>,
+    /// Rows of one part [default: about 64 MiB of vectors].
+    #[arg(id = "output.rows_per_part", long = "rows-per-part", value_name = "N")]
+    pub rows_per_part: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default)]
+#[command(next_help_heading = "Run")]
+pub struct RunOptions {
+    /// Padded tokens in one forward pass [default: 1024 on a processor, 32768 on a GPU].
+    #[arg(id = "run.max_batch_tokens", long = "max-batch-tokens", value_name = "N")]
+    pub max_batch_tokens: Option<usize>,
+    /// Processor threads of the whole process [default: all].
+    #[arg(id = "run.threads", long = "threads", value_name = "N")]
+    pub threads: Option<usize>,
+    /// Do only every Nth part, beginning with part I (from 0).
+    #[arg(id = "run.shard", long = "shard", value_name = "I/N")]
+    pub shard: Option<String>,
+}
+
+impl Options {
+    /// These options, and where they say nothing those of a TOML file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not TOML, or has a key that is no option.
+    pub fn over_file(&self, path: &Path) -> anyhow::Result<Self> {
+        let text = fs_err::read_to_string(path).map_err(|error| {
+            Refusal::configuration(error.to_string()).hint("give the path of a TOML file")
+        })?;
+        let invalid = |error: toml::de::Error| {
+            Refusal::configuration(format!(
+                "{} cannot be used:\n{}",
+                path.display(),
+                error.to_string().trim_end()
+            ))
+        };
+        let mut table: Table = toml::from_str(&text).map_err(invalid)?;
+        refuse_unknown_keys(&table, path)?;
+        // Checked by itself first: only then do messages show the place in the file.
+        toml::from_str::<Self>(&text).map_err(invalid)?;
+        merge(&mut table, Table::try_from(self).context("options do not serialize")?);
+        Ok(Table::try_into(table)?)
+    }
+}
+
+/// Lays `winner` over `table`, key by key.
+fn merge(table: &mut Table, winner: Table) {
+    for (key, value) in winner {
+        match (table.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(over)) => merge(inner, over),
+            (_, value) => {
+                table.insert(key, value);
+            }
+        }
+    }
+}
+
+fn refuse_unknown_keys(table: &Table, path: &Path) -> Result<(), Refusal> {
+    let known = known_keys();
+    for (section, value) in table {
+        let keys: Vec<String> = match value {
+            Value::Table(inner) => inner.keys().map(|key| format!("{section}.{key}")).collect(),
+            _ => vec![section.clone()],
+        };
+        let empty_section =
+            keys.is_empty() && known.iter().any(|key| key.starts_with(&format!("{section}.")));
+        let unknown = keys.into_iter().find(|key| !known.contains(key));
+        if let Some(key) = unknown
+            .or((!empty_section && value.as_table().is_some_and(Table::is_empty)).then(|| section.clone()))
+        {
+            let nearest = known.iter().max_by(|a, b| similarity(a, &key).total_cmp(&similarity(b, &key)));
+            let refusal = Refusal::configuration(format!("{}: `{key}` is not an option", path.display()));
+            return Err(match nearest {
+                Some(nearest) => {
+                    refusal.hint(format!("did you mean `{nearest}`? `strata run --help` lists all options"))
+                }
+                None => refusal,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Every key a TOML file may have: the ids of the options that have a dotted one.
+fn known_keys() -> Vec<String> {
+    let cli = Cli::command();
+    let run = cli.get_subcommands().find(|command| command.get_name() == "run");
+    let ids =
+        run.into_iter().flat_map(|run| run.get_arguments()).map(|argument| argument.get_id().to_string());
+    ids.filter(|id| id.contains('.')).collect()
+}
+
+fn similarity(known: &str, key: &str) -> f64 {
+    strsim::jaro_winkler(known, key).max(strsim::jaro_winkler(known.rsplit('.').next().unwrap_or(known), key))
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(Scalar),
+    Many(Vec<Scalar>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected text or a whole number, or a list of these")]
+enum Scalar {
+    Text(String),
+    Number(i64),
+}
+
+impl OneOrMany {
+    fn into_strings(self) -> Vec<String> {
+        let many = match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        };
+        many.into_iter()
+            .map(|scalar| match scalar {
+                Scalar::Text(text) => text,
+                Scalar::Number(number) => number.to_string(),
+            })
+            .collect()
+    }
+}
+
+/// `"a"` or `["a", "b"]`.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    Ok(Some(OneOrMany::deserialize(deserializer)?.into_strings()))
+}
+
+/// `"0,3,-1"`, `-1` or `[0, 3, -1]`: the text that the command line would have.
+fn comma_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Some(OneOrMany::deserialize(deserializer)?.into_strings().join(",")))
+}

@@ -1,0 +1,77 @@
+//! The way of the data, four stages side by side with bounded queues between them:
+//!
+//! ```text
+//! read ──Window──▶ tokenize ──Tokenized──▶ encode ──Encoded──▶ write
+//! ```
+
+mod encode;
+mod read;
+mod tokenize;
+mod write;
+
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use anyhow::anyhow;
+use strata_bert::Extractor;
+
+use crate::job::Job;
+use crate::output::Output;
+use crate::plan::Part;
+use crate::progress::Progress;
+use crate::report::{Counts, Stages};
+use crate::signals::Signals;
+use crate::stages::pump;
+
+/// Windows that may wait between two stages: one ahead is enough for neither to starve.
+const QUEUE: usize = 1;
+
+/// What a pipeline did, also if it failed on the way.
+#[derive(Default)]
+pub struct Done {
+    pub counts: Counts,
+    pub stages: Stages,
+    pub parts: u64,
+    pub bytes: u64,
+}
+
+/// Makes `parts` and enters them into `output`.
+///
+/// # Errors
+/// The first failure on the data's way; parts that were committed before it stay, the open one is
+/// dropped.
+pub fn run(
+    job: &Job,
+    parts: &[Part],
+    output: &mut Output,
+    extractor: &Extractor,
+    progress: &Progress,
+    signals: &Signals,
+    done: &mut Done,
+) -> anyhow::Result<()> {
+    let (windows, to_tokenize) = sync_channel(QUEUE);
+    let (tokenized, to_encode) = sync_channel(QUEUE);
+    let (encoded, to_write) = sync_channel(QUEUE);
+    thread::scope(|scope| {
+        let reading = scope.spawn(move || read::read(job, parts, &windows));
+        let tokenizing = scope.spawn(move || {
+            pump(&to_tokenize, &tokenized, |window| tokenize::tokenize(&job.tokenizer, window))
+        });
+        let encoder =
+            encode::Encoder { extractor, max_batch_tokens: job.settings.max_batch_tokens, progress, signals };
+        let encoding = scope.spawn(move || pump(&to_encode, &encoded, |window| encoder.encode(window)));
+        let writing = write::write(job, parts, output, to_write, done);
+
+        // A stage that ends early starves its neighbours; the cause is with whoever failed first on
+        // the data's way.
+        let read = joined(reading);
+        let tokenize = joined(tokenizing);
+        let encode = joined(encoding);
+        done.stages = Stages { read: read?, tokenize: tokenize?, encode: encode?, write: writing? };
+        Ok(())
+    })
+}
+
+fn joined<T>(stage: thread::ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
+    stage.join().unwrap_or_else(|_| Err(anyhow!("a stage of the pipeline panicked")))
+}

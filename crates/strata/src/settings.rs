@@ -1,0 +1,152 @@
+//! What the options mean: parsed, defaults filled in, nothing yet held against files.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use strata_bert::{Combine, DeviceKind, FeatureOptions, LayerSelection, Pooling};
+use strata_io::{FloatType, OutputFormat};
+
+use crate::failure::Refusal;
+use crate::options::{self, Options};
+
+/// A run's settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub inputs: Vec<String>,
+    pub text: String,
+    pub keep: Keep,
+    pub model: PathBuf,
+    pub device: DeviceKind,
+    pub features: FeatureOptions,
+    pub max_length: Option<usize>,
+    pub output: PathBuf,
+    pub format: OutputFormat,
+    pub dtype: FloatType,
+    pub rows_per_part: Option<u64>,
+    pub max_batch_tokens: usize,
+    pub threads: Option<usize>,
+    pub shard: Option<(u32, u32)>,
+}
+
+/// Which input columns are carried through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keep {
+    All,
+    None,
+    Columns(Vec<String>),
+}
+
+/// A thousand tokens stay in a processor's cache; a GPU wants many more.
+const CPU_BATCH_TOKENS: usize = 1024;
+const GPU_BATCH_TOKENS: usize = 32 * 1024;
+
+impl TryFrom<Options> for Settings {
+    type Error = anyhow::Error;
+
+    // Taken apart without `..`, so that an option nobody reads does not compile.
+    fn try_from(options: Options) -> anyhow::Result<Self> {
+        let Options { input, model, features, output, run } = options;
+        let options::InputOptions { paths, text, keep } = input;
+        let options::ModelOptions { path: model, device } = model;
+        let options::OutputOptions { path: output, format, dtype, rows_per_part } = output;
+        let options::RunOptions { max_batch_tokens, threads, shard } = run;
+        let options::FeatureOptions { layers, pooling, combine, normalize, special_tokens, max_length } =
+            features;
+
+        let device = parse("--device", device.as_deref().unwrap_or("cpu"), DeviceKind::from_str)?;
+        let features = FeatureOptions {
+            layers: parse("--layers", layers.as_deref().unwrap_or("-1"), LayerSelection::from_str)?,
+            pooling: parse("--pooling", pooling.as_deref().unwrap_or("mean"), poolings)?,
+            combine: parse("--combine", combine.as_deref().unwrap_or("none"), Combine::from_str)?,
+            normalize: normalize.unwrap_or(false),
+            count_special_tokens: parse(
+                "--special-tokens",
+                special_tokens.as_deref().unwrap_or("include"),
+                one_of(&[("include", true), ("exclude", false)]),
+            )?,
+        };
+        Ok(Self {
+            inputs: required("--input", "input.paths", paths.filter(|paths| !paths.is_empty()))?,
+            text: text.unwrap_or_else(|| "text".to_owned()),
+            keep: Keep::parse(keep.as_deref().unwrap_or("all")),
+            model: required("--model", "model.path", model)?.into(),
+            features,
+            max_length,
+            output: required("--output", "output.path", output)?.into(),
+            format: parse(
+                "--format",
+                format.as_deref().unwrap_or("parquet"),
+                one_of(&[("parquet", OutputFormat::Parquet), ("arrow", OutputFormat::Arrow)]),
+            )?,
+            dtype: parse(
+                "--dtype",
+                dtype.as_deref().unwrap_or("float32"),
+                one_of(&[("float32", FloatType::Float32), ("float16", FloatType::Float16)]),
+            )?,
+            rows_per_part: positive("--rows-per-part", rows_per_part)?,
+            max_batch_tokens: positive("--max-batch-tokens", max_batch_tokens)?.unwrap_or(match device {
+                DeviceKind::Cuda(_) => GPU_BATCH_TOKENS,
+                DeviceKind::Cpu | DeviceKind::Flex => CPU_BATCH_TOKENS,
+            }),
+            threads: positive("--threads", threads)?,
+            shard: shard.map(|text| parse("--shard", &text, parse_shard)).transpose()?,
+            device,
+        })
+    }
+}
+
+impl Keep {
+    fn parse(text: &str) -> Self {
+        match text {
+            "all" => Self::All,
+            "none" | "" => Self::None,
+            names => Self::Columns(names.split(',').map(|name| name.trim().to_owned()).collect()),
+        }
+    }
+}
+
+fn required<T>(option: &str, key: &str, value: Option<T>) -> Result<T, Refusal> {
+    let missing = || {
+        Refusal::usage(format!("{option} is missing"))
+            .hint(format!("give {option}, or `{key}` in the pipeline file"))
+    };
+    value.ok_or_else(missing)
+}
+
+fn positive<T: PartialEq + Default>(option: &str, value: Option<T>) -> Result<Option<T>, Refusal> {
+    match value {
+        Some(value) if value == T::default() => {
+            Err(Refusal::usage(format!("{option} is 0, expected at least 1")))
+        }
+        value => Ok(value),
+    }
+}
+
+/// Parses an option's text; a failure names the option.
+fn parse<T, E: std::fmt::Display>(
+    option: &str,
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<T, Refusal> {
+    parse(text).map_err(|error| Refusal::usage(format!("{option}: {error}")))
+}
+
+fn poolings(text: &str) -> Result<Vec<Pooling>, strata_bert::Error> {
+    text.split(',').map(|name| name.trim().parse()).collect()
+}
+
+fn one_of<T: Copy>(values: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
+    move |text| {
+        let found = values.iter().find(|(name, _)| *name == text).map(|&(_, value)| value);
+        let names: Vec<&str> = values.iter().map(|&(name, _)| name).collect();
+        found.ok_or_else(|| format!("`{text}` is not a choice; expected {}", names.join(" or ")))
+    }
+}
+
+fn parse_shard(text: &str) -> Result<(u32, u32), String> {
+    let numbers =
+        text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+    numbers
+        .filter(|&(index, count): &(u32, u32)| index < count)
+        .ok_or_else(|| format!("`{text}` is not a shard; expected I/N with I from 0 to N-1, such as 0/4"))
+}

@@ -1,0 +1,39 @@
+//! SIGINT and SIGTERM: the first asks the pipeline to stop between batches, the second ends at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::failure::Interrupted;
+
+/// Whether a signal has come.
+#[derive(Debug, Clone, Default)]
+pub struct Signals(Arc<AtomicUsize>);
+
+impl Signals {
+    /// Listens from now on.
+    pub fn listen() -> std::io::Result<Self> {
+        let signals = Self::default();
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the shutdown acts only if an earlier signal has set the flag.
+            let came_before = Arc::new(AtomicBool::new(false));
+            flag::register_conditional_shutdown(signal, 128 + signal, came_before.clone())?;
+            for any in [SIGINT, SIGTERM] {
+                flag::register(any, came_before.clone())?;
+            }
+            flag::register_usize(signal, signals.0.clone(), signal as usize)?;
+        }
+        Ok(signals)
+    }
+
+    /// # Errors
+    /// A signal has come.
+    pub fn check(&self) -> Result<(), Interrupted> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            signal => Err(Interrupted { signal }),
+        }
+    }
+}

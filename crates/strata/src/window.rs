@@ -1,0 +1,187 @@
+//! Windows: consecutive rows of one part, the unit of memory and of sorting by length.
+
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+use strata_io::Texts;
+
+/// Consecutive rows of one part.
+pub struct Window {
+    /// Index of the part among those that are to be made.
+    pub part: usize,
+    /// The rows as they were read, in slices.
+    pub batches: Vec<RecordBatch>,
+    /// The texts of each slice.
+    pub texts: Vec<Texts>,
+    /// Whether the part ends with this window.
+    pub ends_part: bool,
+}
+
+impl Window {
+    /// The texts of all rows, in order.
+    pub fn texts(&self) -> impl Iterator<Item = Option<&str>> {
+        self.texts.iter().flat_map(Texts::iter)
+    }
+
+    /// The number of rows.
+    pub fn num_rows(&self) -> usize {
+        self.texts.iter().map(Texts::len).sum()
+    }
+}
+
+/// How large a window may grow.
+#[derive(Debug, Clone, Copy)]
+pub struct WindowLimits {
+    pub rows: usize,
+    pub text_bytes: usize,
+}
+
+impl WindowLimits {
+    /// Limits for rows of `row_bytes` bytes of vectors: several windows are in flight at a time.
+    pub fn for_rows_of(row_bytes: usize) -> Self {
+        const VECTOR_BYTES: usize = 32 << 20;
+        let rows = (VECTOR_BYTES / row_bytes.max(1)).clamp(64, 8192);
+        Self { rows, text_bytes: 16 << 20 }
+    }
+}
+
+/// Cuts a stream of batches into windows. Where a window ends depends only on the rows since the
+/// part began, never on how a reader divides them into batches: a part must come out the same
+/// whether it is read alone or after others.
+pub struct Cutter<'a> {
+    limits: WindowLimits,
+    parts: &'a [Range<u64>],
+    part: usize,
+    rows_left: u64,
+    open: Window,
+    text_bytes: usize,
+}
+
+impl<'a> Cutter<'a> {
+    /// A cutter for `parts`, row ranges that follow each other.
+    pub fn new(limits: WindowLimits, parts: &'a [Range<u64>]) -> Self {
+        Self { limits, parts, part: 0, rows_left: length(parts, 0), open: empty(0), text_bytes: 0 }
+    }
+
+    /// The windows that a batch with these texts completes.
+    pub fn push(&mut self, batch: &RecordBatch, texts: &Texts) -> Vec<Window> {
+        let mut complete = self.empty_parts();
+        let mut first = 0;
+        while first < batch.num_rows() {
+            let mut end = first;
+            while end < batch.num_rows() && !self.is_full(end - first) {
+                self.text_bytes += texts.get(end).map_or(0, str::len);
+                end += 1;
+            }
+            self.open.texts.push(texts.slice(first..end));
+            self.open.batches.push(batch.slice(first, end - first));
+            self.rows_left -= (end - first) as u64;
+            first = end;
+            if self.is_full(0) {
+                complete.push(self.close());
+                complete.extend(self.empty_parts());
+            }
+        }
+        complete
+    }
+
+    /// Windows of parts without rows that come next.
+    pub fn empty_parts(&mut self) -> Vec<Window> {
+        let mut windows = Vec::new();
+        while self.part < self.parts.len() && self.parts[self.part].is_empty() {
+            windows.push(self.close());
+        }
+        windows
+    }
+
+    /// Whether the open window ends after `more` rows of the slice that is being cut.
+    fn is_full(&self, more: usize) -> bool {
+        let rows = self.open.num_rows() + more;
+        self.rows_left == more as u64
+            || rows >= self.limits.rows
+            || (rows > 0 && self.text_bytes >= self.limits.text_bytes)
+    }
+
+    fn close(&mut self) -> Window {
+        let ends_part = self.rows_left == 0;
+        if ends_part {
+            self.part += 1;
+            self.rows_left = length(self.parts, self.part);
+        }
+        self.text_bytes = 0;
+        let window = std::mem::replace(&mut self.open, empty(self.part));
+        Window { ends_part, ..window }
+    }
+}
+
+fn empty(part: usize) -> Window {
+    Window { part, batches: Vec::new(), texts: Vec::new(), ends_part: false }
+}
+
+fn length(parts: &[Range<u64>], part: usize) -> u64 {
+    parts.get(part).map_or(0, |rows| rows.end - rows.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, StringArray};
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn batch(texts: &[String]) -> RecordBatch {
+        let array: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+        RecordBatch::try_from_iter([("text", array)]).unwrap()
+    }
+
+    /// Cuts `texts`, read in batches of `batch_rows`, into `(part, rows, ends_part)`.
+    fn cut(
+        texts: &[String],
+        batch_rows: usize,
+        parts: &[Range<u64>],
+        limits: WindowLimits,
+    ) -> Vec<(usize, Vec<String>, bool)> {
+        let mut cutter = Cutter::new(limits, parts);
+        let mut windows = cutter.empty_parts();
+        for chunk in texts.chunks(batch_rows) {
+            let batch = batch(chunk);
+            windows.extend(cutter.push(&batch, &Texts::try_new(batch.column(0)).unwrap()));
+        }
+        let rows = |w: &Window| w.texts().map(|text| text.unwrap().to_owned()).collect();
+        windows.iter().map(|w| (w.part, rows(w), w.ends_part)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn windows_depend_on_the_rows_not_on_the_batches(
+            lengths in prop::collection::vec(0usize..50, 1..200),
+            part_rows in 1u64..60,
+            limits in (1usize..40, 1usize..400),
+            batch_rows in 1usize..70,
+        ) {
+            let texts: Vec<String> = lengths.iter().enumerate().map(|(i, &n)| format!("{i}{}", "x".repeat(n))).collect();
+            let total = texts.len() as u64;
+            let parts: Vec<Range<u64>> =
+                (0..total.div_ceil(part_rows)).map(|i| i * part_rows..total.min((i + 1) * part_rows)).collect();
+            let limits = WindowLimits { rows: limits.0, text_bytes: limits.1 };
+
+            let windows = cut(&texts, batch_rows, &parts, limits);
+            prop_assert_eq!(&windows, &cut(&texts, texts.len(), &parts, limits));
+            prop_assert_eq!(windows.iter().flat_map(|w| w.1.clone()).collect::<Vec<_>>(), texts.clone());
+            prop_assert_eq!(windows.iter().filter(|w| w.2).count(), parts.len());
+            prop_assert!(windows.iter().all(|w| w.1.len() <= limits.rows));
+
+            // A part read alone is cut like the same part read after others.
+            let alone = parts.last().unwrap();
+            let last: Vec<_> = windows.iter().filter(|w| w.0 == parts.len() - 1).map(|w| w.1.clone()).collect();
+            let own: Vec<_> = cut(&texts[alone.start as usize..], batch_rows, &[alone.clone()], limits).into_iter().map(|w| w.1).collect();
+            prop_assert_eq!(last, own);
+        }
+    }
+
+    #[test]
+    fn a_part_without_rows_has_one_window() {
+        let limits = WindowLimits { rows: 4, text_bytes: 100 };
+        assert_eq!(cut(&[], 1, &[0..0], limits), [(0, Vec::new(), true)]);
+    }
+}
