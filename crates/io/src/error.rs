@@ -94,8 +94,8 @@ pub enum Error {
         data_type: DataType,
         /// The output format's name.
         format: &'static str,
-        /// What the writer said, if it was asked.
-        source: Option<BoxError>,
+        /// Why not.
+        source: BoxError,
     },
     /// A batch does not have the columns the part was created with.
     #[error("expected batches of {expected} in {}, found {found}", path.display())]

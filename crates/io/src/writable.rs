@@ -4,8 +4,8 @@ use std::io;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, new_null_array};
-use arrow::compute::can_cast_types;
+use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 
@@ -27,47 +27,40 @@ pub fn check_writable(schema: &Schema, format: OutputFormat) -> Result<(), Error
     })
 }
 
-fn check_field(field: &Field, format: OutputFormat) -> Result<(), Option<BoxError>> {
-    if let DataType::Dictionary(_, values) = field.data_type()
-        && !(can_cast_types(field.data_type(), values) && can_cast_types(values, field.data_type()))
-    {
-        return Err(None);
-    }
+fn check_field(field: &Field, format: OutputFormat) -> Result<(), BoxError> {
+    let schema = Schema::new(vec![field.clone().with_nullable(true)]);
+    let fields = schema.flattened_fields();
+    let types = || fields.iter().map(|field| field.data_type());
     match format {
-        OutputFormat::Parquet => probe_parquet(field).map_err(Some),
-        // A file may hold one dictionary per column only, and parts are written batch by batch.
-        OutputFormat::Arrow if has_dictionary(field.data_type()) => Err(None),
-        OutputFormat::Arrow => Ok(()),
+        OutputFormat::Parquet if types().any(|data_type| matches!(data_type, DataType::Union(..))) => {
+            Err("it has no unions".into())
+        }
+        // Such a file has one dictionary per field; they are gathered only for whole columns.
+        OutputFormat::Arrow
+            if types().skip(1).any(|data_type| matches!(data_type, DataType::Dictionary(..))) =>
+        {
+            Err("a dictionary inside another type is not supported".into())
+        }
+        _ => catch_unwind(|| probe(schema, format))
+            .unwrap_or_else(|_| Err("the writer does not know the type".into())),
     }
 }
 
-/// Writes one null to nowhere: some types are refused by the schema, some only with the first row.
-fn probe_parquet(field: &Field) -> Result<(), BoxError> {
-    let field = field.clone().with_nullable(true);
-    catch_unwind(|| {
-        let nulls = new_null_array(field.data_type(), 1);
-        let schema = Arc::new(Schema::new(vec![field]));
-        let batch = RecordBatch::try_new(schema.clone(), vec![nulls])?;
+/// Takes two nulls through everything that is done to a column on its way to the file: some types
+/// are refused only with the first row.
+fn probe(schema: Schema, format: OutputFormat) -> Result<(), BoxError> {
+    let data_type = schema.field(0).data_type();
+    let null = match data_type {
+        DataType::Dictionary(_, values) => new_null_array(values, 1),
+        _ => new_null_array(data_type, 1),
+    };
+    let nulls: ArrayRef = cast(&concat(&[&null, &null])?, data_type)?;
+    let schema = Arc::new(schema);
+    let batch = RecordBatch::try_new(schema.clone(), vec![nulls])?;
+    if format == OutputFormat::Parquet {
         let mut writer = ArrowWriter::try_new(io::sink(), schema, None)?;
         writer.write(&batch)?;
         writer.close()?;
-        Ok(())
-    })
-    .unwrap_or_else(|_| Err("the writer does not know the type".into()))
-}
-
-fn has_dictionary(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Dictionary(..) => true,
-        DataType::List(field)
-        | DataType::LargeList(field)
-        | DataType::ListView(field)
-        | DataType::LargeListView(field)
-        | DataType::FixedSizeList(field, _)
-        | DataType::Map(field, _) => has_dictionary(field.data_type()),
-        DataType::Struct(fields) => fields.iter().any(|field| has_dictionary(field.data_type())),
-        DataType::Union(fields, _) => fields.iter().any(|(_, field)| has_dictionary(field.data_type())),
-        DataType::RunEndEncoded(_, values) => has_dictionary(values.data_type()),
-        _ => false,
     }
+    Ok(())
 }

@@ -1,11 +1,14 @@
 //! JSON Lines files: one object per line, a missing key is null.
 
-use std::io::BufRead;
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, BufRead};
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::infer_json_schema;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::{BATCH_ROWS, INFERENCE_ROWS, Stream, decompress, settle};
 use crate::Source;
@@ -13,7 +16,50 @@ use crate::error::BoxError;
 
 pub(super) fn infer_schema(source: &Source, text_columns: &[String]) -> Result<SchemaRef, BoxError> {
     let (schema, _) = infer_json_schema(decompress::open(source)?, Some(INFERENCE_ROWS))?;
-    Ok(settle(schema, text_columns))
+    let order = key_order(decompress::open(source)?)?;
+    let mut fields = schema.fields().to_vec();
+    fields.sort_by_key(|field| order.get(field.name()));
+    Ok(settle(Schema::new(fields), text_columns))
+}
+
+/// The keys of the first objects, numbered as they appear; inference gives them by name.
+fn key_order(bytes: impl BufRead) -> Result<HashMap<String, usize>, BoxError> {
+    let mut order = HashMap::new();
+    let is_blank = |line: &io::Result<String>| line.as_ref().is_ok_and(|line| line.trim().is_empty());
+    for line in bytes.lines().filter(|line| !is_blank(line)).take(INFERENCE_ROWS) {
+        for key in serde_json::from_str::<Keys>(&line?)?.0 {
+            let next = order.len();
+            order.entry(key).or_insert(next);
+        }
+    }
+    Ok(order)
+}
+
+/// The keys of an object, in the order of the text.
+struct Keys(Vec<String>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(KeysVisitor)
+    }
+}
+
+struct KeysVisitor;
+
+impl<'de> Visitor<'de> for KeysVisitor {
+    type Value = Keys;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+        let mut keys = Vec::new();
+        while let Some((key, IgnoredAny)) = map.next_entry()? {
+            keys.push(key);
+        }
+        Ok(Keys(keys))
+    }
 }
 
 /// Starts at row `first`; the objects before it are scanned, their values not kept.

@@ -1,6 +1,7 @@
 //! Record batches to the bytes of either format.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -15,52 +16,58 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
+use super::dictionaries::{SpooledWriter, is_dictionary};
 use super::{OutputFormat, PROVENANCE_KEY, WriterOptions};
 use crate::error::BoxError;
 use crate::{FloatType, vector_shape};
 
-/// The writer of one file.
-pub(super) struct Encoder<W: Write + Send> {
-    schema: SchemaRef,
-    writer: FormatWriter<W>,
-}
-
-enum FormatWriter<W: Write + Send> {
-    Parquet(Box<ArrowWriter<W>>),
+/// The writer of one file. Takes chunks of [`decoded`] columns.
+pub(super) enum Encoder<W: Write + Send> {
+    Parquet(SchemaRef, Box<ArrowWriter<W>>),
     Arrow(Box<FileWriter<W>>),
+    Dictionaries(Box<SpooledWriter<W>>),
 }
 
 impl<W: Write + Send> Encoder<W> {
-    pub(super) fn new(sink: W, schema: &SchemaRef, options: &WriterOptions) -> Result<Self, BoxError> {
-        let writer = match options.format {
+    /// Starts the file that will be `target`.
+    pub(super) fn new(
+        sink: W,
+        target: &Path,
+        schema: &SchemaRef,
+        options: &WriterOptions,
+    ) -> Result<Self, BoxError> {
+        let has_dictionary = schema.fields().iter().any(|field| is_dictionary(field.data_type()));
+        Ok(match options.format {
             OutputFormat::Parquet => {
                 let properties = parquet_properties(schema, options)?;
                 let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))?;
-                FormatWriter::Parquet(Box::new(writer))
+                Self::Parquet(schema.clone(), Box::new(writer))
             }
-            OutputFormat::Arrow => FormatWriter::Arrow(Box::new(FileWriter::try_new(sink, schema)?)),
-        };
-        Ok(Self { schema: schema.clone(), writer })
+            OutputFormat::Arrow if has_dictionary => {
+                Self::Dictionaries(Box::new(SpooledWriter::new(sink, schema, target)?))
+            }
+            OutputFormat::Arrow => Self::Arrow(Box::new(FileWriter::try_new(sink, schema)?)),
+        })
     }
 
-    /// Writes a chunk of [`decoded`] columns.
     pub(super) fn write(&mut self, chunk: &RecordBatch) -> Result<(), BoxError> {
-        let batch = with_types(chunk, self.schema.clone())?;
-        match &mut self.writer {
-            FormatWriter::Parquet(writer) => writer.write(&batch)?,
-            FormatWriter::Arrow(writer) => writer.write(&batch)?,
+        match self {
+            Self::Parquet(schema, writer) => writer.write(&with_types(chunk, schema.clone())?)?,
+            Self::Arrow(writer) => writer.write(chunk)?,
+            Self::Dictionaries(writer) => writer.write(chunk)?,
         }
         Ok(())
     }
 
     /// Ends the file.
     pub(super) fn finish(self) -> Result<W, BoxError> {
-        Ok(match self.writer {
-            FormatWriter::Parquet(writer) => writer.into_inner()?,
-            FormatWriter::Arrow(mut writer) => {
+        Ok(match self {
+            Self::Parquet(_, writer) => writer.into_inner()?,
+            Self::Arrow(mut writer) => {
                 writer.finish()?;
                 writer.into_inner()?
             }
+            Self::Dictionaries(writer) => writer.finish()?,
         })
     }
 }

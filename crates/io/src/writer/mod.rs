@@ -1,5 +1,6 @@
 //! Part files: written beside their place, committed whole.
 
+mod dictionaries;
 mod encode;
 mod sink;
 
@@ -111,12 +112,12 @@ impl PartWriter {
         let schema = Arc::new(schema);
         let target = folder.join(file_name);
         let (partial, file) = Partial::create(&target)?;
-        let encoder = Encoder::new(HashingFile::new(file), &schema, options)
+        let encoder = Encoder::new(HashingFile::new(file), &target, &schema, options)
             .map_err(|error| Error::write(&target, error))?;
         Ok(Self {
             partial,
             file_name: file_name.to_owned(),
-            chunks: BatchCoalescer::new(encode::decoded(&schema), chunk_rows(&schema)),
+            chunks: BatchCoalescer::new(encode::decoded(&schema), chunk_rows(&schema, options)),
             schema,
             encoder,
             rows: 0,
@@ -172,11 +173,12 @@ impl PartWriter {
     }
 }
 
-/// How many rows are encoded at once: a function of the schema alone, small for wide rows.
-fn chunk_rows(schema: &Schema) -> usize {
-    const CHUNK_BYTES: usize = 8 << 20;
+/// How many rows are encoded at once: few where rows are wide, since a row group can outgrow its
+/// limit by one chunk. Never a matter of the batches, so that those leave no trace in the file.
+fn chunk_rows(schema: &Schema, options: &WriterOptions) -> usize {
+    let chunk_bytes = options.row_group_bytes / 8;
     let row_bytes: usize = schema.fields().iter().map(|field| row_bytes(field)).sum();
-    (CHUNK_BYTES / row_bytes.max(1)).clamp(16, 1024)
+    (chunk_bytes / row_bytes.max(1)).clamp(16, 1024)
 }
 
 /// The width of a vector, a guess for anything else.

@@ -1,0 +1,14 @@
+//! The promises of `strata-io`, one room per concern.
+
+mod damage;
+mod features;
+mod locks;
+mod manifests;
+mod parquet_layout;
+mod parts;
+mod readers;
+mod roundtrip;
+mod sources;
+mod summaries;
+mod support;
+mod texts;

@@ -1,0 +1,206 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+use strata_io::{Compression, Error, ErrorKind, Format, Source, find};
+use tempfile::TempDir;
+
+fn folder(files: &[&str]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for file in files {
+        let path = folder.path().join(file);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, b"").unwrap();
+    }
+    folder
+}
+
+fn arguments(folder: &TempDir, inputs: &[&str]) -> Vec<String> {
+    let join = |input: &&str| folder.path().join(input).to_str().unwrap().to_owned();
+    inputs.iter().map(join).collect()
+}
+
+fn found(folder: &TempDir, inputs: &[&str]) -> Vec<String> {
+    let sources = find(&arguments(folder, inputs)).unwrap();
+    sources.into_iter().map(|source| source.name).collect()
+}
+
+fn refused(folder: &TempDir, inputs: &[&str]) -> Error {
+    find(&arguments(folder, inputs)).unwrap_err()
+}
+
+fn named(name: &str) -> Source {
+    Source {
+        path: name.into(),
+        name: name.to_owned(),
+        format: Format::Parquet,
+        compression: Compression::None,
+        bytes: 0,
+        modified_ns: 0,
+    }
+}
+
+#[test]
+fn a_file_is_named_by_its_file_name() {
+    let folder = folder(&["deep/er/a.parquet"]);
+    assert_eq!(found(&folder, &["deep/er/a.parquet"]), ["a.parquet"]);
+}
+
+#[test]
+fn a_folder_is_searched_to_any_depth_past_hidden_and_foreign_files() {
+    let folder = folder(&[
+        "x/b.csv",
+        "x/sub/a.parquet",
+        "x/notes.txt",
+        "x/.hidden.parquet",
+        "x/_SUCCESS",
+        "x/_temporary/c.parquet",
+        "x/.git/d.parquet",
+        "x/e.parquet.gz",
+    ]);
+    assert_eq!(found(&folder, &["x"]), ["b.csv", "sub/a.parquet"]);
+}
+
+#[test]
+fn a_pattern_names_files_below_its_literal_folders() {
+    let folder = folder(&["x/2024/a.csv", "x/2025/a.csv", "x/2025/deep/b.csv", "x/2025/.c.csv"]);
+    assert_eq!(found(&folder, &["x/20*/*.csv"]), ["2024/a.csv", "2025/a.csv"]);
+    assert_eq!(found(&folder, &["x/**/b.csv"]), ["2025/deep/b.csv"]);
+    assert_eq!(found(&folder, &["x/2025/[.a]*.csv"]), ["a.csv"]);
+}
+
+#[test]
+fn a_pattern_that_matches_a_folder_searches_it() {
+    let folder = folder(&["x/2024/a.csv", "x/2025/b.csv", "x/2025/.c.csv"]);
+    assert_eq!(found(&folder, &["x/*"]), ["2024/a.csv", "2025/b.csv"]);
+}
+
+#[test]
+fn a_path_that_exists_is_not_a_pattern() {
+    let folder = folder(&["a[1].csv", "a1.csv"]);
+    assert_eq!(found(&folder, &["a[1].csv"]), ["a[1].csv"]);
+}
+
+#[test]
+fn a_file_given_twice_counts_once_whatever_leads_to_it() {
+    let folder = folder(&["x/a.csv"]);
+    std::os::unix::fs::symlink(folder.path().join("x/a.csv"), folder.path().join("x/link.csv")).unwrap();
+    assert_eq!(found(&folder, &["x/a.csv", "x", "x/*.csv", "x/../x/a.csv"]), ["a.csv"]);
+}
+
+#[test]
+fn a_link_that_leads_back_up_ends_the_search_there() {
+    let folder = folder(&["x/a.csv"]);
+    std::os::unix::fs::symlink(folder.path().join("x"), folder.path().join("x/loop")).unwrap();
+    assert_eq!(found(&folder, &["x"]), ["a.csv"]);
+}
+
+#[test]
+fn inputs_without_a_data_file_are_named() {
+    let folder = folder(&["x/notes.txt"]);
+    for (input, what) in [("x", "a folder without data files"), ("y", "nothing"), ("x/*.csv", "no match")] {
+        let error = refused(&folder, &[input]);
+        assert_eq!(error.kind(), ErrorKind::NoInput);
+        assert!(error.to_string().contains(input), "{error}");
+        assert!(error.to_string().ends_with(what), "{error}");
+    }
+    assert_eq!(find(&[]).unwrap_err().kind(), ErrorKind::NoInput);
+}
+
+#[test]
+fn a_file_of_unknown_extension_is_refused_when_named() {
+    let folder = folder(&["notes.txt", "a.parquet.gz", "data.json"]);
+    for file in ["notes.txt", "a.parquet.gz", "data.json"] {
+        let error = refused(&folder, &[file]);
+        assert!(matches!(error, Error::UnknownExtension { .. }), "{error}");
+        assert!(error.hint().unwrap().contains(".parquet"));
+    }
+}
+
+#[test]
+fn two_files_with_one_stem_are_refused_naming_both() {
+    for (files, inputs) in [
+        (["x/a.csv", "y/a.csv"], vec!["x/a.csv", "y/a.csv"]),
+        (["x/a.csv", "x/a.parquet"], vec!["x"]),
+        (["x/a__b.csv", "x/a/b.csv"], vec!["x"]),
+    ] {
+        let folder = folder(&files);
+        let error = refused(&folder, &inputs);
+        assert!(matches!(error, Error::SameStem { .. }), "{error}");
+        assert!(files.iter().all(|file| error.to_string().contains(file)), "{error}");
+        assert!(error.hint().unwrap().contains("common folder"));
+    }
+    let folder = folder(&["x/a.csv", "y/a.csv"]);
+    assert_eq!(found(&folder, &["."]), ["x/a.csv", "y/a.csv"]);
+}
+
+#[test]
+fn the_extension_decides_format_and_compression() {
+    use Compression::{Gzip, None, Zstd};
+    let cases = [
+        ("a.parquet", Format::Parquet, None),
+        ("a.PQ", Format::Parquet, None),
+        ("a.arrows", Format::ArrowStream, None),
+        ("a.csv", Format::Csv, None),
+        ("a.csv.gz", Format::Csv, Gzip),
+        ("a.tsv.zst", Format::Tsv, Zstd),
+        ("a.jsonl", Format::Jsonl, None),
+        ("a.ndjson.GZ", Format::Jsonl, Gzip),
+    ];
+    for (name, format, compression) in cases {
+        let folder = folder(&[name]);
+        let source = find(&arguments(&folder, &[name])).unwrap().remove(0);
+        assert_eq!((source.format, source.compression), (format, compression), "{name}");
+        assert_eq!(source.stem(), "a");
+    }
+}
+
+#[test]
+fn arrow_extensions_are_told_apart_by_their_first_bytes() {
+    let folder = folder(&[]);
+    for (name, bytes, format) in [
+        ("a.arrow", b"ARROW1\0\0".as_slice(), Format::ArrowFile),
+        ("a.feather", b"\xff\xff\xff\xff".as_slice(), Format::ArrowStream),
+        ("a.ipc", b"".as_slice(), Format::ArrowStream),
+    ] {
+        fs_err::write(folder.path().join(name), bytes).unwrap();
+        let source = find(&arguments(&folder, &[name])).unwrap().remove(0);
+        assert_eq!(source.format, format, "{name}");
+        assert_eq!(source.bytes, bytes.len() as u64);
+        assert!(source.modified_ns > 1_500_000_000_000_000_000);
+    }
+}
+
+#[test]
+fn a_long_name_keeps_its_start_and_is_told_apart_by_a_hash() {
+    let stem = |end: &str| named(&format!("{}{end}.csv", "ü/".repeat(150))).stem();
+    assert_eq!(stem("a").len(), 209);
+    assert!(stem("a").starts_with("ü__ü__"));
+    assert_ne!(stem("a"), stem("b"));
+}
+
+proptest! {
+    #[test]
+    fn part_names_sort_as_their_inputs_do(
+        stems in prop::collection::btree_set("[a-c0.~-]{1,4}", 1..8)
+    ) {
+        // A stem that itself ends like a part number can stand between two parts of another.
+        prop_assume!(stems.iter().all(|stem| !stem.starts_with(['.', '-'])));
+        let files: Vec<_> = stems.iter().map(|stem| format!("{stem}.csv")).collect();
+        let folder = folder(&files.iter().map(String::as_str).collect::<Vec<_>>());
+        let sources = find(&arguments(&folder, &["."])).unwrap();
+        prop_assert_eq!(sources.len(), stems.len());
+        let parts: Vec<_> = sources
+            .iter()
+            .flat_map(|source| (0..2).map(|part| format!("{}-{part:05}.parquet", source.stem())))
+            .collect();
+        prop_assert!(parts.is_sorted(), "{:?}", parts);
+    }
+
+    #[test]
+    fn a_stem_is_one_path_component_of_bounded_length(name in "[a-zü/.]{0,300}") {
+        let stem = named(&format!("x{name}.parquet")).stem();
+        prop_assert!(stem.len() <= 209);
+        prop_assert_eq!(Path::new(&stem).components().count(), 1);
+        prop_assert!(!stem.contains('/'));
+    }
+}
