@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Puts libtorch into a folder, from the PyTorch wheel on PyPI.
 
-    libtorch.py cpu|cuda FOLDER
+    libtorch.py cpu|cuda|any FOLDER
 
-A folder that already holds what is asked for is left alone. Anything else is built beside it and
+`any` is content with whichever flavour is there, and fetches the CPU's otherwise. A folder that already holds what is asked for is left alone. Anything else is built beside it and
 moved into place at the end, so an interrupted call leaves nothing that could be mistaken for a
 finished one. A libtorch named by the environment variable LIBTORCH is checked and used as it is.
 """
@@ -29,7 +29,7 @@ LINUX = ["--platform=manylinux_2_28_x86_64", "--platform=manylinux2014_x86_64"]
 
 
 def main() -> None:
-    if len(sys.argv) != 3 or sys.argv[1] not in ("cpu", "cuda"):
+    if len(sys.argv) != 3 or sys.argv[1] not in ("cpu", "cuda", "any"):
         sys.exit(__doc__)
     flavour, folder = sys.argv[1], Path(sys.argv[2]).absolute()
 
@@ -37,10 +37,11 @@ def main() -> None:
     if named and Path(named).absolute() != folder:
         return check_named(Path(named))
 
-    stamp = f"{VERSION} {flavour}\n"
-    stamp_file = folder / STAMP
-    if stamp_file.is_file() and stamp_file.read_text() == stamp:
+    wanted = [f"{VERSION} {each}\n" for each in ("cpu", "cuda") if flavour in (each, "any")]
+    if read(folder / STAMP) in wanted:
         return None
+    stamp = wanted[0]
+    flavour = stamp.split()[1]
 
     for dead in folder.parent.glob(f"{folder.name}.partial-*"):
         shutil.rmtree(dead, ignore_errors=True)
@@ -50,9 +51,14 @@ def main() -> None:
         build(partial)
         (partial / "build-version").write_text(VERSION)
         (partial / STAMP).write_text(stamp)
-        if folder.exists():
+        partial.chmod(0o755)
+        replaced = folder.exists()
+        if replaced:
             shutil.rmtree(folder)
         partial.rename(folder)
+        if replaced:
+            # Cargo sees the same path and would keep what was linked against the other flavour.
+            subprocess.run(["cargo", "clean", "--release", "-p", "torch-sys", "-p", "strata-bert"], check=False)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     print(f"libtorch {VERSION} ({flavour}) is in {folder}", file=sys.stderr)

@@ -1,0 +1,66 @@
+# make demo    the main job, end to end, on a real model
+# make test    every test, from nothing
+# make check   format, lints, documentation
+# make run PIPELINE=pipelines/x.toml
+# make setup [LIBTORCH=cpu|cuda]   what the others call first; a LIBTORCH folder in the environment is used as it is
+
+CARGO ?= cargo
+PYTHON ?= python3
+PIPELINE ?= pipelines/demo.toml
+MODEL := .models/all-MiniLM-L6-v2
+STRATA := $(or $(CARGO_TARGET_DIR),target)/release/strata
+
+# LIBTORCH=cpu or LIBTORCH=cuda is a wish to us, not the folder that cargo's build scripts expect.
+ifneq ($(filter cpu cuda,$(LIBTORCH)),)
+FLAVOUR := $(LIBTORCH)
+unexport LIBTORCH
+else
+FLAVOUR := any
+endif
+
+.PHONY: setup libtorch model readers build demo run check test clean
+
+setup: libtorch model readers
+
+libtorch:
+	@$(PYTHON) scripts/libtorch.py $(FLAVOUR) .libtorch
+
+model:
+	@$(PYTHON) scripts/minilm.py $(MODEL)
+
+readers:
+	@$(PYTHON) scripts/venv.py .venv-readers tests/readers/requirements.txt
+
+build: libtorch
+	$(CARGO) build --release -p strata
+
+demo/corpus.parquet: crates/io/examples/demo_corpus.rs | libtorch
+	$(CARGO) run --release -p strata-io --example demo_corpus -- $@
+
+demo: build model demo/corpus.parquet
+	$(STRATA) run pipelines/demo.toml
+	$(STRATA) inspect demo/vectors
+	@printf '%s\n' '' \
+	  'Read the vectors in Polars (Python):' \
+	  '    import polars as pl' \
+	  '    df = pl.read_parquet("demo/vectors/*.parquet")' \
+	  '    x = df["layer_3_mean"].to_numpy()          # (4000, 384)' \
+	  'or in DuckDB:' \
+	  "    SELECT topic, avg(list_dot_product(layer_6_mean::FLOAT[384], layer_6_mean::FLOAT[384]))" \
+	  "    FROM 'demo/vectors/*.parquet' GROUP BY topic;"
+
+run: build
+	$(STRATA) run $(PIPELINE)
+
+check: libtorch
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --workspace --no-deps
+
+test: setup
+	$(CARGO) test --release --workspace --lib --bins --tests --examples
+	$(CARGO) test --release --workspace --doc
+
+clean:
+	$(CARGO) clean
+	rm -rf demo .libtorch .models .venv-readers
