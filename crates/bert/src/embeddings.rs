@@ -41,7 +41,7 @@ impl Embeddings {
         let [_, seq_len] = input_ids.dims();
         let words = embedding(self.word_embeddings.clone(), input_ids);
         let types = embedding(self.token_type_embeddings.clone(), token_type_ids);
-        let positions = self.position_embeddings.clone().slice([0..seq_len]).unsqueeze();
+        let positions = self.position_embeddings.clone().narrow(0, 0, seq_len).unsqueeze();
         self.layer_norm.forward(words + positions + types)
     }
 }

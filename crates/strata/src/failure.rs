@@ -1,10 +1,15 @@
 //! What the user reads when something goes wrong, and the exit code that scripts read.
 
 use std::fmt;
+use std::panic::{UnwindSafe, catch_unwind};
 use std::process::ExitCode;
+
+use anyhow::anyhow;
 
 use strata_bert::ErrorKind as ModelErrorKind;
 use strata_io::ErrorKind as DataErrorKind;
+
+use crate::console::say;
 
 /// Exit codes, after BSD's sysexits.
 mod code {
@@ -73,20 +78,24 @@ fn name(signal: usize) -> &'static str {
     }
 }
 
+/// Turns a panic into an error: whatever the user did, a panic is our mistake.
+pub fn catch_bugs(command: impl FnOnce() -> anyhow::Result<()> + UnwindSafe) -> anyhow::Result<()> {
+    catch_unwind(command).unwrap_or_else(|_| Err(anyhow!("this is a bug in strata: it panicked (see above)")))
+}
+
 /// Prints an error with its causes and, where there is one, a hint; returns its exit code.
-#[expect(clippy::print_stderr, reason = "the one place where a failure is told")]
 pub fn explain(error: &anyhow::Error) -> ExitCode {
     let mut last = error.to_string();
-    eprintln!("error: {last}");
+    say(format_args!("error: {last}"));
     for cause in error.chain().skip(1).map(ToString::to_string) {
         // Some libraries repeat their cause in their own message.
         if !last.contains(&cause) {
-            eprintln!("  cause: {cause}");
+            say(format_args!("  cause: {cause}"));
         }
         last = cause;
     }
     if let Some(hint) = hint(error) {
-        eprintln!("hint: {hint}");
+        say(format_args!("hint: {hint}"));
     }
     ExitCode::from(exit_code(error))
 }

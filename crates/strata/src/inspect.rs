@@ -1,18 +1,20 @@
 //! `strata inspect`: what an output folder holds.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::Path;
 
 use indicatif::{HumanBytes, HumanCount};
+use serde_json::{Map, Value};
 use strata_io::{Manifest, PartFile, SUCCESS_FILE, VectorSummary, is_vector};
 
+use crate::console::print_result;
 use crate::failure::Refusal;
 
 /// Prints schema, provenance, counts, and a summary of every vector column.
 ///
 /// # Errors
 /// The folder is no output of strata, or a part cannot be read.
-#[expect(clippy::print_stdout, reason = "the result of the command")]
 pub fn inspect(folder: &Path) -> anyhow::Result<()> {
     let manifest = Manifest::load(folder)?.ok_or_else(|| {
         Refusal::configuration(format!("{} holds no manifest.json", folder.display()))
@@ -22,45 +24,50 @@ pub fn inspect(folder: &Path) -> anyhow::Result<()> {
     let bytes: u64 = manifest.parts.values().map(|part| part.bytes).sum();
     let state =
         if folder.join(SUCCESS_FILE).exists() { "whole" } else { "not whole: run the same command again" };
-    println!("{} ({state})", folder.display());
-    println!(
+    let mut out = String::new();
+    writeln!(out, "{} ({state})", folder.display())?;
+    writeln!(
+        out,
         "{} rows in {} parts from {} files, {}",
         HumanCount(rows),
         HumanCount(manifest.parts.len() as u64),
         HumanCount(manifest.inputs.len() as u64),
         HumanBytes(bytes)
-    );
-    println!("\nprovenance\n{}", indented(&serde_json::to_string_pretty(&manifest.fingerprint)?));
+    )?;
+    writeln!(out, "\nprovenance")?;
+    write_leaves(&mut out, "", &manifest.fingerprint)?;
 
     let mut summaries: BTreeMap<String, VectorSummary> = BTreeMap::new();
     for (index, name) in manifest.parts.keys().enumerate() {
         let part = PartFile::open(&folder.join(name))?;
         if index == 0 {
-            println!("\nschema");
+            writeln!(out, "\nschema")?;
             for field in part.schema.fields() {
-                println!("  {}: {}", field.name(), field.data_type());
+                writeln!(out, "  {}: {}", field.name(), field.data_type())?;
             }
         }
         summarize(&part, &mut summaries)?;
     }
-    println!("\nvectors");
-    println!(
+    writeln!(out, "\nvectors")?;
+    writeln!(
+        out,
         "  {:32} {:>10} {:>10} {:>11} {:>11} {:>8}",
         "column", "dimension", "mean norm", "smallest", "largest", "nulls"
-    );
+    )?;
     for (name, summary) in &summaries {
         let shape: Vec<String> = summary.shape.iter().map(usize::to_string).collect();
         let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
-        println!(
+        writeln!(
+            out,
             "  {name:32} {:>10} {:>10} {:>11} {:>11} {:>8}",
             shape.join("×"),
             figure(summary.mean_norm()),
             figure(summary.min.map(f64::from)),
             figure(summary.max.map(f64::from)),
             HumanCount(summary.nulls).to_string(),
-        );
+        )?;
     }
-    Ok(())
+    print_result(&out)
 }
 
 fn summarize(part: &PartFile, summaries: &mut BTreeMap<String, VectorSummary>) -> anyhow::Result<()> {
@@ -77,6 +84,14 @@ fn summarize(part: &PartFile, summaries: &mut BTreeMap<String, VectorSummary>) -
     Ok(())
 }
 
-fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+/// A line for every value that is not an object, under its dotted key.
+fn write_leaves(out: &mut String, prefix: &str, object: &Map<String, Value>) -> std::fmt::Result {
+    for (key, value) in object {
+        match value {
+            Value::Object(inner) => write_leaves(out, &format!("{prefix}{key}."), inner)?,
+            Value::String(text) => writeln!(out, "  {prefix}{key}: {text}")?,
+            other => writeln!(out, "  {prefix}{key}: {other}")?,
+        }
+    }
+    Ok(())
 }

@@ -37,7 +37,7 @@ impl Job {
         let tokenizer = TextTokenizer::load(&checkpoint, settings.max_length)?;
         Extractor::check(&checkpoint, &features, settings.device)?;
         let inputs = open_inputs(&settings, &features)?;
-        let fingerprint = fingerprint(&settings, &checkpoint, &features, &tokenizer)?;
+        let fingerprint = fingerprint(&settings, &checkpoint, &tokenizer)?;
         Ok(Self { settings, checkpoint, features, tokenizer, inputs, fingerprint })
     }
 
@@ -77,7 +77,6 @@ fn open_inputs(settings: &Settings, features: &Features) -> anyhow::Result<Vec<J
 fn fingerprint(
     settings: &Settings,
     checkpoint: &Checkpoint,
-    features: &Features,
     tokenizer: &TextTokenizer,
 ) -> anyhow::Result<Map<String, Value>> {
     let Settings {
@@ -112,7 +111,7 @@ fn fingerprint(
         "libtorch": strata_bert::LIBTORCH_VERSION,
         "settings": {
             "text": text,
-            "keep": format!("{keep:?}"),
+            "keep": keep.to_string(),
             "layers": layers,
             "pooling": asked.pooling.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "combine": asked.combine.to_string(),
@@ -124,7 +123,6 @@ fn fingerprint(
             "dtype": dtype.to_string(),
             "format": format.extension(),
         },
-        "columns": features.columns().iter().map(|c| json!({"name": c.name, "shape": c.shape})).collect::<Vec<_>>(),
     });
     Ok(value.as_object().cloned().unwrap_or_default())
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod columns;
+mod console;
 mod failure;
 mod inspect;
 mod job;
@@ -24,10 +25,11 @@ use clap::Parser;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    let result = failure::catch_bugs(|| match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Inspect { folder } => inspect::inspect(&folder),
-    };
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::explain(&error),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::cli::ProgressMode;
+use crate::console::say;
 
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -57,7 +58,6 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
-    #[expect(clippy::print_stderr, reason = "progress for people and log files")]
     fn print_plain(&self, plain: &Plain) {
         let now = self.started.elapsed().as_millis() as u64;
         let due = plain.next_ms.load(Ordering::Relaxed);
@@ -69,13 +69,13 @@ impl Progress {
         let percent = 100.0 * done as f64 / all.max(1) as f64;
         // From the average so far: indicatif estimates only what it draws.
         let left = self.started.elapsed().mul_f64(all.saturating_sub(done) as f64 / done.max(1) as f64);
-        eprintln!(
+        say(format_args!(
             "{} of {} rows ({percent:.0} %), {}, {} left",
             HumanCount(done),
             HumanCount(all),
             self.bar.message(),
             HumanDuration(left)
-        );
+        ));
     }
 }
 

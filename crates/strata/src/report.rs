@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 use serde::Serialize;
 
+use crate::console::say;
 use crate::stages::StageTimes;
 
 /// Counts over the rows that a run encoded.
@@ -75,34 +76,33 @@ impl Report {
     }
 
     /// Tells people what was done.
-    #[expect(clippy::print_stderr, reason = "a summary for people")]
     pub fn print(&self, output: &Path) {
         let Counts { rows, nulls, truncated, tokens, padded_tokens } = self.counts;
         let Self { parts_written, parts_kept, bytes_written, seconds, .. } = *self;
         if parts_written == 0 {
-            eprintln!("{}: all {parts_kept} parts were already there", output.display());
+            say(format_args!("{}: all {parts_kept} parts were already there", output.display()));
             return;
         }
         let rate = |count: u64| HumanCount((count as f64 / seconds.max(1e-9)) as u64);
         let kept = if parts_kept == 0 { String::new() } else { format!(", {parts_kept} kept") };
-        eprintln!(
+        say(format_args!(
             "{}: {} rows in {parts_written} {}{kept}, {}",
             output.display(),
             HumanCount(rows),
             if parts_written == 1 { "part" } else { "parts" },
             HumanBytes(bytes_written),
-        );
-        eprintln!(
+        ));
+        say(format_args!(
             "{} tokens ({:.1} % padding), {} truncated, {} null",
             HumanCount(tokens),
             100.0 * (padded_tokens - tokens) as f64 / padded_tokens.max(1) as f64,
             HumanCount(truncated),
             HumanCount(nulls),
-        );
+        ));
         let time = Duration::from_secs_f64(seconds);
         let time =
             if seconds < 10.0 { format!("{seconds:.1} seconds") } else { HumanDuration(time).to_string() };
-        eprintln!("{time}, {} rows/s, {} tokens/s", rate(rows), rate(tokens));
+        say(format_args!("{time}, {} rows/s, {} tokens/s", rate(rows), rate(tokens)));
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 use strata_bert::Extractor;
 
 use crate::cli::RunArguments;
+use crate::console::say;
 use crate::failure;
 use crate::job::Job;
 use crate::output::Output;
@@ -68,13 +69,12 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<()> {
 }
 
 /// What the user might not expect.
-#[expect(clippy::print_stderr, reason = "notes for people")]
 fn notes(output: &Output, whole: bool) {
     for input in output.vanished_inputs() {
-        eprintln!("note: `{input}` is no longer among the inputs; its parts are kept");
+        say(format_args!("note: `{input}` is no longer among the inputs; its parts are kept"));
     }
     if !whole {
-        eprintln!("note: other shards have yet to finish their parts");
+        say(format_args!("note: other shards have yet to finish their parts"));
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the options mean: parsed, defaults filled in, nothing yet held against files.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -101,6 +102,16 @@ impl Keep {
             "all" => Self::All,
             "none" | "" => Self::None,
             names => Self::Columns(names.split(',').map(|name| name.trim().to_owned()).collect()),
+        }
+    }
+}
+
+impl fmt::Display for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::None => f.write_str("none"),
+            Self::Columns(names) => f.write_str(&names.join(",")),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A file as a stream of record batches: projected, bounded in memory, exactly the rows asked for.
 
 mod arrow_ipc;
+mod arrow_layout;
 mod batches;
 mod csv;
 mod decompress;
@@ -10,6 +11,7 @@ mod parquet;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
@@ -44,7 +46,16 @@ pub struct Input {
     /// Its columns. For CSV and JSON Lines, inferred from the first 1000 rows; a column without a
     /// value among them counts as text.
     pub schema: SchemaRef,
-    footer: Option<ArrowReaderMetadata>,
+    contents: Contents,
+}
+
+/// What a file says about its rows before they are read.
+#[derive(Debug, Clone)]
+enum Contents {
+    Parquet(ArrowReaderMetadata),
+    /// The rows of each batch.
+    Arrow(Arc<[u64]>),
+    Unstated,
 }
 
 impl Input {
@@ -54,37 +65,44 @@ impl Input {
     /// # Errors
     /// [`Error::Read`] if the file is not what its format promises.
     pub fn open(source: Source, text_columns: &[String]) -> Result<Self, Error> {
-        guarded(|| {
+        let path = &source.path;
+        let opened = guarded(|| {
             Ok(match source.format {
                 Format::Parquet => {
-                    let footer = parquet::open(&source.path)?;
-                    (footer.schema().clone(), Some(footer))
+                    let footer = parquet::open(path)?;
+                    (footer.schema().clone(), Contents::Parquet(footer))
                 }
-                Format::ArrowFile => (arrow_ipc::file_schema(&source.path)?, None),
-                Format::ArrowStream => (arrow_ipc::stream_schema(&source.path)?, None),
-                Format::Csv | Format::Tsv => (csv::infer_schema(&source, text_columns)?, None),
-                Format::Jsonl => (jsonl::infer_schema(&source, text_columns)?, None),
+                Format::ArrowFile => {
+                    let batches = arrow_layout::file_batches(path)?;
+                    (arrow_ipc::file_schema(path)?, Contents::Arrow(batches.into()))
+                }
+                Format::ArrowStream => {
+                    let batches = arrow_layout::stream_batches(path)?;
+                    (arrow_ipc::stream_schema(path)?, Contents::Arrow(batches.into()))
+                }
+                Format::Csv | Format::Tsv => (csv::infer_schema(&source, text_columns)?, Contents::Unstated),
+                Format::Jsonl => (jsonl::infer_schema(&source, text_columns)?, Contents::Unstated),
             })
-        })
-        .map_err(|error| Error::read(&source.path, None, error))
-        .map(|(schema, footer)| Self { source, schema, footer })
+        });
+        let (schema, contents) = opened.map_err(|error| Error::read(path, None, error))?;
+        Ok(Self { source, schema, contents })
     }
 
-    /// The number of rows. Parquet and Arrow files state it; of the others, every record is passed
-    /// over once.
+    /// The number of rows. Parquet and Arrow state it; of the others, every record is passed over
+    /// once.
     ///
     /// # Errors
     /// [`Error::Read`] if the file cannot be read to its end.
     pub fn count_rows(&self) -> Result<u64, Error> {
-        guarded(|| match (self.source.format, &self.footer) {
-            (Format::Parquet, Some(footer)) => parquet::count_rows(footer),
-            (Format::ArrowFile, _) => arrow_ipc::count_rows(&self.source.path),
-            _ => {
-                let everything = Stream::rows(self.stream(&[], &(0..u64::MAX))?);
-                everything.sum::<Result<u64, ArrowError>>().map_err(BoxError::from)
+        let counted = guarded(|| match &self.contents {
+            Contents::Parquet(footer) => parquet::row_group_sizes(footer).sum(),
+            Contents::Arrow(batches) => Ok(batches.iter().sum()),
+            Contents::Unstated => {
+                let batches = self.stream(&[], &(0..u64::MAX))?.batches;
+                batches.map(|batch| Ok(batch?.num_rows() as u64)).sum()
             }
-        })
-        .map_err(|error| Error::read(&self.source.path, None, error))
+        });
+        counted.map_err(|error| Error::read(&self.source.path, None, error))
     }
 
     /// Streams `columns`, in the order given, of exactly the rows in `rows`.
@@ -113,14 +131,15 @@ impl Input {
 
     fn stream(&self, columns: &[usize], rows: &Range<u64>) -> Result<Stream, BoxError> {
         let path = &self.source.path;
-        match (self.source.format, &self.footer) {
+        match (&self.contents, self.source.format) {
             _ if rows.is_empty() => Ok(Stream::empty(rows.start)),
-            (Format::Parquet, Some(footer)) => parquet::read(path, footer, columns, rows),
-            (Format::Parquet, None) => parquet::read(path, &parquet::open(path)?, columns, rows),
-            (Format::ArrowFile, _) => arrow_ipc::read_file(path, columns, rows.start),
-            (Format::ArrowStream, _) => arrow_ipc::read_stream(path, columns),
-            (Format::Csv | Format::Tsv, _) => csv::read(&self.source, &self.schema, columns, rows),
-            (Format::Jsonl, _) => jsonl::read(&self.source, &self.schema, columns, rows.start),
+            (Contents::Parquet(footer), _) => parquet::read(path, footer, columns, rows),
+            (Contents::Arrow(_), Format::ArrowStream) => arrow_ipc::read_stream(path, columns),
+            (Contents::Arrow(batches), _) => arrow_ipc::read_file(path, batches, columns, rows.start),
+            (Contents::Unstated, Format::Jsonl) => {
+                jsonl::read(&self.source, &self.schema, columns, rows.start)
+            }
+            (Contents::Unstated, _) => csv::read(&self.source, &self.schema, columns, rows),
         }
     }
 
@@ -146,11 +165,6 @@ impl Input {
 impl Stream {
     fn empty(first: u64) -> Self {
         Self { first, batches: Box::new(std::iter::empty()) }
-    }
-
-    /// The number of rows of each batch.
-    fn rows(self) -> impl Iterator<Item = Result<u64, ArrowError>> {
-        self.batches.map(|batch| batch.map(|batch| batch.num_rows() as u64))
     }
 }
 

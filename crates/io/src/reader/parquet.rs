@@ -21,10 +21,6 @@ pub(super) fn open(path: &Path) -> Result<ArrowReaderMetadata, BoxError> {
     Ok(ArrowReaderMetadata::load(&file, options)?)
 }
 
-pub(super) fn count_rows(footer: &ArrowReaderMetadata) -> Result<u64, BoxError> {
-    row_group_sizes(footer).sum()
-}
-
 /// Decodes only the row groups that overlap `rows`, and of the first of them only from
 /// `rows.start` on.
 pub(super) fn read(
@@ -61,7 +57,8 @@ pub(super) fn read(
     Ok(Stream { first: rows.start, batches: Box::new(reader) })
 }
 
-fn row_group_sizes(footer: &ArrowReaderMetadata) -> impl Iterator<Item = Result<u64, BoxError>> {
+/// The rows of each row group.
+pub(super) fn row_group_sizes(footer: &ArrowReaderMetadata) -> impl Iterator<Item = Result<u64, BoxError>> {
     let groups = footer.metadata().row_groups();
     groups.iter().map(|group| Ok(u64::try_from(group.num_rows())?))
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use proptest::prelude::*;
 use strata_io::{Error, FloatType, Input, Source, find, vector_array, vector_field};
 use tempfile::TempDir;
@@ -46,6 +48,45 @@ fn sample(name: &str) -> (Vec<u8>, u64) {
     let is_text = ["csv", "tsv", "json"].iter().any(|text| name.contains(text));
     let batch = if is_text { numbered(300) } else { varied(300) };
     (encode(name, &batch, 100), 300)
+}
+
+/// The varied rows as one compressed batch.
+fn compressed(codec: CompressionType, stream: bool) -> Vec<u8> {
+    let batch = varied(300);
+    let mut bytes = Vec::new();
+    let options = IpcWriteOptions::default().try_with_compression(Some(codec)).unwrap();
+    let schema = batch.schema();
+    if stream {
+        let mut writer = StreamWriter::try_new_with_options(&mut bytes, &schema, options).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+    } else {
+        let mut writer = FileWriter::try_new_with_options(&mut bytes, &schema, options).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+    }
+    bytes
+}
+
+#[test]
+fn compressed_batches_are_read_and_their_claims_checked() {
+    let folder = TempDir::new().unwrap();
+    for codec in [CompressionType::LZ4_FRAME, CompressionType::ZSTD] {
+        for (name, stream) in [("a.arrow", false), ("a.arrows", true)] {
+            let path = folder.path().join(name);
+            let bytes = compressed(codec, stream);
+            fs_err::write(&path, &bytes).unwrap();
+            read_everything(&path, 300).unwrap();
+            // Every place that could be the size of a buffer claims terabytes.
+            for size in [300 * 8, 300 * 4 * 4_u64] {
+                let mut bytes = bytes.clone();
+                let place = bytes.windows(8).position(|window| window == size.to_le_bytes()).unwrap();
+                bytes[place + 5] = 0x7f;
+                fs_err::write(&path, &bytes).unwrap();
+                assert!(read_everything(&path, 300).is_err(), "{name} {codec:?}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -103,6 +144,24 @@ fn bytes_flipped_at_the_ends_never_panic() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn flipped_bytes_of_compressed_batches_never_panic(
+        lz4 in any::<bool>(),
+        stream in any::<bool>(),
+        flips in prop::collection::vec((0.0..1.0_f64, 1..=255_u8), 1..4),
+    ) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join(if stream { "a.arrows" } else { "a.arrow" });
+        let codec = if lz4 { CompressionType::LZ4_FRAME } else { CompressionType::ZSTD };
+        let mut bytes = compressed(codec, stream);
+        for (place, mask) in flips {
+            let index = (bytes.len() as f64 * place) as usize;
+            bytes[index] ^= mask;
+        }
+        fs_err::write(&path, bytes).unwrap();
+        let _ = read_everything(&path, 300);
+    }
 
     #[test]
     fn flipped_bytes_never_panic(
