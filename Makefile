@@ -46,8 +46,10 @@ demo: build model demo/corpus.parquet
 	  '    df = pl.read_parquet("demo/vectors/*.parquet")' \
 	  '    x = df["layer_3_mean"].to_numpy()          # (4000, 384)' \
 	  'or in DuckDB:' \
-	  "    SELECT topic, avg(list_dot_product(layer_6_mean::FLOAT[384], layer_6_mean::FLOAT[384]))" \
-	  "    FROM 'demo/vectors/*.parquet' GROUP BY topic;"
+	  "    WITH v AS (SELECT id, text, layer_6_mean::FLOAT[384] AS v FROM 'demo/vectors/*.parquet')" \
+	  '    SELECT b.text, array_cosine_similarity(a.v, b.v) AS similarity' \
+	  "    FROM v a JOIN v b ON a.id <> b.id WHERE a.text = 'The cook burns the rye bread.'" \
+	  '    ORDER BY similarity DESC LIMIT 3;'
 
 run: build
 	$(STRATA) run $(PIPELINE)

@@ -4,6 +4,8 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
+use indicatif::HumanCount;
+
 /// Says a line on stderr.
 pub fn say(line: impl Display) {
     // Whoever closed stderr does not want to read it.
@@ -20,4 +22,10 @@ pub fn print_result(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result?),
     }
+}
+
+/// `1 part`, `2 parts`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let count_text = HumanCount(count as u64);
+    if count == 1 { format!("1 {noun}") } else { format!("{count_text} {noun}s") }
 }

@@ -8,7 +8,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Map, Value};
 use strata_io::{Manifest, PartFile, SUCCESS_FILE, VectorSummary, is_vector};
 
-use crate::console::print_result;
+use crate::console::{counted, print_result};
 use crate::failure::Refusal;
 
 /// Prints schema, provenance, counts, and a summary of every vector column.
@@ -28,10 +28,10 @@ pub fn inspect(folder: &Path) -> anyhow::Result<()> {
     writeln!(out, "{} ({state})", folder.display())?;
     writeln!(
         out,
-        "{} rows in {} parts from {} files, {}",
+        "{} rows in {} from {}, {}",
         HumanCount(rows),
-        HumanCount(manifest.parts.len() as u64),
-        HumanCount(manifest.inputs.len() as u64),
+        counted(manifest.parts.len(), "part"),
+        counted(manifest.inputs.len(), "file"),
         HumanBytes(bytes)
     )?;
     writeln!(out, "\nprovenance")?;

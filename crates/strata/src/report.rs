@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 use serde::Serialize;
 
-use crate::console::say;
+use crate::console::{counted, say};
 use crate::stages::StageTimes;
 
 /// Counts over the rows that a run encoded.
@@ -86,10 +86,10 @@ impl Report {
         let rate = |count: u64| HumanCount((count as f64 / seconds.max(1e-9)) as u64);
         let kept = if parts_kept == 0 { String::new() } else { format!(", {parts_kept} kept") };
         say(format_args!(
-            "{}: {} rows in {parts_written} {}{kept}, {}",
+            "{}: {} rows in {}{kept}, {}",
             output.display(),
             HumanCount(rows),
-            if parts_written == 1 { "part" } else { "parts" },
+            counted(parts_written as usize, "part"),
             HumanBytes(bytes_written),
         ));
         say(format_args!(
