@@ -247,11 +247,14 @@ impl Error {
                 "column types are inferred from the first 1000 rows; leave the column out, \
                  or convert the file to Parquet"
             }
+            Self::Read { rows: None, .. } if self.kind() == ErrorKind::BadData => {
+                "the file may be incomplete or of another format than its name says; make or copy it again"
+            }
             Self::Truncated { .. } => "was the file replaced while it was read? run again",
             Self::NotWritable { .. } => "leave the column out of the kept ones, or cast it beforehand",
             Self::Float16Overflow { .. } => "store float32",
             Self::Manifest { .. } | Self::ManifestVersion { .. } | Self::ManifestName { .. } => {
-                "write to another folder, or remove the manifest to start afresh"
+                "write to another folder, or remove this one to start afresh"
             }
             Self::Locked { .. } => "wait for it to end, or write to another folder",
             _ => return None,

@@ -1,6 +1,8 @@
 //! Settings held against the model and the input files: everything that can be refused is refused
 //! here, before any output is touched.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 use strata_bert::{Checkpoint, Extractor, Features, TextTokenizer};
 use strata_io::{Input, find};
@@ -36,6 +38,7 @@ impl Job {
         let features = Features::resolve(&settings.features, &checkpoint.config)?;
         let tokenizer = TextTokenizer::load(&checkpoint, settings.max_length)?;
         Extractor::check(&checkpoint, &features, settings.device)?;
+        refuse_output_among_inputs(&settings)?;
         let inputs = open_inputs(&settings, &features)?;
         let fingerprint = fingerprint(&settings, &checkpoint, &tokenizer)?;
         Ok(Self { settings, checkpoint, features, tokenizer, inputs, fingerprint })
@@ -45,6 +48,27 @@ impl Job {
     pub fn row_bytes(&self) -> usize {
         self.features.width() * size_of::<f32>()
     }
+}
+
+/// The next run would read its own parts.
+fn refuse_output_among_inputs(settings: &Settings) -> anyhow::Result<()> {
+    let output = std::path::absolute(&settings.output)?;
+    // What exists of the path, with its links resolved.
+    let resolved = output.ancestors().find_map(|ancestor| {
+        let rest = output.strip_prefix(ancestor).ok()?;
+        Some(fs_err::canonicalize(ancestor).ok()?.join(rest))
+    });
+    for input in settings.inputs.iter().filter(|input| Path::new(input).is_dir()) {
+        if resolved
+            .as_ref()
+            .is_some_and(|output| fs_err::canonicalize(input).is_ok_and(|input| output.starts_with(input)))
+        {
+            let message =
+                format!("the output {} lies inside the input folder {input}", settings.output.display());
+            return Err(Refusal::usage(message).hint("write to a folder outside the input").into());
+        }
+    }
+    Ok(())
 }
 
 fn open_inputs(settings: &Settings, features: &Features) -> anyhow::Result<Vec<JobInput>> {

@@ -53,7 +53,7 @@ pub struct ModelOptions {
     #[arg(id = "model.path", long = "model", value_name = "DIR")]
     pub path: Option<String>,
     /// Where it runs: cpu, cuda, cuda:N or flex [default: cpu].
-    #[arg(id = "model.device", long = "device")]
+    #[arg(id = "model.device", long = "device", value_name = "DEVICE")]
     pub device: Option<String>,
 }
 
@@ -195,14 +195,14 @@ fn similarity(known: &str, key: &str) -> f64 {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected text or a whole number, or a list of these")]
 enum OneOrMany {
     One(Scalar),
     Many(Vec<Scalar>),
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected text or a whole number, or a list of these")]
+#[serde(untagged)]
 enum Scalar {
     Text(String),
     Number(i64),
