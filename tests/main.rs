@@ -1,5 +1,6 @@
 //! The program as its users meet it: every test runs the binary.
 
 mod cli;
+mod parity;
 mod refusals;
 mod support;

@@ -1,0 +1,420 @@
+//! What a user reads when all is well, and when an option is wrong.
+
+use crate::support::{Sandbox, assert_refused, assert_strata, run};
+
+#[test]
+fn help_names_the_verbs() {
+    assert_strata!(Sandbox::new(), "--help", @r"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    Turn a column of text into columns of BERT layer vectors
+
+    Usage: strata <COMMAND>
+
+    Commands:
+      run      Encode texts and write a folder of parts
+      inspect  Show what an output folder holds: schema, provenance, counts, a summary of every vector
+               column
+      help     Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    ----- stderr -----
+    ");
+}
+
+#[test]
+fn help_of_run_names_every_option_with_its_default() {
+    assert_strata!(Sandbox::new(), "run --help", @r"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    Encode texts and write a folder of parts
+
+    Usage: strata run [OPTIONS] [PIPELINE]
+
+    Arguments:
+      [PIPELINE]
+              A TOML file with any of the options below; one given here wins over the file
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Input:
+          --input <PATH>...
+              Files, folders or quoted patterns: Parquet, Arrow IPC, CSV, JSON Lines
+
+          --text <COLUMN>
+              The text column [default: text]
+
+          --keep <COLUMNS>
+              Input columns to carry through: all, none, or names separated by commas [default: all]
+
+    Model:
+          --model <DIR>
+              A Hugging Face checkpoint folder
+
+          --device <DEVICE>
+              Where it runs: cpu, cuda, cuda:N or flex [default: cpu]
+
+    Features:
+          --layers <LAYERS>
+              Layers by number: 0 is the embedding output, N the Nth encoder layer, -1 the last; or all
+              [default: -1]
+
+          --pooling <POOLINGS>
+              How tokens become one vector: cls, mean, max, min, mean_max, last, pooler; several
+              separated by commas [default: mean]
+
+          --combine <HOW>
+              What becomes of several layers: none, concat, stack, sum or mean [default: none]
+
+          --normalize
+              Bring each vector to Euclidean length 1
+
+          --special-tokens <WHETHER>
+              Whether [CLS] and [SEP] count in mean, max and min: include or exclude [default: include]
+
+          --max-length <N>
+              Longest text in tokens, special ones counted; longer ones are cut [default: the model's
+              limit]
+
+    Output:
+          --output <DIR>
+              The folder of parts; made if it does not exist
+
+          --format <FORMAT>
+              Format of the parts: parquet or arrow [default: parquet]
+
+          --dtype <TYPE>
+              Stored type of the values: float32 or float16 [default: float32]
+
+          --rows-per-part <N>
+              Rows of one part [default: about 64 MiB of vectors]
+
+    Run:
+          --max-batch-tokens <N>
+              Padded tokens in one forward pass [default: 1024 on a processor, 32768 on a GPU]
+
+          --threads <N>
+              Processor threads of the whole process [default: all]
+
+          --shard <I/N>
+              Do only every Nth part, beginning with part I (from 0)
+
+          --overwrite
+              Start afresh where the output folder holds parts of other settings or another model
+
+          --progress <WHEN>
+              When to show progress: bars on a terminal, a plain line every few seconds elsewhere
+
+              Possible values:
+              - auto:   Bars where stderr is a terminal, plain lines elsewhere
+              - always: Bars
+              - never:  Nothing
+              
+              [default: auto]
+
+          --report <PATH>
+              Write the run's figures to this file as JSON
+
+    ----- stderr -----
+    ");
+}
+
+#[test]
+fn the_version_is_told() {
+    assert_strata!(Sandbox::new(), "--version", @r"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    strata 0.1.0
+
+    ----- stderr -----
+    ");
+}
+
+#[test]
+fn a_good_run_sums_up_on_stderr_and_keeps_stdout_clean() {
+    let sandbox = Sandbox::with_texts([Some("The cat sat on the dog."), None, Some("")]);
+    assert_strata!(sandbox, &run("--layers all --pooling cls,mean"), @r"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+
+    ----- stderr -----
+    out: 3 rows in 1 part, [SIZE]
+    11 tokens (38.9 % padding), 0 truncated, 1 null
+    [TIME], [RATE] rows/s, [RATE] tokens/s
+    ");
+}
+
+#[test]
+fn inspect_shows_schema_provenance_counts_and_vectors() {
+    let sandbox = Sandbox::with_texts([Some("The cat sat on the dog."), None, Some("")]);
+    sandbox.succeed(&run("--layers 0,-1 --pooling mean,pooler"));
+    assert_strata!(sandbox, "inspect out", @r#"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    out (whole)
+    3 rows in 1 part from 1 file, [SIZE]
+
+    provenance
+      device: cpu
+      layer_convention: 0 is the embedding output, N the output of the Nth encoder layer
+      libtorch: 2.9.0
+      model.files.config_sha256: [HASH]
+      model.files.tokenizer_sha256: [HASH]
+      model.files.weights_sha256: [HASH]
+      model.hidden_size: 20
+      model.model_type: bert
+      model.num_hidden_layers: 4
+      settings.combine: none
+      settings.dtype: float32
+      settings.format: parquet
+      settings.keep: all
+      settings.layers: [0,4]
+      settings.max_batch_tokens: 1024
+      settings.max_length: 48
+      settings.normalize: false
+      settings.overflow: truncate
+      settings.pooling: ["mean","pooler"]
+      settings.special_tokens: include
+      settings.text: text
+      strata: 0.1.0
+
+    schema
+      text: Utf8
+      n_tokens: UInt32
+      truncated: Boolean
+      layer_0_mean: FixedSizeList(20 x non-null Float32, field: 'element')
+      layer_4_mean: FixedSizeList(20 x non-null Float32, field: 'element')
+      pooler_output: FixedSizeList(20 x non-null Float32, field: 'element')
+
+    vectors
+      column                            dimension  mean norm    smallest     largest    nulls
+      layer_0_mean                             20     2.89..     -0.96..      2.15..        1
+      layer_4_mean                             20     5.29..     -3.64..      2.08..        1
+      pooler_output                            20     3.63..     -0.99..      0.99..        1
+
+    ----- stderr -----
+    "#);
+}
+
+#[test]
+fn inspect_refuses_a_folder_that_is_no_output() {
+    assert_refused!(Sandbox::new(), "inspect tiny-bert", @r"
+    success: false
+    exit_code: 78
+    ----- stdout -----
+
+    ----- stderr -----
+    error: tiny-bert holds no manifest.json
+    hint: name a folder that `strata run` wrote
+    ");
+}
+
+#[test]
+fn a_required_option_that_is_missing_is_named() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, "run --model tiny-bert --output out", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --input is missing
+    hint: give --input, or `input.paths` in the pipeline file
+    ");
+    assert_refused!(sandbox, "run --input in.parquet --output out", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --model is missing
+    hint: give --model, or `model.path` in the pipeline file
+    ");
+    assert_refused!(sandbox, "run --input in.parquet --model tiny-bert", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --output is missing
+    hint: give --output, or `output.path` in the pipeline file
+    ");
+}
+
+#[test]
+fn a_value_that_is_no_choice_is_answered_with_the_choices() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, &run("--pooling meen"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --pooling: `meen` is not a pooling; expected cls, mean, max, min, mean_max, last or pooler
+    ");
+    assert_refused!(sandbox, &run("--combine glue"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --combine: `glue` is not a combination; expected none, concat, stack, sum or mean
+    ");
+    assert_refused!(sandbox, &run("--device gpu"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --device: `gpu` is not a device; expected cpu, cuda, cuda:N or flex
+    ");
+    assert_refused!(sandbox, &run("--dtype float64"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --dtype: `float64` is not a choice; expected float32 or float16
+    ");
+    assert_refused!(sandbox, &run("--format csv"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --format: `csv` is not a choice; expected parquet or arrow
+    ");
+    assert_refused!(sandbox, &run("--special-tokens no"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --special-tokens: `no` is not a choice; expected include or exclude
+    ");
+    assert_refused!(sandbox, &run("--progress loud"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: invalid value 'loud' for '--progress <WHEN>'
+      [possible values: auto, always, never]
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn a_number_that_cannot_be_used_is_answered_with_those_that_can() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, &run("--layers first"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --layers: `first` is not a choice of layers; expected `all`, or numbers such as 0,3,-1
+    ");
+    assert_refused!(sandbox, &run("--max-length many"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: invalid value 'many' for '--max-length <N>': invalid digit found in string
+
+    For more information, try '--help'.
+    ");
+    assert_refused!(sandbox, &run("--max-length 0"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: max_length is 0; this model takes 3 to 48 tokens, 2 special ones counted
+    ");
+    assert_refused!(sandbox, &run("--max-length 49"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: max_length is 49; this model takes 3 to 48 tokens, 2 special ones counted
+    ");
+    assert_refused!(sandbox, &run("--rows-per-part 0"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --rows-per-part is 0, expected at least 1
+    ");
+    assert_refused!(sandbox, &run("--shard 3/3"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --shard: `3/3` is not a shard; expected I/N with I from 0 to N-1, such as 0/4
+    ");
+    assert_refused!(sandbox, &run("--threads -1"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: unexpected argument '-1' found
+
+      tip: to pass '-1' as a value, use '-- -1'
+
+    Usage: strata run [OPTIONS] [PIPELINE]
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn an_option_that_does_not_exist_is_answered_with_the_nearest_one() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, &run("--layer 0"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: unexpected argument '--layer' found
+
+      tip: a similar argument exists: '--layers'
+
+    Usage: strata run --input <PATH>... --model <DIR> --output <DIR> --layers <LAYERS> [PIPELINE]
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn options_that_do_not_go_together_are_refused() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, &run("--layers 0,1 --pooling pooler --combine sum"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: combine is sum, but the only pooling is pooler, which has no layers to combine
+    ");
+}

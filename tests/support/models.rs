@@ -1,0 +1,49 @@
+//! Checkpoints that differ from the fixture model in one thing.
+
+use std::collections::BTreeMap;
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::{Map, Value};
+
+use super::{Sandbox, fixture};
+
+/// The tensors of a checkpoint, by name.
+pub type Tensors<'a> = BTreeMap<String, TensorView<'a>>;
+
+/// A tensor of one zero.
+pub const ZERO: &[u8] = &[0; 4];
+
+impl Sandbox {
+    /// Writes the model `broken`: `tiny-bert` after a change of its weights.
+    pub fn break_weights(&self, change: impl FnOnce(&mut Tensors<'_>)) {
+        let bytes = fs_err::read(fixture("tiny-bert").join("model.safetensors")).unwrap();
+        let mut tensors: Tensors<'_> =
+            SafeTensors::deserialize(&bytes).unwrap().tensors().into_iter().collect();
+        change(&mut tensors);
+        self.copy_model();
+        fs_err::remove_file(self.path("broken/model.safetensors")).unwrap();
+        safetensors::serialize_to_file(tensors, None, &self.path("broken/model.safetensors")).unwrap();
+    }
+
+    /// Writes the model `broken`: `tiny-bert` after a change of its configuration.
+    pub fn break_config(&self, change: impl FnOnce(&mut Map<String, Value>)) {
+        let text = fs_err::read_to_string(fixture("tiny-bert").join("config.json")).unwrap();
+        let mut config: Map<String, Value> = serde_json::from_str(&text).unwrap();
+        change(&mut config);
+        self.copy_model();
+        self.write("broken/config.json", serde_json::to_string(&config).unwrap());
+    }
+
+    fn copy_model(&self) {
+        fs_err::create_dir(self.path("broken")).unwrap();
+        for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+            fs_err::copy(fixture("tiny-bert").join(name), self.path("broken").join(name)).unwrap();
+        }
+    }
+}
+
+/// A float32 tensor of one zero.
+pub fn zero() -> TensorView<'static> {
+    TensorView::new(Dtype::F32, vec![1], ZERO).unwrap()
+}
