@@ -1,10 +1,7 @@
 //! What the user reads when something goes wrong, and the exit code that scripts read.
 
 use std::fmt;
-use std::panic::{UnwindSafe, catch_unwind};
 use std::process::ExitCode;
-
-use anyhow::anyhow;
 
 use strata_bert::ErrorKind as ModelErrorKind;
 use strata_io::ErrorKind as DataErrorKind;
@@ -76,11 +73,6 @@ fn name(signal: usize) -> &'static str {
         Ok(signal_hook::consts::SIGTERM) => "SIGTERM",
         _ => "a signal",
     }
-}
-
-/// Turns a panic into an error: whatever the user did, a panic is our mistake.
-pub fn catch_bugs(command: impl FnOnce() -> anyhow::Result<()> + UnwindSafe) -> anyhow::Result<()> {
-    catch_unwind(command).unwrap_or_else(|_| Err(anyhow!("this is a bug in strata: it panicked (see above)")))
 }
 
 /// Prints an error with its causes and, where there is one, a hint; returns its exit code.

@@ -8,6 +8,7 @@ mod inspect;
 mod job;
 mod options;
 mod output;
+mod panics;
 mod pipeline;
 mod plan;
 mod progress;
@@ -25,8 +26,9 @@ use clap::Parser;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    panics::keep_quiet();
     let command = Cli::parse().command;
-    let result = failure::catch_bugs(|| match command {
+    let result = panics::caught(|| match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Inspect { folder } => inspect::inspect(&folder),
     });

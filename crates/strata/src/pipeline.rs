@@ -12,11 +12,11 @@ mod write;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use anyhow::anyhow;
 use strata_bert::Extractor;
 
 use crate::job::Job;
 use crate::output::Output;
+use crate::panics;
 use crate::plan::Part;
 use crate::progress::Progress;
 use crate::report::{Counts, Stages};
@@ -73,5 +73,5 @@ pub fn run(
 }
 
 fn joined<T>(stage: thread::ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
-    stage.join().unwrap_or_else(|_| Err(anyhow!("a stage of the pipeline panicked")))
+    stage.join().unwrap_or_else(|_| Err(panics::bug()))
 }
