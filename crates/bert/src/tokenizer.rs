@@ -97,7 +97,20 @@ impl TextTokenizer {
         texts.par_iter().map(|text| self.encode_one(text)).collect()
     }
 
+    /// Of a text far longer than the model can see, only as much is read as decides what it sees.
     fn encode_one(&self, text: &str) -> Result<Encoding, Error> {
+        let mut look = FIRST_LOOK;
+        while let Some(head) = whole_words(text, look) {
+            let encoding = self.encode_all(head)?;
+            if encoding.truncated {
+                return Ok(encoding);
+            }
+            look *= 8;
+        }
+        self.encode_all(text)
+    }
+
+    fn encode_all(&self, text: &str) -> Result<Encoding, Error> {
         let encoding = self.tokenizer.encode_fast(text, true).map_err(|e| Error::Tokenize(e.to_string()))?;
         Ok(Encoding {
             input_ids: encoding.get_ids().to_vec(),
@@ -105,5 +118,60 @@ impl TextTokenizer {
             special_tokens_mask: encoding.get_special_tokens_mask().iter().map(|&mask| mask != 0).collect(),
             truncated: !encoding.get_overflowing().is_empty(),
         })
+    }
+}
+
+/// Bytes of a text that are tokenized before asking for more; most texts are shorter.
+const FIRST_LOOK: usize = 32 * 1024;
+
+/// The beginning of a longer text, up to white space before byte `end`: words on either side of it
+/// are tokenized independently. `None` if the text is not longer, or has no such place.
+fn whole_words(text: &str, end: usize) -> Option<&str> {
+    let head = text.get(..text.floor_char_boundary(end)).filter(|head| head.len() < text.len())?;
+    head.rfind(char::is_whitespace).map(|space| &head[..space])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::path::Path;
+
+    fn tokenizer(max_length: usize) -> TextTokenizer {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny-bert");
+        TextTokenizer::load(&Checkpoint::open(&fixture).unwrap(), Some(max_length)).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_gives_at_most_the_greatest_length(text in ".*", max_length in 3usize..48) {
+            let encoding = tokenizer(max_length).encode(&[&text]).unwrap().remove(0);
+            prop_assert!((2..=max_length).contains(&encoding.len()));
+        }
+
+        #[test]
+        fn the_head_of_a_text_decides_what_is_seen_of_it(text in "([a-zé世😀.,]{0,9}[ \t\n]{0,2}){0,40}", end in 0usize..200) {
+            let tokenizer = tokenizer(12);
+            if let Some(head) = whole_words(&text, end) {
+                let (head, whole) = (tokenizer.encode_all(head).unwrap(), tokenizer.encode_all(&text).unwrap());
+                prop_assert!(!head.truncated || head == whole);
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_of_many_megabytes_is_cut_like_a_short_one() {
+        let tokenizer = tokenizer(48);
+        let encode = |words: usize| tokenizer.encode(&["the cat sat ".repeat(words).as_str()]).unwrap();
+        assert_eq!(encode(4_000_000), encode(40));
+    }
+
+    #[test]
+    fn a_greatest_length_the_model_cannot_take_is_refused() {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny-bert");
+        let checkpoint = Checkpoint::open(&fixture).unwrap();
+        for max_length in [0, 2, 49, usize::MAX] {
+            assert!(TextTokenizer::load(&checkpoint, Some(max_length)).is_err(), "{max_length}");
+        }
     }
 }
