@@ -1,0 +1,132 @@
+//! The same command again: what is whole stays, what is missing or damaged is made again, and the
+//! result is the same, byte for byte.
+
+use std::collections::BTreeMap;
+
+use crate::support::{Sandbox, read_output, texts, vectors, write_table};
+
+const COMMAND: &str = "run --input in --model tiny-bert --output out --rows-per-part 2 --report report.json";
+
+/// A finished run over five rows, in three parts.
+fn finished() -> (Sandbox, BTreeMap<String, Vec<u8>>) {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir(sandbox.path("in")).unwrap();
+    write_table(&sandbox.path("in/b.parquet"), &texts(["cat", "the dog", "", "hello world", "run"]));
+    sandbox.succeed(COMMAND);
+    let parts = sandbox.parts("out");
+    assert_eq!(parts.keys().collect::<Vec<_>>(), ["b-00000.parquet", "b-00001.parquet", "b-00002.parquet"]);
+    (sandbox, parts)
+}
+
+/// Runs the command again, which must make so many parts and keep so many.
+fn run_again(sandbox: &Sandbox, written: u64, kept: u64) {
+    sandbox.succeed(COMMAND);
+    let report = sandbox.report("report.json");
+    assert_eq!(
+        (report["parts_written"].as_u64(), report["parts_kept"].as_u64()),
+        (Some(written), Some(kept))
+    );
+    assert!(sandbox.path("out/_SUCCESS").exists());
+}
+
+#[test]
+fn a_run_with_nothing_to_do_succeeds_and_touches_no_part() {
+    let (sandbox, parts) = finished();
+    let written = || fs_err::metadata(sandbox.path("out/b-00000.parquet")).unwrap().modified().unwrap();
+    let before = written();
+    run_again(&sandbox, 0, 3);
+    assert_eq!((sandbox.parts("out"), written()), (parts, before));
+}
+
+#[test]
+fn a_part_that_was_deleted_is_made_again() {
+    let (sandbox, parts) = finished();
+    fs_err::remove_file(sandbox.path("out/b-00001.parquet")).unwrap();
+    run_again(&sandbox, 1, 2);
+    assert_eq!(sandbox.parts("out"), parts);
+}
+
+#[test]
+fn a_part_whose_bytes_have_changed_is_made_again() {
+    let (sandbox, parts) = finished();
+    let mut bytes = parts["b-00002.parquet"].clone();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    sandbox.write("out/b-00002.parquet", &bytes);
+    run_again(&sandbox, 1, 2);
+    assert_eq!(sandbox.parts("out"), parts);
+}
+
+#[test]
+fn a_part_that_was_cut_short_is_made_again() {
+    let (sandbox, parts) = finished();
+    sandbox.write("out/b-00000.parquet", &parts["b-00000.parquet"][..100]);
+    run_again(&sandbox, 1, 2);
+    assert_eq!(sandbox.parts("out"), parts);
+}
+
+#[test]
+fn a_marker_that_was_removed_comes_back_without_encoding() {
+    let (sandbox, parts) = finished();
+    fs_err::remove_file(sandbox.path("out/_SUCCESS")).unwrap();
+    run_again(&sandbox, 0, 3);
+    assert_eq!(sandbox.parts("out"), parts);
+}
+
+#[test]
+fn what_a_dead_run_left_is_swept_away() {
+    let (sandbox, parts) = finished();
+    sandbox.write("out/.b-00001.parquet.123.partial", "half a part");
+    sandbox.write("out/b-00009.parquet", "a part that no manifest names");
+    run_again(&sandbox, 0, 3);
+    assert_eq!(sandbox.parts("out"), parts);
+    assert!(!sandbox.path("out/.b-00001.parquet.123.partial").exists());
+}
+
+#[test]
+fn a_file_that_was_added_is_all_that_is_encoded() {
+    let (sandbox, parts) = finished();
+    // It sorts before what is there: the parts of the others keep their names.
+    write_table(&sandbox.path("in/a.parquet"), &texts(["world", "token", "sat"]));
+    run_again(&sandbox, 2, 3);
+    assert_eq!(sandbox.report("report.json")["rows"], 3);
+    let now = sandbox.parts("out");
+    assert_eq!(now.len(), 5);
+    assert!(parts.iter().all(|(name, bytes)| now.get(name) == Some(bytes)));
+}
+
+#[test]
+fn a_file_that_has_changed_is_encoded_again_and_the_others_are_not() {
+    let (sandbox, parts) = finished();
+    write_table(&sandbox.path("in/a.parquet"), &texts(["world"]));
+    run_again(&sandbox, 1, 3);
+    write_table(&sandbox.path("in/a.parquet"), &texts(["token", "sat"]));
+    run_again(&sandbox, 1, 3);
+    let output = read_output(&sandbox.path("out"));
+    let fresh = Sandbox::with_texts(["token", "sat"]);
+    fresh.succeed("run --input in.parquet --model tiny-bert --output out");
+    let expected = vectors(&read_output(&fresh.path("out")), "layer_4_mean");
+    assert_eq!(vectors(&output, "layer_4_mean")[..2], expected);
+    assert!(parts.iter().all(|(name, bytes)| sandbox.parts("out").get(name) == Some(bytes)));
+}
+
+#[test]
+fn the_parts_of_a_file_that_is_gone_stay_and_are_told() {
+    let (sandbox, parts) = finished();
+    write_table(&sandbox.path("in/a.parquet"), &texts(["world"]));
+    run_again(&sandbox, 1, 3);
+    fs_err::remove_file(sandbox.path("in/a.parquet")).unwrap();
+    let stderr = sandbox.succeed(COMMAND).stderr;
+    assert!(String::from_utf8_lossy(&stderr).contains("`a.parquet` is no longer among the inputs"));
+    assert_eq!(sandbox.parts("out").len(), parts.len() + 1);
+}
+
+#[test]
+fn parts_of_another_size_replace_the_old_ones() {
+    let (sandbox, parts) = finished();
+    sandbox.succeed("run --input in --model tiny-bert --output out --rows-per-part 5");
+    assert_eq!(sandbox.parts("out").len(), 1);
+    assert_eq!(read_output(&sandbox.path("out")).num_rows(), 5);
+    run_again(&sandbox, 3, 0);
+    assert_eq!(sandbox.parts("out"), parts);
+}
