@@ -1,0 +1,152 @@
+"""The peers: each loads the model and turns one padded batch into mean-pooled layers.
+
+A peer's heavy imports happen in `load`, so that its process holds nothing of the others.
+"""
+
+import contextlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Settings(NamedTuple):
+    model: Path
+    layers: list[int]  # as hidden_states counts, none negative
+    threads: int
+    batch_size: int
+
+
+class Transformers:
+    """Hugging Face transformers on PyTorch, its scaled-dot-product attention."""
+
+    def __init__(self, settings: Settings, *, autocast: bool):
+        import torch
+        import transformers
+
+        torch.set_num_threads(settings.threads)
+        self.versions = f"transformers {transformers.__version__}, torch {torch.__version__}"
+        self.module = layer_means(settings)
+        self.autocast = torch.autocast("cpu", dtype=torch.bfloat16) if autocast else contextlib.nullcontext()
+
+    def encode(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> list[np.ndarray]:
+        import torch
+
+        with torch.inference_mode(), self.autocast:
+            means = self.module(torch.from_numpy(input_ids), torch.from_numpy(attention_mask))
+        return [mean.float().numpy() for mean in means]
+
+
+class OnnxRuntime:
+    """ONNX Runtime on the exported graph, every graph optimization on."""
+
+    def __init__(self, settings: Settings):
+        import onnxruntime
+
+        self.versions = f"onnxruntime {onnxruntime.__version__}"
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = settings.threads
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        self.session = onnxruntime.InferenceSession(
+            str(exported(settings)), options, providers=["CPUExecutionProvider"]
+        )
+
+    def encode(self, input_ids, attention_mask):
+        return self.session.run(None, {"input_ids": input_ids, "attention_mask": attention_mask})
+
+
+class OpenVino:
+    """OpenVINO on the PyTorch module, one stream over all threads."""
+
+    def __init__(self, settings: Settings, *, precision: str):
+        import openvino
+        import torch
+
+        self.versions = f"openvino {openvino.__version__.split('-')[0]}"
+        example = torch.ones(2, 8, dtype=torch.int64)
+        graph = openvino.convert_model(
+            layer_means(settings),
+            example_input={"input_ids": example, "attention_mask": example},
+            input=[("input_ids", [-1, -1], np.int64), ("attention_mask", [-1, -1], np.int64)],
+        )
+        options = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": settings.threads,
+        }
+        self.request = openvino.Core().compile_model(graph, "CPU", options).create_infer_request()
+
+    def encode(self, input_ids, attention_mask):
+        results = self.request.infer({"input_ids": input_ids, "attention_mask": attention_mask})
+        return [np.array(result) for result in results.values()]
+
+
+class SentenceTransformers:
+    """sentence-transformers: the last layer alone, with its own sorting and tokenizing."""
+
+    def __init__(self, settings: Settings):
+        import sentence_transformers
+        import torch
+        from sentence_transformers.models import Pooling, Transformer
+
+        torch.set_num_threads(settings.threads)
+        self.versions = f"sentence-transformers {sentence_transformers.__version__}"
+        self.batch_size = settings.batch_size
+        bert = Transformer(str(settings.model), max_seq_length=512)
+        pooling = Pooling(bert.get_word_embedding_dimension(), pooling_mode="mean")
+        self.model = sentence_transformers.SentenceTransformer(modules=[bert, pooling], device="cpu")
+
+    def encode_texts(self, texts: list[str]) -> list[np.ndarray]:
+        return [self.model.encode(texts, batch_size=self.batch_size, show_progress_bar=False)]
+
+
+def layer_means(settings: Settings):
+    """A module: input_ids and attention_mask, `[batch, seq]`, to one `[batch, hidden]` per layer."""
+    import torch
+    from transformers import BertModel
+
+    class LayerMeans(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bert = BertModel.from_pretrained(settings.model).eval()
+
+        def forward(self, input_ids, attention_mask):
+            outputs = self.bert(
+                input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+            )
+            weights = attention_mask.unsqueeze(-1).to(torch.float32)
+            states = (outputs.hidden_states[layer].to(torch.float32) for layer in settings.layers)
+            return tuple((state * weights).sum(1) / weights.sum(1) for state in states)
+
+    return LayerMeans()
+
+
+def exported(settings: Settings) -> Path:
+    """The ONNX file of the model, made beside it on first use."""
+    name = "-".join(map(str, settings.layers))
+    path = settings.model / f"layers-{name}.onnx"
+    if not path.is_file():
+        import torch
+
+        example = torch.ones(2, 8, dtype=torch.int64)
+        names = ["input_ids", "attention_mask"]
+        partial = path.with_suffix(".partial")
+        torch.onnx.export(
+            layer_means(settings), (example, example), str(partial), input_names=names,
+            dynamic_axes={name: {0: "batch", 1: "sequence"} for name in names},
+            opset_version=17, dynamo=False,
+        )
+        partial.rename(path)
+    return path
+
+
+PEERS = {
+    "transformers-unsorted": lambda settings: Transformers(settings, autocast=False),
+    "transformers": lambda settings: Transformers(settings, autocast=False),
+    "transformers-bfloat16": lambda settings: Transformers(settings, autocast=True),
+    "sentence-transformers": SentenceTransformers,
+    "onnxruntime": OnnxRuntime,
+    "openvino": lambda settings: OpenVino(settings, precision="f32"),
+    "openvino-bfloat16": lambda settings: OpenVino(settings, precision="bf16"),
+}
+INPUT_ORDER = {"transformers-unsorted"}  # all others sort by length

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Races strata against its peers on the same rows, and writes down what came of it.
+
+    python3 scripts/venv.py .venv-bench bench/requirements.txt
+    .venv-bench/bin/python bench/race.py [--quick]
+
+Needs target/release/strata and a folder with a BERT tokenizer. See bench/README.md.
+"""
+
+import argparse
+import datetime
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+import contenders
+import machine
+import peers
+import table
+import vectors
+import workload
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LAYERS = [0, 3, 7, 12]
+# Name: label, precision.
+FIELD = {
+    "strata": ("strata", "float32"),
+    "strata-bfloat16": ("strata", "bfloat16"),
+    "openvino": ("OpenVINO, sorted", "float32"),
+    "openvino-bfloat16": ("OpenVINO, sorted", "bfloat16"),
+    "onnxruntime": ("ONNX Runtime, sorted", "float32"),
+    "transformers": ("transformers, sorted", "float32"),
+    "transformers-bfloat16": ("transformers, sorted, autocast", "bfloat16"),
+    "sentence-transformers": ("sentence-transformers (last layer only)", "float32"),
+    "transformers-unsorted": ("transformers, input order", "float32"),
+}
+
+
+def main() -> None:
+    options = arguments()
+    options.data.mkdir(parents=True, exist_ok=True)
+    model = workload.model(options.data / "bert-base", options.tokenizer)
+    corpus = workload.corpus(options.data, model / "tokenizer.json", options.rows)
+    race = {
+        "date": datetime.date.today().isoformat(),
+        "machine": machine.describe(REPOSITORY),
+        "workload": describe_workload(options, corpus, model),
+        "load_before": machine.load_average(),
+        "load_after": None,
+        "nearest_rows": None,
+        "contenders": {},
+    }
+    if race["load_before"] > 0.5:
+        say(f"warning: the load average is {race['load_before']}: other processes disturb this race")
+    target = options.results / f"{race['date']}-{machine.slug(race['machine'])}"
+
+    runners = make_runners(options, model)
+    try:
+        start_all(runners, race, corpus)
+        for number in range(options.rounds):
+            for runner in rotated(list(runners.values()), number):
+                one_run(runner, race["contenders"][runner.name], corpus, number)
+            save(race, target)
+        check_all(runners, race)
+    finally:
+        for runner in runners.values():
+            runner.stop()
+    race["load_after"] = machine.load_average()
+    save(race, target)
+    report(race, target)
+    # What is left of a race is its figures; hundreds of megabytes of vectors are not kept.
+    shutil.rmtree(options.data / "out", ignore_errors=True)
+    if not all(entry["correct"] for entry in table.finished(race).values()):
+        sys.exit("error: not everyone made the same vectors; see the table")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Races strata against its peers.")
+    parser.add_argument("--rows", type=int, help="documents (default: 200)")
+    parser.add_argument("--rounds", type=int, help="turns of everyone (default: 3)")
+    parser.add_argument("--quick", action="store_true", help="40 rows, 2 rounds, results under --data")
+    parser.add_argument("--batch-size", type=int, default=32, help="rows per batch of the peers")
+    parser.add_argument("--threads", type=int, default=machine.cores(), help="threads of everyone")
+    parser.add_argument("--only", type=names, default=list(FIELD), help="contenders, separated by commas")
+    parser.add_argument("--skip", type=names, default=[], help="contenders to leave out")
+    parser.add_argument("--strata", type=Path, default=REPOSITORY / "target/release/strata")
+    parser.add_argument("--tokenizer", type=Path, default=REPOSITORY / ".models/all-MiniLM-L6-v2")
+    parser.add_argument("--data", type=Path, default=REPOSITORY / "target/bench", help="corpus and model")
+    parser.add_argument("--results", type=Path, help="where the table goes (default: bench/results)")
+    options = parser.parse_args()
+    options.rows = options.rows or (40 if options.quick else 200)
+    options.rounds = options.rounds or (2 if options.quick else 3)
+    options.results = options.results or (
+        options.data / "results" if options.quick else REPOSITORY / "bench/results"
+    )
+    if not (options.tokenizer / "tokenizer.json").is_file():
+        parser.error(f"there is no {options.tokenizer}/tokenizer.json; `scripts/minilm.py` fetches one")
+    return options
+
+
+def names(text: str) -> list[str]:
+    wanted = text.split(",")
+    if unknown := [name for name in wanted if name not in FIELD]:
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; there are {', '.join(FIELD)}")
+    return wanted
+
+
+def describe_workload(options, corpus: Path, model: Path) -> dict:
+    import pyarrow.parquet as pq
+
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    texts = pq.read_table(corpus).column("text").to_pylist()
+    lengths = sorted(len(encoding) for encoding in tokenizer.encode_batch_fast(texts))
+    return {
+        "rows": len(lengths),
+        "tokens": sum(lengths),
+        "median": lengths[len(lengths) // 2],
+        "at_95": lengths[int(0.95 * len(lengths))],
+        "longest": lengths[-1],
+        "layers": LAYERS,
+        "model": "BERT-base shapes (12 layers, hidden 768), random weights",
+        "threads": options.threads,
+        "batch_size": options.batch_size,
+        "rounds": options.rounds,
+    }
+
+
+def make_runners(options, model: Path) -> dict:
+    out = options.data / "out"
+    out.mkdir(exist_ok=True)
+    settings = {"model": str(model), "layers": LAYERS, "threads": options.threads, "batch_size": options.batch_size}
+    runners = {}
+    for name in (name for name in FIELD if name in options.only and name not in options.skip):
+        if name in peers.PEERS:
+            runners[name] = contenders.Peer(name, settings, out)
+        else:
+            runners[name] = contenders.Strata(name, options.strata, settings, out, FIELD[name][1])
+    return runners
+
+
+def start_all(runners: dict, race: dict, corpus: Path) -> None:
+    """Loads everyone and lets them warm up, one at a time; who cannot start drops out."""
+    for name, runner in list(runners.items()):
+        say(f"starting {name}")
+        label, precision = FIELD[name]
+        entry = {
+            **{"label": label, "precision": precision, "ours": name not in peers.PEERS},
+            **{"versions": None, "load": None, "runs": [], "check": None, "correct": True, "failed": None},
+        }
+        race["contenders"][name] = entry
+        try:
+            started = runner.start()
+            entry |= {"versions": started["versions"], "load": started["load"]}
+            runner.run(corpus, warm=True)
+        except contenders.Failed as failure:
+            entry["failed"] = str(failure)
+            say(f"  {failure}")
+            runner.stop()
+            del runners[name]
+
+
+def rotated(order: list, by: int) -> list:
+    """Begins elsewhere in every round, so that nobody always runs on the warmest processor."""
+    by = by * len(order) // 3 % len(order) if order else 0
+    return order[by:] + order[:by]
+
+
+def one_run(runner, entry: dict, corpus: Path, number: int) -> None:
+    if entry["failed"]:
+        return
+    try:
+        run = runner.run(corpus)
+    except contenders.Failed as failure:
+        entry["failed"] = str(failure)
+        say(f"round {number + 1}: {failure}")
+        return
+    entry["runs"].append(run | {"load_average": machine.load_average()})
+    say(f"round {number + 1}: {runner.name}: loop {run['loop']:.2f} s, whole {run['whole']:.2f} s")
+
+
+def check_all(runners: dict, race: dict) -> None:
+    finished = table.finished(race)
+    if "strata" not in finished:
+        return
+    own = vectors.read(runners["strata"].files())
+    race["nearest_rows"] = vectors.nearest(own)
+    for name, entry in finished.items():
+        if name != "strata":
+            entry["check"] = vectors.compare(own, vectors.read(runners[name].files()))
+            entry["correct"] = entry["check"]["lowest_cosine"] >= vectors.LOWEST[entry["precision"]]
+
+
+def save(race: dict, target: Path) -> None:
+    """After every round: a race that is broken off leaves what it found."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.with_suffix(".json").write_text(json.dumps(race, indent=1) + "\n")
+
+
+def report(race: dict, target: Path) -> None:
+    import plot
+
+    plot.draw(race, target.with_suffix(".svg"))
+    page = table.markdown(race, target.with_suffix(".svg").name)
+    target.with_suffix(".md").write_text(page)
+    print(page)
+    say(f"written to {target}.md, .json and .svg")
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
