@@ -2,8 +2,11 @@
 
 mod cli;
 mod inputs;
+mod memory;
+mod minilm;
 mod output;
 mod parity;
+mod readers;
 mod refusals;
 mod resume;
 mod support;

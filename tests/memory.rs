@@ -1,0 +1,26 @@
+//! Memory is bounded by windows, not by the input.
+
+use crate::support::{Sandbox, texts, write_table};
+
+const MEGABYTE: u64 = 1 << 20;
+
+#[test]
+fn fifty_times_the_rows_take_no_more_memory() {
+    let (few, many) = (peak_memory(10_000), peak_memory(500_000));
+    let growth = many.saturating_sub(few) / MEGABYTE;
+    assert!(growth < 200, "peak memory grew by {growth} MB from {} MB", few / MEGABYTE);
+}
+
+/// The largest memory of a run over so many short texts, in bytes.
+fn peak_memory(rows: usize) -> u64 {
+    let words = ["cat", "the dog", "sat on", "hello world", "", "run, run", "jump", "a token"];
+    let sandbox = Sandbox::new();
+    write_table(&sandbox.path("in.parquet"), &texts((0..rows).map(|row| words[row % words.len()])));
+    sandbox.succeed(
+        "run --input in.parquet --model tiny-bert --output out --layers 0 --max-length 8 \
+         --max-batch-tokens 8192 --threads 1 --report report.json",
+    );
+    let report = sandbox.report("report.json");
+    assert_eq!(report["rows"], rows);
+    report["peak_memory_bytes"].as_u64().unwrap()
+}

@@ -1,0 +1,42 @@
+//! A real checkpoint, all-MiniLM-L6-v2, against recorded answers of the reference implementation.
+
+use arrow::array::AsArray;
+use arrow::datatypes::UInt32Type;
+
+use crate::support::reference::{Reference, assert_close};
+use crate::support::tables::column;
+use crate::support::{Sandbox, read_output, set_up, vectors};
+
+#[test]
+fn a_real_checkpoint_gives_the_vectors_of_the_reference_in_every_layer() {
+    let reference = Reference::load("minilm");
+    let sandbox = Sandbox::with_texts(reference.strings());
+    sandbox.link("minilm", &set_up(".models/all-MiniLM-L6-v2"));
+    let inputs = "run --input in.parquet --model minilm";
+    sandbox.succeed(&format!("{inputs} --output out --layers all --pooling mean,cls,pooler"));
+    let output = read_output(&sandbox.path("out"));
+
+    let n_tokens = column(&output, "n_tokens").as_primitive::<UInt32Type>();
+    let expected: Vec<u32> = reference.texts.iter().map(|text| text.input_ids.len() as u32).collect();
+    assert_eq!(n_tokens.values(), &expected);
+    for layer in 0..=6 {
+        for pooling in ["mean", "cls"] {
+            let found = vectors(&output, &format!("layer_{layer}_{pooling}"));
+            assert_rows(&found, &reference, pooling, layer);
+        }
+    }
+    assert_rows(&vectors(&output, "pooler_output"), &reference, "pooler_output", 0);
+
+    sandbox.succeed(&format!("{inputs} --output unit --normalize"));
+    let output = read_output(&sandbox.path("unit"));
+    assert_rows(&vectors(&output, "layer_6_mean"), &reference, "sentence_embedding", 0);
+}
+
+/// Holds a column against a row of each text's recorded tensor.
+fn assert_rows(found: &[Option<Vec<f32>>], reference: &Reference, tensor: &str, row: usize) {
+    assert_eq!(found.len(), reference.texts.len());
+    for (text, found) in found.iter().enumerate() {
+        let expected = &reference.rows(&format!("text_{text}.{tensor}"))[row];
+        assert_close(found.as_deref(), Some(expected), &format!("{tensor} {row} of text {text}"));
+    }
+}
