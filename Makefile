@@ -8,7 +8,8 @@ CARGO ?= cargo
 PYTHON ?= python3
 PIPELINE ?= pipelines/demo.toml
 MODEL := .models/all-MiniLM-L6-v2
-STRATA := $(or $(CARGO_TARGET_DIR),target)/release/strata
+RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
+STRATA := $(RELEASE)/strata
 
 # LIBTORCH=cpu or LIBTORCH=cuda is a wish to us, not the folder that cargo's build scripts expect.
 ifneq ($(filter cpu cuda,$(LIBTORCH)),)
@@ -31,11 +32,12 @@ model:
 readers:
 	@$(PYTHON) scripts/venv.py .venv-readers tests/readers/requirements.txt
 
+# One selection of packages for everything: another would build the dependencies again.
 build: libtorch
-	$(CARGO) build --release -p strata
+	$(CARGO) build --release -p strata -p strata-io --bin strata --example demo_corpus
 
-demo/corpus.parquet: crates/io/examples/demo_corpus.rs | libtorch
-	$(CARGO) run --release -p strata-io --example demo_corpus -- $@
+demo/corpus.parquet: | build
+	$(RELEASE)/examples/demo_corpus $@
 
 demo: build model demo/corpus.parquet
 	$(STRATA) run pipelines/demo.toml
