@@ -56,6 +56,9 @@ pub enum Activation {
 const ACTIVATIONS: &[&str] =
     &["gelu", "gelu_python", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh"];
 
+/// More than any encoder has; a damaged number must not become a loop without end.
+const MOST_LAYERS: usize = 1000;
+
 impl Config {
     /// Reads and checks a `config.json`.
     ///
@@ -93,6 +96,14 @@ impl Config {
         ];
         if let Some((key, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             return Err(format!("{key} is 0, expected at least 1"));
+        }
+        if self.num_hidden_layers > MOST_LAYERS {
+            let found = self.num_hidden_layers;
+            return Err(format!("num_hidden_layers is {found}, expected at most {MOST_LAYERS}"));
+        }
+        if self.pad_token_id as usize >= self.vocab_size {
+            let (pad, known) = (self.pad_token_id, self.vocab_size);
+            return Err(format!("pad_token_id is {pad}, but the model has {known} word embeddings"));
         }
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             return Err(format!(

@@ -159,7 +159,9 @@ impl Error {
             Self::MissingTensor { .. } | Self::WrongTensor { .. } | Self::UnexpectedTensor { .. } => {
                 "the weights and config.json do not belong together, or the download is incomplete"
             }
-            Self::Invalid { .. } => "fetch the file again, or write it again with transformers' save_pretrained",
+            Self::Invalid { .. } => {
+                "fetch the file again, or write it again with transformers' save_pretrained"
+            }
             Self::NoDevice { .. } => {
                 "use cpu, or build against a libtorch with CUDA (make setup LIBTORCH=cuda)"
             }
