@@ -7,6 +7,7 @@ use indicatif::{HumanBytes, HumanCount, HumanDuration};
 use serde::Serialize;
 
 use crate::console::{counted, say};
+use crate::failure::Refusal;
 use crate::stages::StageTimes;
 
 /// Counts over the rows that a run encoded.
@@ -104,6 +105,16 @@ impl Report {
             if seconds < 10.0 { format!("{seconds:.1} seconds") } else { HumanDuration(time).to_string() };
         say(format_args!("{time}, {} rows/s, {} tokens/s", rate(rows), rate(tokens)));
     }
+}
+
+/// Refuses a report that could not be written when the work is done.
+pub fn check_folder(path: &Path) -> Result<(), Refusal> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let message = format!("--report: expected a folder at {}, found none", folder.display());
+    Err(Refusal::usage(message).hint("make the folder first, or name another"))
 }
 
 /// The process's largest resident memory so far.

@@ -26,6 +26,9 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<()> {
         None => arguments.options.clone(),
     };
     let settings = Settings::try_from(options)?;
+    if let Some(path) = &arguments.report {
+        report::check_folder(path)?;
+    }
     let signals = Signals::listen()?;
     set_threads(settings.threads);
 
@@ -81,6 +84,9 @@ fn notes(output: &Output, whole: bool) {
 /// Bounds both thread pools of the process.
 fn set_threads(threads: Option<usize>) {
     if let Some(threads) = threads {
+        // More than there are would only wait for each other, and thousands take minutes to start.
+        let available = std::thread::available_parallelism().map_or(threads, usize::from);
+        let threads = threads.min(available);
         strata_bert::set_compute_threads(threads);
         // Fails only if the pool has been used before, and nothing has run yet.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();

@@ -70,10 +70,10 @@ impl TryFrom<Options> for Settings {
             inputs: required("--input", "input.paths", paths.filter(|paths| !paths.is_empty()))?,
             text: text.unwrap_or_else(|| "text".to_owned()),
             keep: Keep::parse(keep.as_deref().unwrap_or("all")),
-            model: required("--model", "model.path", model)?.into(),
+            model: required("--model", "model.path", model.filter(|path| !path.is_empty()))?.into(),
             features,
             max_length,
-            output: required("--output", "output.path", output)?.into(),
+            output: required("--output", "output.path", output.filter(|path| !path.is_empty()))?.into(),
             format: parse(
                 "--format",
                 format.as_deref().unwrap_or("parquet"),
