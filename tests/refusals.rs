@@ -143,6 +143,36 @@ fn a_configuration_of_another_family() {
 }
 
 #[test]
+fn a_configuration_whose_numbers_cannot_be() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    sandbox.break_config(|config| {
+        config.insert("num_hidden_layers".to_owned(), 1_000_000_000_000_u64.into());
+    });
+    assert_refused!(sandbox, BROKEN, @r"
+    success: false
+    exit_code: 78
+    ----- stdout -----
+
+    ----- stderr -----
+    error: broken/config.json is not valid: num_hidden_layers is 1000000000000, expected at most 1000
+    hint: fetch the file again, or write it again with transformers' save_pretrained
+    ");
+    let sandbox = Sandbox::with_texts(["cat"]);
+    sandbox.break_config(|config| {
+        config.insert("pad_token_id".to_owned(), 5000.into());
+    });
+    assert_refused!(sandbox, BROKEN, @r"
+    success: false
+    exit_code: 78
+    ----- stdout -----
+
+    ----- stderr -----
+    error: broken/config.json is not valid: pad_token_id is 5000, but the model has 117 word embeddings
+    hint: fetch the file again, or write it again with transformers' save_pretrained
+    ");
+}
+
+#[test]
 fn a_column_that_the_input_lacks() {
     let sandbox = Sandbox::with_texts(["cat"]);
     assert_refused!(sandbox, &run("--text body"), @r"
@@ -383,6 +413,64 @@ fn a_pipeline_file_that_does_not_exist() {
     ----- stderr -----
     error: failed to open file `job.toml`: No such file or directory (os error 2)
     hint: give the path of a TOML file
+    ");
+}
+
+#[test]
+fn paths_that_are_empty() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    sandbox.write("job.toml", "[model]\npath = \"\"\n");
+    assert_refused!(sandbox, "run job.toml --input in.parquet --output out", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --model is missing
+    hint: give --model, or `model.path` in the pipeline file
+    ");
+    sandbox.write("job.toml", "[output]\npath = \"\"\n");
+    assert_refused!(sandbox, "run job.toml --input in.parquet --model tiny-bert", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --output is missing
+    hint: give --output, or `output.path` in the pipeline file
+    ");
+}
+
+#[test]
+fn a_report_that_could_not_be_written_at_the_end() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, &run("--report figures/run.json"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --report: expected a folder at figures, found none
+    hint: make the folder first, or name another
+    ");
+}
+
+#[test]
+fn an_output_folder_among_the_inputs() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir(sandbox.path("data")).unwrap();
+    write_table(
+        &sandbox.path("data/in.parquet"),
+        &table([("text", Arc::new(StringArray::from(vec!["cat"])))]),
+    );
+    assert_refused!(sandbox, "run --input data --model tiny-bert --output data/out", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: the output data/out lies inside the input folder data
+    hint: write to a folder outside the input
     ");
 }
 
