@@ -42,10 +42,9 @@ impl Columns {
         let path = input.source.path.display();
         let available = || {
             let fields = input.schema.fields().iter();
-            fields
-                .map(|field| format!("{} ({})", field.name(), field.data_type()))
-                .collect::<Vec<_>>()
-                .join(", ")
+            let list: Vec<_> =
+                fields.map(|field| format!("{} ({})", field.name(), field.data_type())).collect();
+            if list.is_empty() { "no columns".to_owned() } else { list.join(", ") }
         };
         let unknown = |option: &str, name: &str| {
             Refusal::usage(format!("{path} has no column `{name}`"))
@@ -77,6 +76,7 @@ impl Columns {
             read.push(text.to_owned());
             read.len() - 1
         });
+        refuse_ambiguous(&read, &input.schema, &path.to_string())?;
         let schema = Schema::new([kept.clone(), computed_fields(features, dtype)].concat());
         refuse_repeated_names(&schema, &path.to_string())?;
         check_writable(&schema, format)?;
@@ -117,6 +117,18 @@ fn computed_fields(features: &Features, dtype: FloatType) -> Vec<FieldRef> {
         .chain(vectors)
         .map(Arc::new)
         .collect()
+}
+
+/// Columns are read by name, so that a name must stand for one of them.
+fn refuse_ambiguous(read: &[String], input: &Schema, path: &str) -> Result<(), Refusal> {
+    let count = |name: &str| input.fields().iter().filter(|field| field.name() == name).count();
+    match read.iter().find(|name| count(name) > 1) {
+        None => Ok(()),
+        Some(name) => {
+            Err(Refusal::usage(format!("{path} has {} columns `{name}`, expected one", count(name)))
+                .hint("rename all but one of them in the input"))
+        }
+    }
 }
 
 fn refuse_repeated_names(schema: &Schema, path: &str) -> Result<(), Refusal> {

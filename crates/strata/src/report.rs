@@ -87,9 +87,9 @@ impl Report {
         let rate = |count: u64| HumanCount((count as f64 / seconds.max(1e-9)) as u64);
         let kept = if parts_kept == 0 { String::new() } else { format!(", {parts_kept} kept") };
         say(format_args!(
-            "{}: {} rows in {}{kept}, {}",
+            "{}: {} in {}{kept}, {}",
             output.display(),
-            HumanCount(rows),
+            counted(rows as usize, "row"),
             counted(parts_written as usize, "part"),
             HumanBytes(bytes_written),
         ));
