@@ -174,7 +174,7 @@ mod tests {
             // A part read alone is cut like the same part read after others.
             let alone = parts.last().unwrap();
             let last: Vec<_> = windows.iter().filter(|w| w.0 == parts.len() - 1).map(|w| w.1.clone()).collect();
-            let own: Vec<_> = cut(&texts[alone.start as usize..], batch_rows, &[alone.clone()], limits).into_iter().map(|w| w.1).collect();
+            let own: Vec<_> = cut(&texts[alone.start as usize..], batch_rows, std::slice::from_ref(alone), limits).into_iter().map(|w| w.1).collect();
             prop_assert_eq!(last, own);
         }
     }
@@ -182,6 +182,6 @@ mod tests {
     #[test]
     fn a_part_without_rows_has_one_window() {
         let limits = WindowLimits { rows: 4, text_bytes: 100 };
-        assert_eq!(cut(&[], 1, &[0..0], limits), [(0, Vec::new(), true)]);
+        assert_eq!(cut(&[], 1, std::slice::from_ref(&(0..0)), limits), [(0, Vec::new(), true)]);
     }
 }
