@@ -25,6 +25,7 @@ import workload
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LAYERS = [0, 3, 7, 12]
+INPUT_ORDER_BATCH = 32  # what a loop that does not think about lengths uses
 # Name: label, precision.
 FIELD = {
     "strata": ("strata", "float32"),
@@ -82,7 +83,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, help="documents (default: 200)")
     parser.add_argument("--rounds", type=int, help="turns of everyone (default: 3)")
     parser.add_argument("--quick", action="store_true", help="40 rows, 2 rounds, results under --data")
-    parser.add_argument("--batch-size", type=int, default=32, help="rows per batch of the peers")
+    parser.add_argument("--batch-size", type=int, default=8, help="rows per batch of the peers that sort")
     parser.add_argument("--threads", type=int, default=machine.cores(), help="threads of everyone")
     parser.add_argument("--only", type=names, default=list(FIELD), help="contenders, separated by commas")
     parser.add_argument("--skip", type=names, default=[], help="contenders to leave out")
@@ -126,6 +127,7 @@ def describe_workload(options, corpus: Path, model: Path) -> dict:
         "model": "BERT-base shapes (12 layers, hidden 768), random weights",
         "threads": options.threads,
         "batch_size": options.batch_size,
+        "input_order_batch": INPUT_ORDER_BATCH,
         "rounds": options.rounds,
     }
 
@@ -133,9 +135,10 @@ def describe_workload(options, corpus: Path, model: Path) -> dict:
 def make_runners(options, model: Path) -> dict:
     out = options.data / "out"
     out.mkdir(exist_ok=True)
-    settings = {"model": str(model), "layers": LAYERS, "threads": options.threads, "batch_size": options.batch_size}
     runners = {}
     for name in (name for name in FIELD if name in options.only and name not in options.skip):
+        size = INPUT_ORDER_BATCH if name in peers.INPUT_ORDER else options.batch_size
+        settings = {"model": str(model), "layers": LAYERS, "threads": options.threads, "batch_size": size}
         if name in peers.PEERS:
             runners[name] = contenders.Peer(name, settings, out)
         else:

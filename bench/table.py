@@ -50,7 +50,7 @@ def markdown(race: dict, plot: str | None) -> str:
             f"95 % {work['at_95']}, at most {work['longest']}); {work['model']}; "
             f"layers {', '.join(map(str, work['layers']))}, mean-pooled, to Parquet.",
             f"- {work['rounds']} rounds, everyone in every round, beginning with another each time; "
-            f"peers in batches of {work['batch_size']}. repository at commit {machine['commit']}.",
+            f"peers in batches of {work['batch_size']} rows, in input order {work['input_order_batch']}. repository at commit {machine['commit']}.",
         ]),
         "\n".join(ratio_table(race)),
         "\n".join(figure_table(race)),
