@@ -4,6 +4,7 @@ mod cli;
 mod inputs;
 mod memory;
 mod minilm;
+mod options;
 mod output;
 mod parity;
 mod readers;

@@ -1,0 +1,200 @@
+//! Options that are missing, wrong, or at odds with each other.
+
+use crate::support::{Sandbox, assert_refused, run};
+
+#[test]
+fn a_required_option_that_is_missing_is_named() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, "run --model tiny-bert --output out", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --input is missing
+    hint: give --input, or `input.paths` in the pipeline file
+    ");
+    assert_refused!(sandbox, "run --input in.parquet --output out", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --model is missing
+    hint: give --model, or `model.path` in the pipeline file
+    ");
+    assert_refused!(sandbox, "run --input in.parquet --model tiny-bert", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --output is missing
+    hint: give --output, or `output.path` in the pipeline file
+    ");
+}
+
+#[test]
+fn a_value_that_is_no_choice_is_answered_with_the_choices() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, &run("--pooling meen"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --pooling: `meen` is not a pooling; expected cls, mean, max, min, mean_max, last or pooler
+    ");
+    assert_refused!(sandbox, &run("--combine glue"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --combine: `glue` is not a combination; expected none, concat, stack, sum or mean
+    ");
+    assert_refused!(sandbox, &run("--device gpu"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --device: `gpu` is not a device; expected cpu, cuda, cuda:N or flex
+    ");
+    assert_refused!(sandbox, &run("--dtype float64"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --dtype: `float64` is not a choice; expected float32 or float16
+    ");
+    assert_refused!(sandbox, &run("--format csv"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --format: `csv` is not a choice; expected parquet or arrow
+    ");
+    assert_refused!(sandbox, &run("--special-tokens no"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --special-tokens: `no` is not a choice; expected include or exclude
+    ");
+    assert_refused!(sandbox, &run("--progress loud"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: invalid value 'loud' for '--progress <WHEN>'
+      [possible values: auto, always, never]
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn a_number_that_cannot_be_used_is_answered_with_those_that_can() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, &run("--layers first"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --layers: `first` is not a choice of layers; expected `all`, or numbers such as 0,3,-1
+    ");
+    assert_refused!(sandbox, &run("--max-length many"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: invalid value 'many' for '--max-length <N>': invalid digit found in string
+
+    For more information, try '--help'.
+    ");
+    assert_refused!(sandbox, &run("--max-length 0"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: max_length is 0; this model takes 3 to 48 tokens, 2 special ones counted
+    ");
+    assert_refused!(sandbox, &run("--max-length 49"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: max_length is 49; this model takes 3 to 48 tokens, 2 special ones counted
+    ");
+    assert_refused!(sandbox, &run("--rows-per-part 0"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --rows-per-part is 0, expected at least 1
+    ");
+    assert_refused!(sandbox, &run("--shard 3/3"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --shard: `3/3` is not a shard; expected I/N with I from 0 to N-1, such as 0/4
+    ");
+    assert_refused!(sandbox, &run("--threads -1"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: unexpected argument '-1' found
+
+      tip: to pass '-1' as a value, use '-- -1'
+
+    Usage: strata run [OPTIONS] [PIPELINE]
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn an_option_that_does_not_exist_is_answered_with_the_nearest_one() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, &run("--layer 0"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: unexpected argument '--layer' found
+
+      tip: a similar argument exists: '--layers'
+
+    Usage: strata run --input <PATH>... --model <DIR> --output <DIR> --layers <LAYERS> [PIPELINE]
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn options_that_do_not_go_together_are_refused() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, &run("--layers 0,1 --pooling pooler --combine sum"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: combine is sum, but the only pooling is pooler, which has no layers to combine
+    ");
+}

@@ -1,0 +1,6 @@
+//! What cannot be done is refused before anything is written.
+
+mod data;
+mod models;
+mod outputs;
+mod pipelines;
