@@ -55,6 +55,11 @@ impl Checkpoint {
         &self.folder
     }
 
+    /// The files that decide about the vectors.
+    pub fn files(&self) -> Vec<PathBuf> {
+        [self.folder.join("config.json"), self.tokenizer()].into_iter().chain(self.weights.clone()).collect()
+    }
+
     /// Sums of the files that decide about the vectors. Reads the weights once.
     ///
     /// # Errors

@@ -13,9 +13,10 @@ use crate::Error;
 /// # Errors
 /// [`Error::Io`]; the file at `path` is then unchanged.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let (partial, mut file) = Partial::create(path)?;
+    let (partial, mut file) = Partial::create(path, "")?;
     file.write_all(bytes)?;
-    partial.commit(&file)
+    file.sync_all()?;
+    partial.put_in_place()
 }
 
 /// Makes the names in `folder` (created, renamed, removed) survive a crash.
@@ -26,6 +27,17 @@ pub fn sync_folder(folder: &Path) -> Result<(), Error> {
     Ok(File::open(folder)?.sync_all()?)
 }
 
+/// What the names of files end with that are not yet whole.
+const PARTIAL_SUFFIX: &str = ".partial";
+
+/// Whether a file name is that of a temporary file of this crate.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.starts_with('.') && (name.ends_with(PARTIAL_SUFFIX) || name.ends_with(SPOOL_SUFFIX))
+}
+
+/// What the names of files end with that lose their name as soon as they are made.
+pub(crate) const SPOOL_SUFFIX: &str = ".spool";
+
 /// The hidden file that a file grows in; removed on drop unless committed.
 #[derive(Debug)]
 pub(crate) struct Partial {
@@ -35,10 +47,12 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Opens an empty `.{name}.partial` beside `target`. A leftover of a crash is overwritten.
-    pub(crate) fn create(target: &Path) -> Result<(Self, File), Error> {
+    /// Opens an empty `.{name}.partial` beside `target`, or `.{name}.{owner}.partial`: two writers
+    /// of one file must not share it. A leftover of a crash is overwritten.
+    pub(crate) fn create(target: &Path, owner: &str) -> Result<(Self, File), Error> {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let path = target.with_file_name(format!(".{name}.partial"));
+        let dot = if owner.is_empty() { "" } else { "." };
+        let path = target.with_file_name(format!(".{name}{dot}{owner}{PARTIAL_SUFFIX}"));
         let file = File::create(&path)?;
         let target = target.to_owned();
         Ok((Self { path, target, committed: false }, file))
@@ -49,9 +63,9 @@ impl Partial {
         &self.target
     }
 
-    /// Syncs `file` (the one `create` gave) and moves it into place.
-    pub(crate) fn commit(mut self, file: &File) -> Result<(), Error> {
-        file.sync_all()?;
+    /// Moves the file into place. It must have been synced before, so that no crash can leave a name
+    /// whose bytes are not there.
+    pub(crate) fn put_in_place(mut self) -> Result<(), Error> {
         fs_err::rename(&self.path, &self.target)?;
         self.committed = true;
         match self.target.parent() {

@@ -85,6 +85,14 @@ pub enum Error {
         /// The row at which the file ended.
         found: u64,
     },
+    /// A file is not the one any more whose schema and identity were taken.
+    #[error("{} changed while rows {}..{} were read", path.display(), rows.start, rows.end)]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The rows that were read.
+        rows: Range<u64>,
+    },
     /// The output format has no place for a column's type.
     #[error("the {format} format cannot hold column `{column}` of type {data_type}")]
     NotWritable {
@@ -216,7 +224,10 @@ impl Error {
         match self {
             Self::NoInput { .. } => ErrorKind::NoInput,
             Self::Read { source, .. } if failed_device(source.as_ref()) => ErrorKind::Io,
-            Self::Read { .. } | Self::Truncated { .. } | Self::Float16Overflow { .. } => ErrorKind::BadData,
+            Self::Read { .. }
+            | Self::Truncated { .. }
+            | Self::Changed { .. }
+            | Self::Float16Overflow { .. } => ErrorKind::BadData,
             Self::UnknownExtension { .. }
             | Self::SameStem { .. }
             | Self::UnknownColumn { .. }
@@ -250,11 +261,12 @@ impl Error {
             Self::Read { rows: None, .. } if self.kind() == ErrorKind::BadData => {
                 "the file may be incomplete or of another format than its name says; make or copy it again"
             }
+            Self::Changed { .. } => "run again once whoever writes it is done",
             Self::Truncated { .. } => "was the file replaced while it was read? run again",
             Self::NotWritable { .. } => "leave the column out of the kept ones, or cast it beforehand",
             Self::Float16Overflow { .. } => "store float32",
             Self::Manifest { .. } | Self::ManifestVersion { .. } | Self::ManifestName { .. } => {
-                "write to another folder, or remove this one to start afresh"
+                "write to another folder, or start afresh with --overwrite"
             }
             Self::Locked { .. } => "wait for it to end, or write to another folder",
             _ => return None,

@@ -29,10 +29,12 @@ mod features;
 mod hash;
 mod lock;
 mod manifest;
+mod notes;
 mod part;
 mod reader;
 mod source;
 mod summary;
+mod sweep;
 mod text;
 mod writable;
 mod writer;
@@ -40,16 +42,18 @@ mod writer;
 pub use commit::{sync_folder, write_atomically};
 pub use error::{Error, ErrorKind};
 pub use features::{FloatType, is_vector, vector_array, vector_field, vector_shape};
-pub use hash::blake3_file;
-pub use lock::{OutputLock, update_manifest};
+pub use hash::{blake3_file, blake3_file_while};
+pub use lock::{OutputLock, refuse_if_locked, update_manifest};
 pub use manifest::{
     Difference, FORMAT_VERSION, InputRecord, MANIFEST_FILE, Manifest, PartRecord, SUCCESS_FILE,
     clear_success, differences, mark_success,
 };
+pub use notes::{Notes, Stamp};
 pub use part::PartFile;
 pub use reader::{BATCH_ROWS, Input, RecordBatches};
 pub use source::{Compression, Format, Source, find};
 pub use summary::VectorSummary;
+pub use sweep::{stray_files, sweep_temporaries};
 pub use text::{Texts, is_text};
 pub use writable::check_writable;
-pub use writer::{FinishedPart, OutputFormat, PROVENANCE_KEY, PartWriter, WriterOptions};
+pub use writer::{ClosedPart, FinishedPart, OutputFormat, PROVENANCE_KEY, PartWriter, WriterOptions};

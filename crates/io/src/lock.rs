@@ -5,7 +5,7 @@ use std::fs::TryLockError;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arrow::array::{Array, TimestampSecondArray};
 use arrow::util::display::array_value_to_string;
@@ -41,24 +41,25 @@ impl OutputLock {
     pub fn acquire(folder: &Path, shard: Option<(u32, u32)>) -> Result<Self, Error> {
         let whole = open(&folder.join(LOCK_FILE))?;
         let Some((index, count)) = shard else {
-            take(whole.try_lock(), || holder_of_any(folder), folder)?;
+            take(|| whole.try_lock(), || holder_of_any(folder), folder)?;
             sign(&whole)?;
             return Ok(Self { _shard: None, _folder: whole });
         };
-        take(whole.try_lock_shared(), || read_holder(&folder.join(LOCK_FILE)), folder)?;
+        take(|| whole.try_lock_shared(), || read_holder(&folder.join(LOCK_FILE)), folder)?;
         // The last run that had the folder to itself is over: its signature would mislead.
         whole.set_len(0)?;
         refuse_other_counts(folder, count)?;
         let path = folder.join(shard_file(index, count));
         let own = open(&path)?;
-        take(own.try_lock(), || read_holder(&path), folder)?;
+        take(|| own.try_lock(), || read_holder(&path), folder)?;
         sign(&own)?;
         Ok(Self { _shard: Some(own), _folder: whole })
     }
 }
 
-/// Changes the manifest of `folder`, or `initial` where there is none yet, and saves it. Shards do
-/// so one after the other, whatever they do at the same time.
+/// Changes the manifest of `folder`, or `initial` where there is none yet, and saves it if it has
+/// changed. Shards do so one after the other: whatever must not happen at the same time as another
+/// shard's update belongs into `change`.
 ///
 /// # Errors
 /// Those of [`Manifest::load`], [`Manifest::save`] and `change`; the manifest is then unchanged.
@@ -69,10 +70,26 @@ pub fn update_manifest<E: From<Error>>(
 ) -> Result<Manifest, E> {
     let lock = open(&folder.join(MANIFEST_LOCK_FILE))?;
     lock.lock().map_err(Error::from)?;
-    let mut manifest = Manifest::load(folder)?.unwrap_or(initial);
+    let saved = Manifest::load(folder)?;
+    let mut manifest = saved.clone().unwrap_or(initial);
     change(&mut manifest)?;
-    manifest.save(folder)?;
+    if saved.as_ref() != Some(&manifest) {
+        manifest.save(folder)?;
+    }
     Ok(manifest)
+}
+
+/// Looks whether a run is writing to `folder`, without keeping one from starting.
+///
+/// # Errors
+/// [`Error::Locked`] if so; [`Error::Io`] if that cannot be found out.
+pub fn refuse_if_locked(folder: &Path) -> Result<(), Error> {
+    let whole = folder.join(LOCK_FILE);
+    if !whole.exists() {
+        return Ok(());
+    }
+    let file = File::open(&whole)?;
+    take(|| file.try_lock(), || holder_of_any(folder), folder)
 }
 
 /// Opens a lock file without touching what its holder wrote there.
@@ -82,18 +99,25 @@ fn open(path: &Path) -> Result<File, Error> {
 }
 
 fn take(
-    result: Result<(), TryLockError>,
-    holder: impl FnOnce() -> Option<Holder>,
+    lock: impl Fn() -> Result<(), TryLockError>,
+    holder: impl Fn() -> Option<Holder>,
     folder: &Path,
 ) -> Result<(), Error> {
-    match result {
-        Ok(()) => Ok(()),
-        Err(TryLockError::Error(error)) => Err(error.into()),
-        Err(TryLockError::WouldBlock) => {
-            let (pid, since) = holder().map(|holder| (holder.pid, holder.since)).unzip();
-            Err(Error::Locked { folder: folder.to_owned(), pid, since })
+    // Somebody may just be looking, or be about to sign: only what lasts is a holder.
+    let mut named = None;
+    for attempt in 0..5 {
+        match lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+            Err(TryLockError::WouldBlock) => named = holder(),
         }
+        if attempt > 0 && named.is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
+    let (pid, since) = named.map(|holder| (holder.pid, holder.since)).unzip();
+    Err(Error::Locked { folder: folder.to_owned(), pid, since })
 }
 
 /// Shards of different counts overlap: `0/2` and `1/3` would both write part 4.
@@ -101,7 +125,8 @@ fn refuse_other_counts(folder: &Path, count: u32) -> Result<(), Error> {
     for path in shard_files(folder)? {
         let same = path.to_string_lossy().ends_with(&format!("-of-{count}"));
         if !same {
-            take(open(&path)?.try_lock_shared(), || read_holder(&path), folder)?;
+            let other = open(&path)?;
+            take(|| other.try_lock_shared(), || read_holder(&path), folder)?;
         }
     }
     Ok(())

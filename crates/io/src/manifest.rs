@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{Error, write_atomically};
 
@@ -18,6 +18,9 @@ pub const SUCCESS_FILE: &str = "_SUCCESS";
 
 /// The version of the manifest's layout that this build reads and writes.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// The key under which the sums over all parts stand.
+const TOTALS: &str = "totals";
 
 /// The content of `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +36,9 @@ pub struct Manifest {
     pub inputs: BTreeMap<String, InputRecord>,
     /// The committed parts, by file name.
     pub parts: BTreeMap<String, PartRecord>,
+    /// Input files that could not be read, with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skipped: BTreeMap<String, String>,
 }
 
 /// An input file as it was when its parts were made.
@@ -65,6 +71,13 @@ pub struct PartRecord {
     pub counts: Map<String, Value>,
 }
 
+impl PartRecord {
+    /// The number of rows; 0 where the range runs backwards.
+    pub fn num_rows(&self) -> u64 {
+        self.rows[1].saturating_sub(self.rows[0])
+    }
+}
+
 impl Manifest {
     /// A manifest without inputs and parts.
     pub fn new(strata: impl Into<String>, fingerprint: Map<String, Value>) -> Self {
@@ -74,6 +87,7 @@ impl Manifest {
             fingerprint,
             inputs: BTreeMap::new(),
             parts: BTreeMap::new(),
+            skipped: BTreeMap::new(),
         }
     }
 
@@ -89,13 +103,15 @@ impl Manifest {
             bytes => bytes?,
         };
         let invalid = |error: serde_json::Error| Error::manifest(&path, error);
-        let json: Value = serde_json::from_slice(&bytes).map_err(invalid)?;
+        let mut json: Value = serde_json::from_slice(&bytes).map_err(invalid)?;
         // Another version may have other fields: look at the version first.
         if let Some(found) = json.get("format_version").and_then(Value::as_u64)
             && found != u64::from(FORMAT_VERSION)
         {
             return Err(Error::ManifestVersion { path, expected: FORMAT_VERSION, found });
         }
+        // For people and scripts; the parts are what counts.
+        json.as_object_mut().and_then(|json| json.remove(TOTALS));
         let manifest: Self = serde_json::from_value(json).map_err(invalid)?;
         manifest.check_names()?;
         Ok(Some(manifest))
@@ -110,10 +126,20 @@ impl Manifest {
         self.check_names()?;
         let path = folder.join(MANIFEST_FILE);
         // Through a value, whose keys are sorted at every depth.
+        let with_totals = |mut json: Value| {
+            json[TOTALS] = self.totals();
+            serde_json::to_string_pretty(&json)
+        };
         let json = serde_json::to_value(self)
-            .and_then(|json| serde_json::to_string_pretty(&json))
+            .and_then(with_totals)
             .map_err(|error| Error::manifest(&path, error))?;
         write_atomically(&path, format!("{json}\n").as_bytes())
+    }
+
+    fn totals(&self) -> Value {
+        let rows = self.parts.values().fold(0, |rows: u64, part| rows.saturating_add(part.num_rows()));
+        let bytes = self.parts.values().fold(0, |bytes: u64, part| bytes.saturating_add(part.bytes));
+        json!({"inputs": self.inputs.len(), "parts": self.parts.len(), "rows": rows, "bytes": bytes})
     }
 
     /// Names become paths: none may lead out of the folder.
@@ -122,7 +148,8 @@ impl Manifest {
         if let Some(name) = self.parts.keys().find(|name| !is_file_name(name)) {
             return bad("file name", name);
         }
-        let inputs = self.inputs.keys().chain(self.parts.values().map(|part| &part.input));
+        let inputs =
+            self.inputs.keys().chain(self.skipped.keys()).chain(self.parts.values().map(|part| &part.input));
         match inputs.into_iter().find(|name| !is_relative_path(name)) {
             Some(name) => bad("relative path", name),
             None => Ok(()),

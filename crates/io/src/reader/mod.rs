@@ -21,7 +21,7 @@ use arrow::record_batch::RecordBatch;
 pub use batches::RecordBatches;
 
 use crate::error::BoxError;
-use crate::{Error, Format, Source};
+use crate::{Error, Format, Source, Stamp};
 use guard::guarded;
 
 /// The most rows a batch of [`RecordBatches`] has.
@@ -123,6 +123,19 @@ impl Input {
         let schema = self.schema.project(&indices).map_err(|e| self.failure(&rows, e))?;
         let stream = guarded(|| self.stream(&ascending, &rows)).map_err(|e| self.failure(&rows, e))?;
         Ok(RecordBatches::new(&self.source.path, schema.into(), order, rows, stream))
+    }
+
+    /// Makes sure that the file is still the one that was found, after `rows` of it were read.
+    ///
+    /// # Errors
+    /// [`Error::Changed`]; [`Error::Io`] if it cannot be looked at.
+    pub fn check_unchanged(&self, rows: &Range<u64>) -> Result<(), Error> {
+        let Source { path, bytes, modified_ns, .. } = &self.source;
+        let now = Stamp::of(path)?;
+        if (now.bytes, now.modified_ns) == (*bytes, *modified_ns) {
+            return Ok(());
+        }
+        Err(Error::Changed { path: path.clone(), rows: rows.clone() })
     }
 
     fn failure(&self, rows: &Range<u64>, error: impl Into<BoxError>) -> Error {

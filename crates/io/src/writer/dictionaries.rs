@@ -14,7 +14,9 @@ use arrow::ipc::writer::{FileWriter, StreamWriter};
 use fs_err::File;
 
 use super::encode::decoded;
+use crate::commit::SPOOL_SUFFIX;
 use crate::error::BoxError;
+use crate::sweep::ignore_absent;
 
 pub(super) struct SpooledWriter<W: Write> {
     schema: SchemaRef,
@@ -68,10 +70,10 @@ pub(super) fn is_dictionary(data_type: &DataType) -> bool {
 /// A file that vanishes when it is closed, on the same disk as `target`.
 fn nameless_file(target: &Path) -> Result<File, BoxError> {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let path = target.with_file_name(format!(".{name}.spool"));
+    let path = target.with_file_name(format!(".{name}.{}{SPOOL_SUFFIX}", std::process::id()));
     let mut options = File::options();
     let file = options.read(true).write(true).create(true).truncate(true).open(&path)?;
-    fs_err::remove_file(&path)?;
+    ignore_absent(fs_err::remove_file(&path))?;
     Ok(file)
 }
 

@@ -55,11 +55,19 @@ pub struct WriterOptions {
     pub provenance: Option<String>,
     /// Parquet: the size at which a row group is closed, in encoded bytes.
     pub row_group_bytes: usize,
+    /// Tells this writer's temporary files from those of others that write to the same folder;
+    /// empty where there are none.
+    pub owner: String,
 }
 
 impl Default for WriterOptions {
     fn default() -> Self {
-        Self { format: OutputFormat::Parquet, provenance: None, row_group_bytes: 64 << 20 }
+        Self {
+            format: OutputFormat::Parquet,
+            provenance: None,
+            row_group_bytes: 64 << 20,
+            owner: String::new(),
+        }
     }
 }
 
@@ -74,6 +82,24 @@ pub struct FinishedPart {
     pub bytes: u64,
     /// The BLAKE3 hash of its bytes, in hexadecimal.
     pub blake3: String,
+}
+
+/// A part whose bytes are durable but that has no name yet; dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub struct ClosedPart {
+    partial: Partial,
+    finished: FinishedPart,
+}
+
+impl ClosedPart {
+    /// Gives the part its name, for good.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn commit(self) -> Result<FinishedPart, Error> {
+        self.partial.put_in_place()?;
+        Ok(self.finished)
+    }
 }
 
 /// Writes one part. Nothing is visible under its name until [`PartWriter::finish`]; dropped before
@@ -111,7 +137,7 @@ impl PartWriter {
         );
         let schema = Arc::new(schema);
         let target = folder.join(file_name);
-        let (partial, file) = Partial::create(&target)?;
+        let (partial, file) = Partial::create(&target, &options.owner)?;
         let encoder = Encoder::new(HashingFile::new(file), &target, &schema, options)
             .map_err(|error| Error::write(&target, error))?;
         Ok(Self {
@@ -147,14 +173,23 @@ impl PartWriter {
     ///
     /// # Errors
     /// [`Error::Write`] or [`Error::Io`]; nothing is then left behind.
-    pub fn finish(mut self) -> Result<FinishedPart, Error> {
+    pub fn finish(self) -> Result<FinishedPart, Error> {
+        self.close()?.commit()
+    }
+
+    /// Completes the file and makes its bytes durable; it has no name yet.
+    ///
+    /// # Errors
+    /// [`Error::Write`] or [`Error::Io`]; nothing is then left behind.
+    pub fn close(mut self) -> Result<ClosedPart, Error> {
         self.chunks.finish_buffered_batch().map_err(|error| self.failure(error))?;
         self.drain()?;
         let target = self.path();
         let sink = self.encoder.finish().map_err(|error| Error::write(&target, error))?;
         let (file, bytes, blake3) = sink.finish()?;
-        self.partial.commit(&file)?;
-        Ok(FinishedPart { file_name: self.file_name, rows: self.rows, bytes, blake3 })
+        file.sync_all()?;
+        let finished = FinishedPart { file_name: self.file_name, rows: self.rows, bytes, blake3 };
+        Ok(ClosedPart { partial: self.partial, finished })
     }
 
     fn drain(&mut self) -> Result<(), Error> {
