@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::console::LogFormat;
 use crate::options::Options;
 
 /// Turn a column of text into columns of BERT layer vectors.
@@ -12,6 +13,10 @@ use crate::options::Options;
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+
+    /// What a line on stderr looks like.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
 }
 
 #[derive(Debug, Subcommand)]
@@ -23,6 +28,8 @@ pub enum Command {
         /// The output folder.
         folder: PathBuf,
     },
+    /// Hold an output folder against its manifest, and encode a sample of its rows again.
+    Verify(VerifyArguments),
 }
 
 #[derive(Debug, Args)]
@@ -32,6 +39,14 @@ pub struct RunArguments {
 
     #[command(flatten)]
     pub options: Options,
+
+    /// Say what would be done, and do nothing: rows, parts, bytes, tokens and time from a sample.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Remove the parts of input files that are no longer there.
+    #[arg(long)]
+    pub prune: bool,
 
     /// Start afresh where the output folder holds parts of other settings or another model.
     #[arg(long)]
@@ -44,6 +59,32 @@ pub struct RunArguments {
     /// Write the run's figures to this file as JSON.
     #[arg(long, value_name = "PATH")]
     pub report: Option<PathBuf>,
+
+    /// Write the run's figures to this file in the Prometheus text format.
+    #[arg(long, value_name = "PATH")]
+    pub metrics_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// The output folder.
+    pub folder: PathBuf,
+
+    /// How many rows are encoded again and compared.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub sample: usize,
+
+    /// The model to encode the sample with [default: where it was at the last run].
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+
+    /// The input files [default: where they were at the last run].
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub input: Option<Vec<String>>,
+
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,8 +6,6 @@ use std::process::ExitCode;
 use strata_bert::ErrorKind as ModelErrorKind;
 use strata_io::ErrorKind as DataErrorKind;
 
-use crate::console::say;
-
 /// Exit codes, after BSD's sysexits.
 mod code {
     pub const USAGE: u8 = 2;
@@ -75,21 +73,33 @@ fn name(signal: usize) -> &'static str {
     }
 }
 
-/// Prints an error with its causes and, where there is one, a hint; returns its exit code.
+/// Tells an error with its causes and, where there is one, a hint; returns its exit code.
 pub fn explain(error: &anyhow::Error) -> ExitCode {
+    say_only(error);
+    ExitCode::from(exit_code(error))
+}
+
+/// Tells an error that does not decide about the exit code.
+pub fn say_only(error: &anyhow::Error) {
+    let mut causes: Vec<String> = Vec::new();
     let mut last = error.to_string();
-    say(format_args!("error: {last}"));
     for cause in error.chain().skip(1).map(ToString::to_string) {
         // Some libraries repeat their cause in their own message.
         if !last.contains(&cause) {
-            say(format_args!("  cause: {cause}"));
+            causes.push(cause.replace('\n', " "));
         }
         last = cause;
     }
-    if let Some(hint) = hint(error) {
-        say(format_args!("hint: {hint}"));
-    }
-    ExitCode::from(exit_code(error))
+    let (causes, hint) = (causes.join("\n"), hint(error).unwrap_or_default());
+    tracing::error!(causes = causes.as_str(), hint = hint.as_str(), exit_code = exit_code(error), "{error}");
+}
+
+/// An error with its causes, for a report or a manifest.
+pub fn in_one_line(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
+    let mut messages: Vec<String> = chain.collect();
+    messages.dedup_by(|cause, message| message.contains(cause.as_str()));
+    messages.join(": ")
 }
 
 /// The exit code of the contract for an error.

@@ -1,6 +1,7 @@
 //! Settings held against the model and the input files: everything that can be refused is refused
 //! here, before any output is touched.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -8,7 +9,7 @@ use strata_bert::{Checkpoint, Extractor, Features, TextTokenizer};
 use strata_io::{Input, find};
 
 use crate::columns::Columns;
-use crate::failure::Refusal;
+use crate::failure::{Refusal, in_one_line};
 use crate::settings::Settings;
 
 /// A run that can be done.
@@ -18,8 +19,8 @@ pub struct Job {
     pub features: Features,
     pub tokenizer: TextTokenizer,
     pub inputs: Vec<JobInput>,
-    /// What decides the values of every part, as the parts and the manifest state it.
-    pub fingerprint: Map<String, Value>,
+    /// Input files that cannot be opened, by name, with the reason; none unless those are skipped.
+    pub skipped: BTreeMap<String, String>,
 }
 
 /// An input file and the columns of its parts.
@@ -39,9 +40,14 @@ impl Job {
         let tokenizer = TextTokenizer::load(&checkpoint, settings.max_length)?;
         Extractor::check(&checkpoint, &features, settings.device)?;
         refuse_output_among_inputs(&settings)?;
-        let inputs = open_inputs(&settings, &features)?;
-        let fingerprint = fingerprint(&settings, &checkpoint, &tokenizer)?;
-        Ok(Self { settings, checkpoint, features, tokenizer, inputs, fingerprint })
+        let (inputs, skipped) = open_inputs(&settings, &features)?;
+        Ok(Self { settings, checkpoint, features, tokenizer, inputs, skipped })
+    }
+
+    /// What decides the values of every part, as the parts and the manifest state it; `model` are the
+    /// sums of the model's files.
+    pub fn fingerprint(&self, model: &Value) -> anyhow::Result<Map<String, Value>> {
+        fingerprint(&self.settings, &self.checkpoint, &self.tokenizer, model)
     }
 
     /// Bytes of one row's vectors while they are computed.
@@ -71,10 +77,21 @@ fn refuse_output_among_inputs(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open_inputs(settings: &Settings, features: &Features) -> anyhow::Result<Vec<JobInput>> {
+fn open_inputs(
+    settings: &Settings,
+    features: &Features,
+) -> anyhow::Result<(Vec<JobInput>, BTreeMap<String, String>)> {
     let mut inputs: Vec<JobInput> = Vec::new();
+    let mut skipped = BTreeMap::new();
     for source in find(&settings.inputs)? {
-        let file = Input::open(source, std::slice::from_ref(&settings.text))?;
+        let name = source.name.clone();
+        let file = match Input::open(source, std::slice::from_ref(&settings.text)) {
+            Err(error) if settings.on_bad_file.skips(&error) => {
+                skipped.insert(name, in_one_line(&error));
+                continue;
+            }
+            file => file?,
+        };
         let columns = Columns::settle(
             &file,
             &settings.text,
@@ -95,13 +112,14 @@ fn open_inputs(settings: &Settings, features: &Features) -> anyhow::Result<Vec<J
         }
         inputs.push(JobInput { file, columns });
     }
-    Ok(inputs)
+    Ok((inputs, skipped))
 }
 
 fn fingerprint(
     settings: &Settings,
     checkpoint: &Checkpoint,
     tokenizer: &TextTokenizer,
+    model: &Value,
 ) -> anyhow::Result<Map<String, Value>> {
     let Settings {
         text,
@@ -116,6 +134,7 @@ fn fingerprint(
         // Decide which rows are made where, not their values.
         inputs: _,
         model: _,
+        on_bad_file: _,
         output: _,
         rows_per_part: _,
         threads: _,
@@ -126,7 +145,7 @@ fn fingerprint(
         "strata": env!("CARGO_PKG_VERSION"),
         "layer_convention": "0 is the embedding output, N the output of the Nth encoder layer",
         "model": {
-            "files": serde_json::to_value(checkpoint.fingerprint()?)?,
+            "files": model,
             "model_type": "bert",
             "hidden_size": checkpoint.config.hidden_size,
             "num_hidden_layers": checkpoint.config.num_hidden_layers,

@@ -3,9 +3,11 @@
 mod cli;
 mod columns;
 mod console;
+mod dry_run;
 mod failure;
 mod inspect;
 mod job;
+mod metrics;
 mod options;
 mod output;
 mod panics;
@@ -17,6 +19,8 @@ mod run;
 mod settings;
 mod signals;
 mod stages;
+mod survey;
+mod verify;
 mod window;
 
 use std::process::ExitCode;
@@ -27,10 +31,12 @@ use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     panics::keep_quiet();
-    let command = Cli::parse().command;
+    let Cli { command, log_format } = Cli::parse();
+    console::start_log(log_format);
     let result = panics::caught(|| match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Inspect { folder } => inspect::inspect(&folder),
+        Command::Verify(arguments) => verify::verify(&arguments),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -116,6 +116,10 @@ pub struct RunOptions {
     /// Do only every Nth part, beginning with part I (from 0).
     #[arg(id = "run.shard", long = "shard", value_name = "I/N")]
     pub shard: Option<String>,
+    /// When an input file turns out to be damaged: fail, or skip it and fail at the end
+    /// [default: fail].
+    #[arg(id = "run.on_bad_file", long = "on-bad-file", value_name = "WHAT")]
+    pub on_bad_file: Option<String>,
 }
 
 impl Options {

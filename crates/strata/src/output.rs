@@ -1,129 +1,187 @@
 //! The output folder of one run: who may write to it, what it already holds, what is added to it.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 use strata_io::{
-    FinishedPart, InputRecord, Manifest, OutputLock, PartRecord, SUCCESS_FILE, blake3_file, clear_success,
-    differences, mark_success, update_manifest,
+    ClosedPart, FinishedPart, Manifest, Notes, OutputLock, PartRecord, SUCCESS_FILE, Stamp,
+    blake3_file_while, clear_success, mark_success, stray_files, sweep_temporaries, sync_folder,
+    update_manifest,
 };
 
 use crate::failure::Refusal;
-use crate::job::{Job, JobInput};
-use crate::plan::{self, Part};
+use crate::job::Job;
+use crate::plan::Part;
+use crate::signals::Signals;
+use crate::survey::{Consent, Survey};
+
+/// The key of the options of the last run among what the machine remembers of an output.
+pub const OPTIONS: &str = "options";
 
 /// An output folder that this process has locked.
 pub struct Output {
     pub folder: PathBuf,
-    /// Every part of the plan, also those that exist and those of other shards.
-    pub plan: Vec<Part>,
+    pub survey: Survey,
     manifest: Manifest,
-    names: Vec<String>,
+    notes: Notes,
+    shard: Option<(u32, u32)>,
     _lock: OutputLock,
 }
 
 impl Output {
-    /// Makes and locks the folder, and holds what it already has against the job.
+    /// Makes and locks the folder, and brings what it already has to the present. `options` are
+    /// remembered for whoever looks at the output later.
     ///
     /// # Errors
-    /// The folder cannot be written or is in use; it holds parts of other settings and `overwrite`
-    /// is not given, or files that are not strata's.
-    pub fn open(job: &Job, overwrite: bool) -> anyhow::Result<Self> {
+    /// The folder cannot be written or is in use; it holds parts made otherwise without `consent` to
+    /// lose them, or files that are not strata's; an input file cannot be read; a signal has come.
+    pub fn open(job: &Job, consent: Consent, options: Value, signals: &Signals) -> anyhow::Result<Self> {
         let folder = job.settings.output.clone();
-        fs_err::create_dir_all(&folder)?;
+        refuse_foreign_files(&folder, consent)?;
+        make_folder(&folder)?;
         let lock = OutputLock::acquire(&folder, job.settings.shard)?;
-        let fresh = Manifest::new(env!("CARGO_PKG_VERSION"), job.fingerprint.clone());
-        let known = known_manifest(&folder, &job.fingerprint, overwrite)?;
-        let records = known.as_ref().map(|known| &known.inputs);
-        let inputs: Vec<InputRecord> = job
-            .inputs
-            .iter()
-            .map(|input| record(input, records.and_then(|records| records.get(&input.file.source.name))))
-            .collect::<Result<_, _>>()?;
+        let mut notes = Notes::load(&folder);
+        let known = load_manifest(&folder, consent)?;
+        let survey = Survey::take(job, known.as_ref(), &mut notes, signals)?;
+        notes.memory.insert(OPTIONS.to_owned(), options);
 
-        let extension = job.settings.format.extension();
-        let stems: Vec<(String, u64)> = job
-            .inputs
-            .iter()
-            .zip(&inputs)
-            .map(|(input, record)| (input.file.source.stem(), record.rows))
-            .collect();
-        let rows_per_part =
-            job.settings.rows_per_part.unwrap_or_else(|| plan::default_rows_per_part(job.row_bytes()));
-        let plan = plan::plan(&stems, rows_per_part, extension);
-        let names: Vec<String> = job.inputs.iter().map(|input| input.file.source.name.clone()).collect();
-
+        let fresh = Manifest::new("", survey.fingerprint.clone());
         let manifest = update_manifest::<anyhow::Error>(&folder, fresh, |manifest| {
-            manifest.strata = env!("CARGO_PKG_VERSION").to_owned();
-            if manifest.fingerprint != job.fingerprint {
-                manifest.fingerprint = job.fingerprint.clone();
-                manifest.parts.clear();
-                manifest.inputs.clear();
+            let before = manifest.clone();
+            survey.reconcile(manifest, consent)?;
+            if before.parts != manifest.parts || !manifest.skipped.is_empty() {
+                clear_success(&folder)?;
             }
-            for (name, record) in names.iter().zip(inputs) {
-                let changed = manifest
-                    .inputs
-                    .insert(name.clone(), record.clone())
-                    .is_some_and(|old| old.blake3 != record.blake3);
-                if changed {
-                    manifest.parts.retain(|_, part| part.input != *name);
-                }
-            }
-            // Parts of this plan only, or of inputs that are no longer there.
-            manifest.parts.retain(|file, part| {
-                !names.contains(&part.input) || plan.iter().any(|p| matches(p, file, part))
-            });
+            notes.save(&folder)?;
             Ok(())
         })?;
-        let output = Self { folder, plan, manifest, names, _lock: lock };
-        output.sweep(job.settings.shard.is_none())?;
+        let output = Self { folder, survey, manifest, notes, shard: job.settings.shard, _lock: lock };
+        output.sweep()?;
         Ok(output)
     }
 
-    /// The parts that this shard has yet to make. A part counts as made only if its bytes are those
-    /// that were written.
-    pub fn missing(&self, shard: (u32, u32)) -> anyhow::Result<Vec<Part>> {
+    /// The parts that are this process's to make.
+    pub fn own_parts(&self) -> impl Iterator<Item = &Part> {
+        let shard = self.shard.unwrap_or((0, 1));
+        self.survey.plan.iter().filter(move |part| part.belongs_to(shard))
+    }
+
+    /// The parts of this process that have yet to be made. A part counts as made only if its bytes
+    /// are those that were written: read again, or not touched since they were.
+    ///
+    /// # Errors
+    /// A part cannot be read; a signal has come.
+    pub fn missing(&mut self, signals: &Signals) -> anyhow::Result<Vec<Part>> {
+        let own: Vec<&Part> = self.own_parts().collect();
+        let looked = own
+            .into_par_iter()
+            .map(|part| Ok((part.clone(), self.is_intact(part, signals)?)))
+            .collect::<anyhow::Result<Vec<_>>>()?;
         let mut missing = Vec::new();
-        for part in self.plan.iter().filter(|part| part.belongs_to(shard)) {
-            if !self.is_intact(part)? {
-                missing.push(part.clone());
+        for (part, intact) in looked {
+            match intact {
+                Intact::No => missing.push(part),
+                Intact::Noted => {}
+                Intact::Read(stamp, hash) => self.notes.note(&self.folder.join(&part.file_name), stamp, hash),
             }
         }
         if !missing.is_empty() {
-            clear_success(&self.folder)?;
+            self.manifest =
+                update_manifest::<anyhow::Error>(&self.folder, self.manifest.clone(), |manifest| {
+                    clear_success(&self.folder)?;
+                    missing.iter().for_each(|part| drop(manifest.parts.remove(&part.file_name)));
+                    Ok(())
+                })?;
         }
         Ok(missing)
     }
 
-    fn is_intact(&self, part: &Part) -> anyhow::Result<bool> {
+    fn is_intact(&self, part: &Part, signals: &Signals) -> anyhow::Result<Intact> {
         let path = self.folder.join(&part.file_name);
-        let Some(record) = self.manifest.parts.get(&part.file_name) else { return Ok(false) };
-        let bytes = path.metadata().map(|metadata| metadata.len()).ok();
-        Ok(bytes == Some(record.bytes) && blake3_file(&path)? == record.blake3)
+        let Some(record) = self.survey.made(part, &self.manifest) else { return Ok(Intact::No) };
+        let Ok(stamp) = Stamp::of(&path) else { return Ok(Intact::No) };
+        if stamp.bytes != record.bytes {
+            return Ok(Intact::No);
+        }
+        if let Some(hash) = self.notes.hash_of(&path) {
+            return Ok(if hash == record.blake3 { Intact::Noted } else { Intact::No });
+        }
+        let hash = blake3_file_while(&path, || Ok::<_, anyhow::Error>(signals.check()?))?;
+        Ok(if hash == record.blake3 { Intact::Read(stamp, hash) } else { Intact::No })
     }
 
-    /// Enters a committed part into the manifest.
+    /// Tells this process's temporary files from those of other shards.
+    pub fn owner(&self) -> String {
+        self.shard.map(|(index, count)| format!("{index}-of-{count}")).unwrap_or_default()
+    }
+
+    /// Gives a part its name and enters it into the manifest, in one step as far as other shards can
+    /// see.
     ///
     /// # Errors
-    /// The manifest cannot be written.
+    /// Either cannot be written; another shard has started over with other settings or inputs.
     pub fn commit(
         &mut self,
         part: &Part,
-        finished: FinishedPart,
+        closed: ClosedPart,
         counts: Map<String, Value>,
-    ) -> anyhow::Result<()> {
-        let record = PartRecord {
-            input: self.names[part.input].clone(),
-            rows: [part.rows.start, part.rows.end],
-            bytes: finished.bytes,
-            blake3: finished.blake3,
-            counts,
-        };
-        let current = self.manifest.clone();
-        self.manifest = update_manifest::<anyhow::Error>(&self.folder, current, |manifest| {
-            manifest.parts.insert(finished.file_name, record);
+    ) -> anyhow::Result<FinishedPart> {
+        let input = self.survey.names[part.input].clone();
+        let mut finished = None;
+        self.manifest = update_manifest::<anyhow::Error>(&self.folder, self.manifest.clone(), |manifest| {
+            let same_input = manifest.inputs.get(&input).map(|record| record.blake3.as_str())
+                == self.survey.content(part.input);
+            if manifest.fingerprint != self.survey.fingerprint || !same_input {
+                return Err(Refusal::configuration(format!(
+                    "another run has changed {} meanwhile: its settings or `{input}` are not those of this run",
+                    self.folder.display()
+                ))
+                .hint("run all shards with the same settings over the same files")
+                .into());
+            }
+            let part_file = closed.commit()?;
+            let record = PartRecord {
+                input,
+                rows: [part.rows.start, part.rows.end],
+                bytes: part_file.bytes,
+                blake3: part_file.blake3.clone(),
+                counts,
+            };
+            manifest.parts.insert(part_file.file_name.clone(), record);
+            finished = Some(part_file);
             Ok(())
+        })?;
+        let finished = finished.ok_or_else(|| anyhow::anyhow!("a committed part has no file"))?;
+        let path = self.folder.join(&finished.file_name);
+        self.notes.note(&path, Stamp::of(&path)?, finished.blake3.clone());
+        Ok(finished)
+    }
+
+    /// Notes input files that could not be read to their end.
+    ///
+    /// # Errors
+    /// The manifest cannot be written.
+    pub fn skip(&mut self, skipped: impl IntoIterator<Item = (String, String)>) -> anyhow::Result<()> {
+        self.survey.skipped.extend(skipped);
+        let skipped = self.survey.skipped.clone();
+        if skipped.is_empty() {
+            return Ok(());
+        }
+        self.manifest = update_manifest::<anyhow::Error>(&self.folder, self.manifest.clone(), |manifest| {
+            manifest.skipped.extend(skipped);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Keeps what was learned about files for the next run.
+    ///
+    /// # Errors
+    /// The notes cannot be written.
+    pub fn save_notes(&self) -> anyhow::Result<()> {
+        update_manifest::<anyhow::Error>(&self.folder, self.manifest.clone(), |_| {
+            Ok(self.notes.save(&self.folder)?)
         })?;
         Ok(())
     }
@@ -133,88 +191,125 @@ impl Output {
     /// # Errors
     /// The marker cannot be written.
     pub fn complete(&mut self) -> anyhow::Result<bool> {
-        self.manifest = Manifest::load(&self.folder)?.unwrap_or_else(|| self.manifest.clone());
-        let whole = self.plan.iter().all(|part| self.manifest.parts.contains_key(&part.file_name));
-        if whole && !self.folder.join(SUCCESS_FILE).exists() {
-            mark_success(&self.folder, "")?;
-        }
+        let mut whole = false;
+        self.manifest = update_manifest::<anyhow::Error>(&self.folder, self.manifest.clone(), |manifest| {
+            let is_there = |part: &Part| {
+                let bytes = Stamp::of(&self.folder.join(&part.file_name)).map(|stamp| stamp.bytes).ok();
+                self.survey.made(part, manifest).is_some_and(|record| Some(record.bytes) == bytes)
+            };
+            whole = manifest.skipped.is_empty() && self.survey.plan.iter().all(is_there);
+            if whole && !self.folder.join(SUCCESS_FILE).exists() {
+                mark_success(&self.folder, "")?;
+            }
+            Ok(())
+        })?;
         Ok(whole)
     }
 
     /// What a part states about its origin: everything that decides its values, no clock, no path.
-    pub fn provenance(&self, job: &Job, part: &Part) -> Result<String, serde_json::Error> {
-        let mut provenance = job.fingerprint.clone();
-        let name = &self.names[part.input];
-        let content = self.manifest.inputs.get(name).map(|input| input.blake3.clone());
-        provenance.insert(
-            "input".to_owned(),
-            json!({"file": name, "blake3": content, "rows": [part.rows.start, part.rows.end]}),
-        );
-        serde_json::to_string(&provenance)
+    ///
+    /// # Errors
+    /// It does not serialize.
+    pub fn provenance(&self, part: &Part) -> Result<String, serde_json::Error> {
+        let input = &self.survey.names[part.input];
+        let rows = [part.rows.start, part.rows.end];
+        provenance(&self.survey.fingerprint, input, self.survey.content(part.input), rows)
     }
 
     /// Inputs that are gone but whose parts are still here.
-    pub fn vanished_inputs(&self) -> BTreeSet<&str> {
-        let inputs = self.manifest.parts.values().map(|part| part.input.as_str());
-        inputs.filter(|input| !self.names.iter().any(|name| name == input)).collect()
+    pub fn vanished_inputs(&self) -> Vec<String> {
+        self.survey.vanished(&self.manifest).into_iter().collect()
     }
 
-    /// Removes what dead runs left: their temporary files, and parts that the manifest no longer
-    /// names. A run that shares the folder with other shards leaves theirs alone.
-    fn sweep(&self, alone: bool) -> anyhow::Result<()> {
-        if !alone {
-            return Ok(());
-        }
-        for entry in fs_err::read_dir(&self.folder)? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let is_temporary = name.starts_with('.') && name.ends_with(".partial");
-            let is_orphan = [".parquet", ".arrow"].iter().any(|extension| name.ends_with(extension))
-                && !self.manifest.parts.contains_key(&name);
-            if is_temporary || is_orphan {
-                fs_err::remove_file(&path)?;
+    /// Removes what dead runs left: their temporary files, and parts that the manifest does not name.
+    /// Under the manifest's lock, where no part of a living run has a name but no entry.
+    fn sweep(&self) -> anyhow::Result<()> {
+        update_manifest::<anyhow::Error>(&self.folder, self.manifest.clone(), |manifest| {
+            let own = self.owner();
+            let others = |owner: &str| match self.shard {
+                Some((_, count)) => owner != own && owner.ends_with(&format!("-of-{count}")),
+                None => false,
+            };
+            sweep_temporaries(&self.folder, others)?;
+            for (path, is_ours) in stray_files(&self.folder, manifest)? {
+                if is_ours {
+                    fs_err::remove_file(path)?;
+                }
             }
-        }
+            Ok(())
+        })?;
         Ok(())
     }
 }
 
-fn matches(planned: &Part, file: &str, part: &PartRecord) -> bool {
-    planned.file_name == file && [planned.rows.start, planned.rows.end] == part.rows
+/// What became of a part that the manifest names.
+enum Intact {
+    No,
+    /// Nothing has touched it since its bytes were last read or written.
+    Noted,
+    /// Its bytes were read.
+    Read(Stamp, String),
 }
 
-/// The manifest that is there, if its parts may stay.
-fn known_manifest(
-    folder: &std::path::Path,
+/// The provenance of a part, as JSON.
+///
+/// # Errors
+/// It does not serialize.
+pub fn provenance(
     fingerprint: &Map<String, Value>,
-    overwrite: bool,
-) -> anyhow::Result<Option<Manifest>> {
-    let Some(manifest) = Manifest::load(folder)? else {
-        refuse_foreign_files(folder)?;
-        return Ok(None);
-    };
-    let differences = differences(&manifest.fingerprint, fingerprint);
-    if differences.is_empty() || overwrite {
-        return Ok(Some(manifest));
-    }
-    let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
-    Err(Refusal::configuration(format!(
-        "{} holds parts made otherwise: {}",
-        folder.display(),
-        list.join("; ")
-    ))
-    .hint("write to another folder, or start afresh with --overwrite")
-    .into())
+    input: &str,
+    content: Option<&str>,
+    rows: [u64; 2],
+) -> Result<String, serde_json::Error> {
+    let mut provenance = fingerprint.clone();
+    provenance.insert("input".to_owned(), json!({"file": input, "blake3": content, "rows": rows}));
+    serde_json::to_string(&provenance)
 }
 
-/// A folder without a manifest is not ours to sweep.
-fn refuse_foreign_files(folder: &std::path::Path) -> anyhow::Result<()> {
+/// The manifest that is there. One that cannot be understood is as good as none where the folder may
+/// be started afresh.
+fn load_manifest(folder: &Path, consent: Consent) -> anyhow::Result<Option<Manifest>> {
+    match Manifest::load(folder) {
+        Err(error) if consent.overwrite && error.kind() == strata_io::ErrorKind::Manifest => {
+            fs_err::remove_file(folder.join(strata_io::MANIFEST_FILE))?;
+            Ok(None)
+        }
+        manifest => Ok(manifest?),
+    }
+}
+
+/// Makes the folder and the ones above it, for good.
+fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs_err::create_dir_all(folder)?;
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    Ok(sync_folder(above.unwrap_or(Path::new(".")))?)
+}
+
+/// A folder without a manifest is ours only if it is empty, or if all it holds are parts of ours that
+/// may go.
+pub fn refuse_foreign_files(folder: &Path, consent: Consent) -> anyhow::Result<()> {
+    if !folder.is_dir() || folder.join(strata_io::MANIFEST_FILE).exists() {
+        return Ok(());
+    }
+    let nothing = Manifest::new("", Map::new());
+    let mut ours: Vec<PathBuf> = Vec::new();
+    if consent.overwrite {
+        ours = stray_files(folder, &nothing)?
+            .into_iter()
+            .filter(|(_, own)| *own)
+            .map(|(path, _)| path)
+            .collect();
+        ours.push(folder.join(SUCCESS_FILE));
+    }
     for entry in fs_err::read_dir(folder)? {
-        let name = entry?.file_name();
-        if !name.to_string_lossy().starts_with('.') {
-            let found = name.to_string_lossy().into_owned();
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') && !ours.contains(&entry.path()) {
             return Err(Refusal::configuration(format!(
-                "{} is not empty and has no manifest.json: it holds `{found}`",
+                "{} is not empty and has no manifest.json: it holds `{name}`",
                 folder.display()
             ))
             .hint("give an empty folder, or one that strata wrote")
@@ -222,19 +317,4 @@ fn refuse_foreign_files(folder: &std::path::Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// The identity of an input file; its content is read again only if size or time have changed.
-fn record(input: &JobInput, known: Option<&InputRecord>) -> anyhow::Result<InputRecord> {
-    let source = &input.file.source;
-    let same = |known: &&InputRecord| (known.bytes, known.modified_ns) == (source.bytes, source.modified_ns);
-    if let Some(known) = known.filter(same) {
-        return Ok(known.clone());
-    }
-    Ok(InputRecord {
-        bytes: source.bytes,
-        modified_ns: source.modified_ns,
-        blake3: blake3_file(&source.path)?,
-        rows: input.file.count_rows()?,
-    })
 }

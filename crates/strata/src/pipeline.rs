@@ -9,6 +9,7 @@ mod read;
 mod tokenize;
 mod write;
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
@@ -33,6 +34,8 @@ pub struct Done {
     pub stages: Stages,
     pub parts: u64,
     pub bytes: u64,
+    /// Input files that could not be read to their end, by name, with the reason.
+    pub skipped: BTreeMap<String, String>,
 }
 
 /// Makes `parts` and enters them into `output`.
@@ -53,7 +56,7 @@ pub fn run(
     let (tokenized, to_encode) = sync_channel(QUEUE);
     let (encoded, to_write) = sync_channel(QUEUE);
     thread::scope(|scope| {
-        let reading = scope.spawn(move || read::read(job, parts, &windows));
+        let reading = scope.spawn(move || read::read(job, parts, &windows, signals));
         let tokenizing = scope.spawn(move || {
             pump(&to_tokenize, &tokenized, |window| tokenize::tokenize(&job.tokenizer, window))
         });
@@ -67,7 +70,9 @@ pub fn run(
         let read = joined(reading);
         let tokenize = joined(tokenizing);
         let encode = joined(encoding);
-        done.stages = Stages { read: read?, tokenize: tokenize?, encode: encode?, write: writing? };
+        let (read, skipped) = read?;
+        done.skipped = skipped;
+        done.stages = Stages { read, tokenize: tokenize?, encode: encode?, write: writing? };
         Ok(())
     })
 }

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// The most parts of one input file: the names of more would not sort.
+pub const MAX_PARTS: u64 = 100_000;
+
 /// One output file: consecutive rows of one input file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {

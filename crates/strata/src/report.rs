@@ -1,13 +1,17 @@
 //! What a run did: a summary for people, figures for machines.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::console::{counted, say};
-use crate::failure::Refusal;
+use crate::failure::{self, Refusal};
+use crate::output::Output;
+use crate::pipeline::Done;
 use crate::stages::StageTimes;
 
 /// Counts over the rows that a run encoded.
@@ -48,25 +52,100 @@ pub struct Stages {
 /// The figures of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
+    /// The version of strata.
+    pub strata: &'static str,
     /// `success`, or what ended the run.
     pub outcome: String,
     pub exit_code: u8,
+    /// Seconds since 1970 (UTC).
+    pub started_at: f64,
+    /// The options as they were given.
+    pub options: Value,
+    /// What decides the values of the parts; empty where the run did not come that far.
+    pub fingerprint: Map<String, Value>,
     #[serde(flatten)]
     pub counts: Counts,
+    /// Share of the tokens that went through the model only to fill batches.
+    pub padding: f64,
     /// Parts that this run wrote.
     pub parts_written: u64,
     /// Parts that were already there.
     pub parts_kept: u64,
     /// Bytes of the parts that this run wrote.
     pub bytes_written: u64,
+    /// Input files that could not be read, with the reason.
+    pub skipped: BTreeMap<String, String>,
+    /// Input files that are gone and whose parts are kept.
+    pub vanished: Vec<String>,
     /// Seconds from start to end.
     pub seconds: f64,
+    /// Tokens of texts over all seconds, loading the model counted.
+    pub tokens_per_second: f64,
     pub stages: Stages,
     /// Largest resident memory of the process, where the system tells.
     pub peak_memory_bytes: Option<u64>,
+    #[serde(skip)]
+    clock: Instant,
 }
 
 impl Report {
+    /// A report of a run that starts now.
+    pub fn begin() -> Self {
+        Self {
+            strata: env!("CARGO_PKG_VERSION"),
+            outcome: String::new(),
+            exit_code: 0,
+            started_at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+            options: Value::Null,
+            fingerprint: Map::new(),
+            counts: Counts::default(),
+            padding: 0.0,
+            parts_written: 0,
+            parts_kept: 0,
+            bytes_written: 0,
+            skipped: BTreeMap::new(),
+            vanished: Vec::new(),
+            seconds: 0.0,
+            tokens_per_second: 0.0,
+            stages: Stages::default(),
+            peak_memory_bytes: None,
+            clock: Instant::now(),
+        }
+    }
+
+    /// Adds what was done to an output.
+    pub fn add(&mut self, done: Done, output: &Output) {
+        let Done { counts, stages, parts, bytes, skipped: _ } = done;
+        self.fingerprint.clone_from(&output.survey.fingerprint);
+        self.skipped.clone_from(&output.survey.skipped);
+        self.vanished = output.vanished_inputs();
+        self.counts = counts;
+        self.stages = stages;
+        self.parts_written = parts;
+        self.bytes_written = bytes;
+        self.take_time();
+    }
+
+    /// Enters how the run ended.
+    pub fn end(&mut self, result: &anyhow::Result<()>) {
+        self.outcome = result.as_ref().map_or_else(|error| format!("{error:#}"), |()| "success".to_owned());
+        self.exit_code = result.as_ref().err().map_or(0, failure::exit_code);
+        self.take_time();
+    }
+
+    /// When the run ended, in seconds since 1970 (UTC).
+    pub fn ended_at_seconds(&self) -> f64 {
+        self.started_at + self.seconds
+    }
+
+    fn take_time(&mut self) {
+        let Counts { tokens, padded_tokens, .. } = self.counts;
+        self.seconds = self.clock.elapsed().as_secs_f64();
+        self.tokens_per_second = tokens as f64 / self.seconds.max(1e-9);
+        self.padding = padded_tokens.saturating_sub(tokens) as f64 / padded_tokens.max(1) as f64;
+        self.peak_memory_bytes = peak_memory_bytes();
+    }
+
     /// Writes the figures as JSON.
     ///
     /// # Errors
@@ -78,7 +157,7 @@ impl Report {
 
     /// Tells people what was done.
     pub fn print(&self, output: &Path) {
-        let Counts { rows, nulls, truncated, tokens, padded_tokens } = self.counts;
+        let Counts { rows, nulls, truncated, tokens, padded_tokens: _ } = self.counts;
         let Self { parts_written, parts_kept, bytes_written, seconds, .. } = *self;
         if parts_written == 0 {
             say(format_args!("{}: all {parts_kept} parts were already there", output.display()));
@@ -96,7 +175,7 @@ impl Report {
         say(format_args!(
             "{} tokens ({:.1} % padding), {} truncated, {} null",
             HumanCount(tokens),
-            100.0 * (padded_tokens - tokens) as f64 / padded_tokens.max(1) as f64,
+            100.0 * self.padding,
             HumanCount(truncated),
             HumanCount(nulls),
         ));
@@ -107,18 +186,18 @@ impl Report {
     }
 }
 
-/// Refuses a report that could not be written when the work is done.
-pub fn check_folder(path: &Path) -> Result<(), Refusal> {
+/// Refuses a file, asked for by `option`, that could not be written when the work is done.
+pub fn check_folder(option: &str, path: &Path) -> Result<(), Refusal> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if folder.is_dir() {
         return Ok(());
     }
-    let message = format!("--report: expected a folder at {}, found none", folder.display());
+    let message = format!("{option}: expected a folder at {}, found none", folder.display());
     Err(Refusal::usage(message).hint("make the folder first, or name another"))
 }
 
 /// The process's largest resident memory so far.
-pub fn peak_memory_bytes() -> Option<u64> {
+fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

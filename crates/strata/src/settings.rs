@@ -7,7 +7,7 @@ use std::str::FromStr;
 use strata_bert::{Combine, DeviceKind, FeatureOptions, LayerSelection, Pooling};
 use strata_io::{FloatType, OutputFormat};
 
-use crate::failure::Refusal;
+use crate::failure::{Refusal, in_one_line};
 use crate::options::{self, Options};
 
 /// A run's settings.
@@ -27,6 +27,7 @@ pub struct Settings {
     pub max_batch_tokens: usize,
     pub threads: Option<usize>,
     pub shard: Option<(u32, u32)>,
+    pub on_bad_file: OnBadFile,
 }
 
 /// Which input columns are carried through.
@@ -35,6 +36,33 @@ pub enum Keep {
     All,
     None,
     Columns(Vec<String>),
+}
+
+/// What happens when an input file turns out to be damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnBadFile {
+    /// The run ends.
+    Fail,
+    /// The run goes on with the other files, and fails at its end.
+    Skip,
+}
+
+impl OnBadFile {
+    /// Whether the run goes on after this error of an input file.
+    pub fn skips(self, error: &strata_io::Error) -> bool {
+        self == Self::Skip && error.kind() == strata_io::ErrorKind::BadData
+    }
+
+    /// Why a file is skipped.
+    ///
+    /// # Errors
+    /// `error` itself, if it ends the run.
+    pub fn reason_to_skip(self, error: anyhow::Error) -> anyhow::Result<String> {
+        match error.downcast_ref::<strata_io::Error>() {
+            Some(cause) if self.skips(cause) => Ok(in_one_line(cause)),
+            _ => Err(error),
+        }
+    }
 }
 
 /// A thousand tokens stay in a processor's cache; a GPU wants many more.
@@ -50,7 +78,7 @@ impl TryFrom<Options> for Settings {
         let options::InputOptions { paths, text, keep } = input;
         let options::ModelOptions { path: model, device } = model;
         let options::OutputOptions { path: output, format, dtype, rows_per_part } = output;
-        let options::RunOptions { max_batch_tokens, threads, shard } = run;
+        let options::RunOptions { max_batch_tokens, threads, shard, on_bad_file } = run;
         let options::FeatureOptions { layers, pooling, combine, normalize, special_tokens, max_length } =
             features;
 
@@ -90,6 +118,11 @@ impl TryFrom<Options> for Settings {
                 DeviceKind::Cpu | DeviceKind::Flex => CPU_BATCH_TOKENS,
             }),
             threads: positive("--threads", threads)?,
+            on_bad_file: parse(
+                "--on-bad-file",
+                on_bad_file.as_deref().unwrap_or("fail"),
+                one_of(&[("fail", OnBadFile::Fail), ("skip", OnBadFile::Skip)]),
+            )?,
             shard: shard.map(|text| parse("--shard", &text, parse_shard)).transpose()?,
             device,
         })

@@ -1,58 +1,97 @@
 //! Stage one: files to windows of rows.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::mpsc::SyncSender;
 
+use strata_io::Input;
+
 use crate::job::Job;
 use crate::plan::Part;
+use crate::signals::Signals;
 use crate::stages::StageTimes;
 use crate::window::{Cutter, Window, WindowLimits};
 
 /// Reads the rows of `parts` in order. Parts that follow each other in a file are read in one go:
-/// text formats can only be read from their start.
-pub fn read(job: &Job, parts: &[Part], sink: &SyncSender<Window>) -> anyhow::Result<StageTimes> {
+/// text formats can only be read from their start. Returns the files that were skipped, with the
+/// reason.
+pub fn read(
+    job: &Job,
+    parts: &[Part],
+    sink: &SyncSender<Window>,
+    signals: &Signals,
+) -> anyhow::Result<(StageTimes, BTreeMap<String, String>)> {
     let limits = WindowLimits::for_rows_of(job.row_bytes());
-    let mut times = StageTimes::default();
+    let mut reader = Reader { job, limits, sink, signals, times: StageTimes::default() };
+    let mut skipped = BTreeMap::new();
     let mut first = 0;
     for run in parts.chunk_by(|a, b| a.input == b.input && a.rows.end == b.rows.start) {
-        if !read_run(job, run, first, limits, sink, &mut times)? {
-            break;
+        let name = &job.inputs[run[0].input].file.source.name;
+        if !skipped.contains_key(name) {
+            match reader.read_run(run, first) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    skipped.insert(name.clone(), job.settings.on_bad_file.reason_to_skip(error)?);
+                }
+            }
         }
         first += run.len();
     }
-    Ok(times)
+    Ok((reader.times, skipped))
 }
 
-/// Reads parts that follow each other, the first of which has the index `first_part`. Returns
-/// whether anybody still wants windows.
-fn read_run(
-    job: &Job,
-    run: &[Part],
-    first_part: usize,
+struct Reader<'a> {
+    job: &'a Job,
     limits: WindowLimits,
-    sink: &SyncSender<Window>,
-    times: &mut StageTimes,
-) -> anyhow::Result<bool> {
-    let input = &job.inputs[run[0].input];
-    let ranges: Vec<Range<u64>> = run.iter().map(|part| part.rows.clone()).collect();
-    let rows = ranges[0].start..ranges[ranges.len() - 1].end;
-    let send = |windows: Vec<Window>, times: &mut StageTimes| {
-        let numbered = windows.into_iter().map(|window| Window { part: first_part + window.part, ..window });
-        numbered.into_iter().all(|window| times.waiting(|| sink.send(window)).is_ok())
-    };
+    sink: &'a SyncSender<Window>,
+    signals: &'a Signals,
+    times: StageTimes,
+}
 
-    let mut cutter = Cutter::new(limits, &ranges);
-    if !send(cutter.empty_parts(), times) {
-        return Ok(false);
-    }
-    let mut batches = times.busy(|| input.file.read(&input.columns.read, rows))?;
-    while let Some(batch) = times.busy(|| batches.next()) {
-        let batch = batch?;
-        let windows =
-            times.busy(|| Ok::<_, anyhow::Error>(cutter.push(&batch, &input.columns.texts(&batch)?)))?;
-        if !send(windows, times) {
+impl Reader<'_> {
+    /// Reads parts that follow each other, the first of which has the index `first_part`. Returns
+    /// whether anybody still wants windows.
+    fn read_run(&mut self, run: &[Part], first_part: usize) -> anyhow::Result<bool> {
+        let input = &self.job.inputs[run[0].input];
+        let ranges: Vec<Range<u64>> = run.iter().map(|part| part.rows.clone()).collect();
+        let rows = ranges[0].start..ranges[ranges.len() - 1].end;
+        let mut cutter = Cutter::new(self.limits, &ranges);
+        if !self.send(cutter.empty_parts(), first_part, &input.file, &ranges)? {
             return Ok(false);
         }
+        let mut batches = self.times.busy(|| input.file.read(&input.columns.read, rows))?;
+        while let Some(batch) = self.times.busy(|| batches.next()) {
+            self.signals.check()?;
+            let batch = batch?;
+            let windows = self
+                .times
+                .busy(|| Ok::<_, anyhow::Error>(cutter.push(&batch, &input.columns.texts(&batch)?)))?;
+            if !self.send(windows, first_part, &input.file, &ranges)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
-    Ok(true)
+
+    /// Hands windows on. The one that ends a part commits it: then its rows must still be what the
+    /// file holds.
+    fn send(
+        &mut self,
+        windows: Vec<Window>,
+        first_part: usize,
+        file: &Input,
+        ranges: &[Range<u64>],
+    ) -> anyhow::Result<bool> {
+        for window in windows {
+            if window.ends_part {
+                file.check_unchanged(&ranges[window.part])?;
+            }
+            let window = Window { part: first_part + window.part, ..window };
+            if self.times.waiting(|| self.sink.send(window)).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }

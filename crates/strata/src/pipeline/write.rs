@@ -30,9 +30,10 @@ pub fn write(
     while let Ok(encoded) = times.waiting(|| source.recv()) {
         times.busy(|| -> anyhow::Result<()> {
             let part = &parts[encoded.window.part];
-            let mut current = match open.take() {
+            // A part that the reader gave up stays open until the next one starts: it is dropped.
+            let mut current = match open.take().filter(|open| open.part == encoded.window.part) {
                 Some(current) => current,
-                None => OpenPart::create(job, part, output)?,
+                None => OpenPart::create(job, part, encoded.window.part, output)?,
             };
             let (ends_part, counts) = (encoded.window.ends_part, encoded.counts);
             for batch in batches(job, part, encoded)? {
@@ -52,28 +53,31 @@ pub fn write(
 
 /// The part that is being written; dropped, it leaves nothing behind.
 struct OpenPart {
+    /// Its index among the parts that are made.
+    part: usize,
     writer: PartWriter,
     counts: Counts,
 }
 
 impl OpenPart {
-    fn create(job: &Job, part: &Part, output: &Output) -> anyhow::Result<Self> {
+    fn create(job: &Job, part: &Part, index: usize, output: &Output) -> anyhow::Result<Self> {
         let options = WriterOptions {
             format: job.settings.format,
-            provenance: Some(output.provenance(job, part)?),
+            provenance: Some(output.provenance(part)?),
+            owner: output.owner(),
             ..WriterOptions::default()
         };
         let schema = job.inputs[part.input].columns.schema.clone();
         let writer = PartWriter::create(&output.folder, &part.file_name, schema, &options)?;
-        Ok(Self { writer, counts: Counts::default() })
+        Ok(Self { part: index, writer, counts: Counts::default() })
     }
 
     fn commit(self, part: &Part, output: &mut Output, done: &mut Done) -> anyhow::Result<()> {
-        let finished = self.writer.finish()?;
+        let finished = output.commit(part, self.writer.close()?, recorded(self.counts))?;
         done.counts += self.counts;
         done.parts += 1;
         done.bytes += finished.bytes;
-        output.commit(part, finished, recorded(self.counts))
+        Ok(())
     }
 }
 

@@ -1,0 +1,228 @@
+//! Rows encoded again, each alone, and compared with what the parts hold.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float32Type};
+use serde::Serialize;
+use strata_bert::Extractor;
+use strata_io::{FloatType, Manifest, Notes, PartFile, differences};
+
+use super::Problem;
+use crate::cli::VerifyArguments;
+use crate::console::counted;
+use crate::failure::Refusal;
+use crate::job::{Job, JobInput};
+use crate::options::Options;
+use crate::output::OPTIONS;
+use crate::settings::Settings;
+use crate::signals::Signals;
+use crate::survey::Survey;
+
+/// How far a value may be off: rows met others in their batches then, and are alone now.
+const FLOAT32_TOLERANCE: f32 = 1e-4;
+const FLOAT16_TOLERANCE: f32 = 2e-3;
+/// The cosine that vectors computed in less than float32 keep to.
+const REDUCED_COSINE: f64 = 0.999;
+
+/// What became of the sample.
+#[derive(Debug, Default, Serialize)]
+pub struct Sample {
+    /// Rows that were encoded again.
+    rows: usize,
+    /// The largest difference of a value.
+    largest_difference: f32,
+    /// Why rows were left out, if any were.
+    left_out: Vec<String>,
+}
+
+impl Sample {
+    /// Appends what people read.
+    pub fn describe(&self, out: &mut String) -> std::fmt::Result {
+        if self.rows > 0 {
+            let rows = counted(self.rows, "row");
+            writeln!(out, "{rows} encoded again, largest difference {:.1e}", self.largest_difference)?;
+        }
+        self.left_out.iter().try_for_each(|reason| writeln!(out, "not encoded again: {reason}"))
+    }
+}
+
+/// Encodes a sample of rows again.
+///
+/// # Errors
+/// The model or the inputs are not those of the output; a signal has come.
+pub fn check(
+    arguments: &VerifyArguments,
+    manifest: &Manifest,
+    problems: &mut Vec<Problem>,
+    signals: &Signals,
+) -> anyhow::Result<Sample> {
+    let mut sample = Sample::default();
+    let rows = spread(manifest, arguments.sample);
+    if rows.is_empty() {
+        return Ok(sample);
+    }
+    let mut notes = Notes::load(&arguments.folder);
+    let Some(options) = options(arguments, &notes)? else {
+        sample.left_out.push(
+            "where the model and the inputs are is known only to the machine that made the output".to_owned(),
+        );
+        return Ok(sample);
+    };
+    let job = Job::prepare(Settings::try_from(options)?)?;
+    let survey = Survey::take(&job, Some(manifest), &mut notes, signals)?;
+    refuse_another_model(manifest, &survey)?;
+    let extractor = Extractor::load(&job.checkpoint, job.features.clone(), job.settings.device)?;
+    let reduced = manifest.fingerprint.get("settings").and_then(|settings| settings.get("compute"));
+    let encoder =
+        Encoder { job: &job, extractor, reduced: reduced.is_some_and(|compute| compute != "float32") };
+
+    for (file, row) in rows {
+        signals.check()?;
+        let record = &manifest.parts[file];
+        let known = manifest.inputs.get(&record.input).map(|input| input.blake3.as_str());
+        let index = survey.names.iter().position(|name| *name == record.input);
+        let Some(index) = index.filter(|&index| known.is_some() && survey.content(index) == known) else {
+            let reason = format!("`{}` is gone or has changed", record.input);
+            if !sample.left_out.contains(&reason) {
+                sample.left_out.push(reason);
+            }
+            continue;
+        };
+        // A part that cannot be read is a problem already told.
+        let Ok(part) = PartFile::open(&arguments.folder.join(file)) else { continue };
+        let Ok(compared) = encoder.compare(&part, &job.inputs[index], record.rows[0], row) else {
+            problems.push(Problem::new(file, format!("row {row} cannot be compared")));
+            continue;
+        };
+        sample.rows += 1;
+        sample.largest_difference = sample.largest_difference.max(compared.difference);
+        if let Some(column) = compared.column {
+            let text = format!("row {row}: `{column}` is off by {:.1e}", compared.difference);
+            problems.push(Problem::new(file, text));
+        }
+    }
+    Ok(sample)
+}
+
+/// The options of the last run, with what the user says now.
+fn options(arguments: &VerifyArguments, notes: &Notes) -> anyhow::Result<Option<Options>> {
+    let Some(remembered) = notes.memory.get(OPTIONS) else { return Ok(None) };
+    let mut options: Options =
+        serde_json::from_value(remembered.clone()).context("the notes of the last run are damaged")?;
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    options.output.path = Some(path(&arguments.folder));
+    options.run.on_bad_file = Some("skip".to_owned());
+    if let Some(model) = &arguments.model {
+        options.model.path = Some(path(model));
+    }
+    if let Some(input) = &arguments.input {
+        options.input.paths = Some(input.clone());
+    }
+    Ok(Some(options))
+}
+
+fn refuse_another_model(manifest: &Manifest, survey: &Survey) -> Result<(), Refusal> {
+    let differences = differences(&manifest.fingerprint, &survey.fingerprint);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    Err(Refusal::configuration(format!("a sample cannot be encoded again: {}", list.join("; ")))
+        .hint("name the model that made the output with --model, or check the files alone with --sample 0"))
+}
+
+/// `count` rows evenly over all parts, as part and row of the part.
+fn spread(manifest: &Manifest, count: usize) -> Vec<(&String, u64)> {
+    let total: u64 = manifest.parts.values().map(|part| part.num_rows()).sum();
+    let count = (count as u64).min(total);
+    let mut wanted = (0..count).map(|index| (2 * index + 1) * total / (2 * count)).peekable();
+    let mut rows = Vec::new();
+    let mut first = 0;
+    for (file, part) in &manifest.parts {
+        let end = first + part.num_rows();
+        while let Some(row) = wanted.next_if(|&row| row < end) {
+            rows.push((file, row - first));
+        }
+        first = end;
+    }
+    rows
+}
+
+struct Encoder<'a> {
+    job: &'a Job,
+    extractor: Extractor,
+    /// Whether the vectors were computed in less than float32.
+    reduced: bool,
+}
+
+/// One row, held against its text.
+struct Compared {
+    difference: f32,
+    /// The first column that is off.
+    column: Option<String>,
+}
+
+impl Encoder<'_> {
+    /// Compares row `row` of a part whose first row is row `first` of `input`.
+    fn compare(&self, part: &PartFile, input: &JobInput, first: u64, row: u64) -> anyhow::Result<Compared> {
+        let source = only(input.file.read(&input.columns.read, first + row..first + row + 1)?)?;
+        let texts = input.columns.texts(&source)?;
+        let columns = self.job.features.columns();
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let stored = only(part.read(&names, row..row + 1)?)?;
+        let mut compared = Compared { difference: 0.0, column: None };
+        let encoding = texts.get(0).map(|text| self.job.tokenizer.encode(&[text])).transpose()?;
+        let encoding = encoding.as_ref().and_then(|encodings| encodings.first());
+        let fresh = encoding.map(|encoding| self.extractor.extract(&[encoding])).transpose()?;
+        let mut rest = fresh.as_deref().unwrap_or_default();
+        for (column, stored) in columns.iter().zip(stored.columns()) {
+            let counts = encoding.is_some_and(|encoding| {
+                encoding.has_ordinary_tokens() || !self.job.features.needs_ordinary_tokens(column)
+            });
+            let values;
+            (values, rest) = rest.split_at(if encoding.is_some() { column.width() } else { 0 });
+            let is_off = match (counts, stored.is_null(0)) {
+                (true, false) => self.is_off(&flat(stored)?, values, &mut compared.difference),
+                (counts, is_null) => counts == is_null,
+            };
+            if is_off {
+                compared.column.get_or_insert_with(|| column.name.clone());
+            }
+        }
+        Ok(compared)
+    }
+
+    fn is_off(&self, stored: &[f32], fresh: &[f32], largest: &mut f32) -> bool {
+        let tolerance = match self.job.settings.dtype {
+            FloatType::Float32 => FLOAT32_TOLERANCE,
+            FloatType::Float16 => FLOAT16_TOLERANCE,
+        };
+        let pairs = || stored.iter().zip(fresh);
+        *largest = pairs().map(|(a, b)| (a - b).abs()).fold(*largest, f32::max);
+        let close = pairs().all(|(a, b)| (a - b).abs() <= tolerance * b.abs().max(1.0));
+        stored.len() != fresh.len() || !(close || self.reduced && cosine(stored, fresh) > REDUCED_COSINE)
+    }
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+/// The one batch of a read of one row.
+fn only(mut batches: strata_io::RecordBatches) -> anyhow::Result<arrow::array::RecordBatch> {
+    Ok(batches.next().context("a row is missing")??)
+}
+
+/// The numbers of a vector column, however nested.
+fn flat(array: &ArrayRef) -> anyhow::Result<Vec<f32>> {
+    let mut values = array.clone();
+    while let DataType::FixedSizeList(..) = values.data_type() {
+        values = values.as_fixed_size_list().values().clone();
+    }
+    Ok(cast(&values, &DataType::Float32)?.as_primitive::<Float32Type>().values().to_vec())
+}
