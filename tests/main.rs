@@ -1,13 +1,20 @@
 //! The program as its users meet it: every test runs the binary.
 
+mod bad_data;
 mod cli;
+mod crash;
+mod faults;
+mod faulty;
 mod inputs;
 mod memory;
 mod minilm;
+mod operations;
 mod options;
 mod output;
 mod parity;
 mod readers;
 mod refusals;
 mod resume;
+mod signals;
 mod support;
+mod verify;

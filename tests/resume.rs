@@ -77,7 +77,7 @@ fn a_marker_that_was_removed_comes_back_without_encoding() {
 fn what_a_dead_run_left_is_swept_away() {
     let (sandbox, parts) = finished();
     sandbox.write("out/.b-00001.parquet.123.partial", "half a part");
-    sandbox.write("out/b-00009.parquet", "a part that no manifest names");
+    sandbox.write("out/b-00009.parquet", &parts["b-00000.parquet"]);
     run_again(&sandbox, 0, 3);
     assert_eq!(sandbox.parts("out"), parts);
     assert!(!sandbox.path("out/.b-00001.parquet.123.partial").exists());

@@ -14,12 +14,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, filter};
 
-/// What a line of the log looks like.
+/// What a line of the log looks like: plain, or a JSON object with the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// Plain lines for people.
     Text,
-    /// A JSON object per line, with the time.
     Json,
 }
 

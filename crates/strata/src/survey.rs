@@ -2,6 +2,7 @@
 //! Touches nothing in the output folder.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 use strata_io::{InputRecord, Manifest, Notes, PartRecord, Stamp, blake3_file_while, differences};
@@ -22,6 +23,8 @@ pub struct Survey {
     /// Input files that cannot be read, with the reason.
     pub skipped: BTreeMap<String, String>,
     records: Vec<Option<InputRecord>>,
+    /// The output folder, for messages.
+    folder: PathBuf,
 }
 
 /// What may happen to parts that exist.
@@ -61,7 +64,14 @@ impl Survey {
         }
         let names = job.inputs.iter().map(|input| input.file.source.name.clone()).collect();
         let plan = plan_of(job, &records)?;
-        Ok(Self { fingerprint: job.fingerprint(&model)?, plan, names, skipped, records })
+        Ok(Self {
+            fingerprint: job.fingerprint(&model)?,
+            plan,
+            names,
+            skipped,
+            records,
+            folder: job.settings.output.clone(),
+        })
     }
 
     /// The content hash of an input of the job.
@@ -134,8 +144,12 @@ impl Survey {
     fn made_otherwise(&self, manifest: &Manifest) -> Refusal {
         let differences = differences(&manifest.fingerprint, &self.fingerprint);
         let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
-        Refusal::configuration(format!("the output holds parts made otherwise: {}", list.join("; ")))
-            .hint("write to another folder, or start afresh with --overwrite")
+        Refusal::configuration(format!(
+            "{} holds parts made otherwise: {}",
+            self.folder.display(),
+            list.join("; ")
+        ))
+        .hint("write to another folder, or start afresh with --overwrite")
     }
 }
 

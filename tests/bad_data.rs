@@ -1,0 +1,108 @@
+//! Input that cannot be read to its end: the message names it, what was finished stays, and the run
+//! goes on without it where that is asked for.
+
+use crate::faulty::{Fault, command, leftovers, sandbox, start, stderr, wait_until};
+use crate::support::{Sandbox, read_output, run, texts, vectors, write_table};
+
+/// A Parquet file of several pages, damaged in the middle.
+fn damage(sandbox: &Sandbox, name: &str) {
+    let values: Vec<String> =
+        (0..4000_u32).map(|row| format!("cat {:x}", row.wrapping_mul(2_654_435_761))).collect();
+    write_table(&sandbox.path(name), &texts(values.iter().map(String::as_str)));
+    let mut bytes = fs_err::read(sandbox.path(name)).unwrap();
+    let middle = bytes.len() / 4;
+    bytes[middle..middle + 2000].fill(0xff);
+    sandbox.write(name, &bytes);
+}
+
+/// Runs a command that must fail with 65; returns what it said.
+fn fails(sandbox: &Sandbox, arguments: &str) -> String {
+    let output = sandbox.strata(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(65), "{}", stderr(&output));
+    stderr(&output)
+}
+
+#[test]
+fn a_damaged_page_is_told_with_file_and_rows_and_finished_parts_stay() {
+    let sandbox = sandbox();
+    damage(&sandbox, "in/b2.parquet");
+    let said = fails(&sandbox, &command("out"));
+    assert!(said.contains("in/b2.parquet, rows "), "{said}");
+    assert!(sandbox.path("out/a-00003.parquet").exists());
+    assert!(!sandbox.path("out/_SUCCESS").exists());
+    assert_eq!(leftovers(&sandbox.path("out")), [""; 0]);
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_told_with_its_file() {
+    for (name, bytes) in [
+        ("in.csv", b"text\ncat\n\xff\xfe\n".as_slice()),
+        ("in.jsonl", b"{\"text\":\"cat\"}\n{\"text\":\"\xff\"}\n"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write(name, bytes);
+        let said = fails(&sandbox, &format!("run --input {name} --model tiny-bert --output out"));
+        assert!(said.contains(name), "{said}");
+    }
+}
+
+#[test]
+fn bad_files_can_be_skipped_and_are_listed_until_they_are_mended() {
+    let sandbox = sandbox();
+    let whole = crate::faulty::clean_run(&sandbox);
+    damage(&sandbox, "in/b2.parquet");
+    let good = fs_err::read(sandbox.path("in/c.jsonl")).unwrap();
+    sandbox.write("in/c.jsonl", b"{\"text\": \"cut");
+    let arguments = format!("{} --on-bad-file skip --report r.json", command("out"));
+    let said = fails(&sandbox, &arguments);
+    assert!(said.contains("b2.parquet") && said.contains("c.jsonl"), "{said}");
+    let skipped =
+        |json: serde_json::Value| json["skipped"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(skipped(sandbox.report("r.json")), ["b2.parquet", "c.jsonl"]);
+    assert_eq!(skipped(sandbox.report("out/manifest.json")), ["b2.parquet", "c.jsonl"]);
+    for name in ["a-00003.parquet", "b-00001.parquet"] {
+        assert_eq!(fs_err::read(sandbox.path("out").join(name)).unwrap(), whole[name]);
+    }
+    assert!(!sandbox.path("out/_SUCCESS").exists());
+
+    sandbox.write("in/c.jsonl", good);
+    fs_err::remove_file(sandbox.path("in/b2.parquet")).unwrap();
+    sandbox.succeed(&format!("{arguments} --prune"));
+    assert!(sandbox.path("out/_SUCCESS").exists());
+    let parts = sandbox.parts("out");
+    assert!(parts.iter().all(|(name, bytes)| whole.get(name) == Some(bytes)), "{:?}", parts.keys());
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_makes_no_part() {
+    let sandbox = sandbox();
+    sandbox.write("gate", "");
+    // Wide rows fill a window each, so that the reader is still at work when the first part begins.
+    let long = "the cat sat ".repeat(1_500_000);
+    write_table(&sandbox.path("in/a.parquet"), &texts([long.as_str(); 12]));
+    let arguments = format!("{} --max-length 8", command("out"));
+    let steps = sandbox.steps(&arguments.replace("--output out", "--output steps"), "steps");
+    let begins = steps.iter().position(|(call, file)| call == "create" && file == ".a-00000.parquet.partial");
+    let run = start(&mut sandbox.faulty(&arguments, "out", begins.unwrap() + 1, Fault::Wait));
+    wait_until(|| sandbox.path("out/manifest.json").exists());
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    write_table(&sandbox.path("in/a.parquet"), &texts(["other", "rows"]));
+    fs_err::remove_file(sandbox.path("gate")).unwrap();
+    let ended = run.wait_with_output().unwrap();
+    let said = stderr(&ended);
+    assert_eq!(ended.status.code(), Some(65), "{said}");
+    assert!(said.contains("in/a.parquet changed while rows "), "{said}");
+    sandbox.succeed(&arguments);
+    assert_eq!(read_output(&sandbox.path("out")).num_rows(), 2 + 5 + 7);
+}
+
+#[test]
+fn a_text_of_50_megabytes_is_cut_like_any_other() {
+    let long = "the cat sat ".repeat(50 * 1024 * 1024 / 12);
+    let sandbox = Sandbox::with_texts(["cat", long.as_str(), &long[..1200]]);
+    sandbox.succeed(&run("--report r.json"));
+    let output = read_output(&sandbox.path("out"));
+    let found = vectors(&output, "layer_4_mean");
+    assert_eq!(found[1], found[2], "a text is what its first tokens make it");
+    assert!(sandbox.report("r.json")["peak_memory_bytes"].as_u64().unwrap() < 2 << 30);
+}

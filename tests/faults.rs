@@ -1,0 +1,111 @@
+//! Whatever step of a commit fails or is the last one, nothing is lost and nothing broken is seen.
+
+use std::collections::BTreeMap;
+
+use crate::faulty::{
+    Fault, Step, assert_resumes, assert_sound, clean_run, command, sandbox, side_by_side, stderr,
+};
+use crate::support::Sandbox;
+
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+const EROFS: i32 = 30;
+
+/// A job of four parts: every step of it is tried, twice.
+fn few_parts() -> Sandbox {
+    let sandbox = sandbox();
+    fs_err::remove_file(sandbox.path("in/a.parquet")).unwrap();
+    sandbox
+}
+
+#[test]
+fn a_run_that_dies_at_any_step_of_a_commit_resumes_to_the_same_bytes() {
+    let sandbox = few_parts();
+    let clean = clean_run(&sandbox);
+    let steps: Vec<usize> = (1..=sandbox.steps(&command("steps"), "steps").len()).collect();
+    assert!(steps.len() > 40, "the shim sees {} steps", steps.len());
+    side_by_side(&steps, |&step| {
+        let output = format!("out-{step}");
+        let died = sandbox.faulty(&command(&output), &output, step, Fault::Kill).output().unwrap();
+        assert_eq!(died.status.code(), None, "step {step}: {}", stderr(&died));
+        assert_sound(&sandbox.path(&output), &clean);
+        assert_resumes(&sandbox, &output, &clean);
+    });
+}
+
+#[test]
+fn a_call_that_fails_at_any_step_ends_the_run_and_loses_nothing() {
+    let sandbox = few_parts();
+    let clean = clean_run(&sandbox);
+    let steps = sandbox.steps(&command("steps"), "steps");
+    let numbered: Vec<(usize, &Step)> =
+        steps.iter().enumerate().map(|(index, step)| (index + 1, step)).collect();
+    side_by_side(&numbered, |&(number, (call, file))| {
+        let output = format!("out-{number}");
+        let failed = sandbox.faulty(&command(&output), &output, number, Fault::Error(EIO)).output().unwrap();
+        let said = stderr(&failed);
+        assert_eq!(failed.status.code(), Some(74), "step {number}, {call} {file}: {said}");
+        assert!(said.contains(&output) && said.contains("Input/output error"), "{call} {file}: {said}");
+        assert_sound(&sandbox.path(&output), &clean);
+        assert_resumes(&sandbox, &output, &clean);
+    });
+}
+
+#[test]
+fn a_disk_that_fills_up_or_turns_read_only_ends_the_run_with_74_and_keeps_finished_parts() {
+    let sandbox = sandbox();
+    let clean = clean_run(&sandbox);
+    let steps = sandbox.steps(&command("steps"), "steps");
+    let third_part =
+        steps.iter().position(|(call, file)| call == "create" && file == ".a-00002.parquet.partial");
+    let step = third_part.expect("the third part is made") + 2;
+    for (errno, message) in [(ENOSPC, "No space left on device"), (EROFS, "Read-only file system")] {
+        let output = format!("out-{errno}");
+        let failed = sandbox.faulty(&command(&output), &output, step, Fault::Errors(errno)).output().unwrap();
+        let said = stderr(&failed);
+        assert_eq!(failed.status.code(), Some(74), "{said}");
+        assert!(said.contains("a-00002.parquet") && said.contains(message), "{said}");
+        assert_sound(&sandbox.path(&output), &clean);
+        assert!(sandbox.path(&output).join("a-00001.parquet").exists());
+        assert_resumes(&sandbox, &output, &clean);
+    }
+}
+
+#[test]
+fn bytes_are_durable_before_they_have_a_name_and_the_marker_comes_last() {
+    let sandbox = sandbox();
+    let steps = sandbox.steps(&command("out"), "out");
+    let mut written: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut folder_synced = true;
+    let mut renamed = Vec::new();
+    for (call, file) in &steps {
+        match call.as_str() {
+            "create" => {
+                assert!(
+                    folder_synced || !file.ends_with(".partial"),
+                    "{file} begun before a name was durable"
+                );
+                written.insert(file, false);
+            }
+            "write" => drop(written.insert(file, false)),
+            "sync" if file.is_empty() => folder_synced = true,
+            "sync" => drop(written.insert(file, true)),
+            "rename" => {
+                assert_eq!(
+                    written.get(format!(".{file}.partial").as_str()),
+                    Some(&true),
+                    "{file} was not synced"
+                );
+                folder_synced = false;
+                renamed.push(file.as_str());
+            }
+            _ => {}
+        }
+    }
+    assert!(folder_synced);
+    let visible: Vec<&str> = renamed.into_iter().filter(|name| !name.starts_with('.')).collect();
+    assert_eq!(visible.last(), Some(&"_SUCCESS"));
+    for (index, name) in visible.iter().enumerate().filter(|(_, name)| name.ends_with(".parquet")) {
+        assert_eq!(visible.get(index + 1), Some(&"manifest.json"), "{name} is entered at once");
+    }
+}

@@ -1,0 +1,108 @@
+//! `strata verify` names everything that is not as the manifest has it.
+
+use crate::faulty::{command, sandbox, stderr};
+use crate::support::Sandbox;
+
+/// A finished output, without its rows encoded again.
+fn finished() -> Sandbox {
+    let sandbox = sandbox();
+    sandbox.succeed(&command("out"));
+    sandbox
+}
+
+/// What `verify out` prints of an output that is not in order.
+fn problems(sandbox: &Sandbox) -> String {
+    let output = sandbox.strata("verify out --sample 0").output().unwrap();
+    assert_eq!(output.status.code(), Some(65), "{}", stderr(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn an_output_as_it_was_written_is_in_order_and_a_sample_comes_out_the_same() {
+    let sandbox = finished();
+    for dtype in ["float32", "float16"] {
+        for options in ["--combine stack --pooling mean,cls", "--pooling mean_max --special-tokens exclude"] {
+            sandbox.succeed(&format!("{} --dtype {dtype} --overwrite {options}", command("out")));
+            let found: serde_json::Value =
+                serde_json::from_slice(&sandbox.succeed("verify out --sample 10 --json").stdout).unwrap();
+            assert_eq!(found["problems"].as_array().unwrap().len(), 0, "{found}");
+            assert_eq!((&found["sample"]["rows"], &found["rows"]), (&10.into(), &25.into()), "{found}");
+        }
+    }
+}
+
+#[test]
+fn damage_is_named_file_by_file() {
+    let sandbox = finished();
+    let mut bytes = fs_err::read(sandbox.path("out/a-00000.parquet")).unwrap();
+    bytes[100] ^= 1;
+    sandbox.write("out/a-00000.parquet", &bytes);
+    fs_err::remove_file(sandbox.path("out/b-00001.parquet")).unwrap();
+    sandbox.write("out/c-00001.parquet", "no longer a part");
+    sandbox.write("out/notes.txt", "mine");
+    fs_err::remove_file(sandbox.path("out/_SUCCESS")).unwrap();
+    let found = problems(&sandbox);
+    for line in [
+        "a-00000.parquet: its hash is ",
+        "b-00001.parquet: is missing",
+        "c-00001.parquet: has 16 bytes, expected ",
+        "notes.txt: is not in the manifest",
+        "_SUCCESS: is missing",
+    ] {
+        assert!(found.contains(line), "no line `{line}` in\n{found}");
+    }
+    assert!(!found.contains("a-00001.parquet"), "{found}");
+}
+
+#[test]
+fn a_part_that_is_whole_but_of_other_rows_is_found_out() {
+    let sandbox = finished();
+    let manifest = sandbox.path("out/manifest.json");
+    let mut json: serde_json::Value = serde_json::from_slice(&fs_err::read(&manifest).unwrap()).unwrap();
+    let parts = json["parts"].as_object_mut().unwrap();
+    let first = parts["a-00000.parquet"].clone();
+    parts["a-00001.parquet"]["bytes"] = first["bytes"].clone();
+    parts["a-00001.parquet"]["blake3"] = first["blake3"].clone();
+    parts["c-00001.parquet"]["rows"] = serde_json::json!([4, 6]);
+    sandbox.write("out/manifest.json", json.to_string());
+    fs_err::copy(sandbox.path("out/a-00000.parquet"), sandbox.path("out/a-00001.parquet")).unwrap();
+    let found = problems(&sandbox);
+    assert!(found.contains("a-00001.parquet: its provenance is not that of the manifest"), "{found}");
+    assert!(found.contains("c-00001.parquet: has 3 rows, expected 2"), "{found}");
+    assert!(found.contains("c.jsonl: rows 6..7 have no part"), "{found}");
+}
+
+#[test]
+fn vectors_of_another_text_are_found_out_by_the_sample() {
+    let sandbox = finished();
+    // Parts made from other texts, under the manifest of the true ones: only encoding again tells.
+    let content = fs_err::read_to_string(sandbox.path("in/b.csv")).unwrap();
+    sandbox.write("in/b.csv", content.replace("cat", "dog"));
+    sandbox.succeed(&command("out"));
+    let hash = strata_io::blake3_file(&sandbox.path("in/b.csv")).unwrap();
+    sandbox.write("in/b.csv", &content);
+    let truth = strata_io::blake3_file(&sandbox.path("in/b.csv")).unwrap();
+    let manifest = fs_err::read_to_string(sandbox.path("out/manifest.json")).unwrap();
+    sandbox.write("out/manifest.json", manifest.replace(&hash, &truth));
+    let output = sandbox.strata("verify out --sample 25").output().unwrap();
+    let found = String::from_utf8(output.stdout).unwrap();
+    assert!(found.contains("b-00000.parquet: row 0: `layer_0_mean` is off by "), "{found}");
+}
+
+#[test]
+fn a_sample_with_another_model_is_refused() {
+    let sandbox = finished();
+    let other = crate::support::fixture("tiny-bert-relu");
+    let output = sandbox.strata(&format!("verify out --model {}", other.display())).output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(stderr(&output).contains("model.files.config_sha256 was "), "{}", stderr(&output));
+}
+
+#[test]
+fn an_output_that_was_moved_away_is_still_held_against_its_manifest() {
+    let sandbox = finished();
+    fs_err::rename(sandbox.path("out"), sandbox.path("elsewhere")).unwrap();
+    fs_err::remove_file(sandbox.path("elsewhere/.strata.notes.json")).unwrap();
+    let output = sandbox.succeed("verify elsewhere");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("not encoded again: "));
+}
