@@ -3,6 +3,7 @@
 use burn::tensor::module::{embedding, layer_norm};
 use burn::tensor::{Device, Int, Tensor};
 
+use crate::ops::Norm;
 use crate::weights::{Shapes, Weights};
 use crate::{Config, Error};
 
@@ -47,11 +48,7 @@ impl Embeddings {
 }
 
 /// Layer norm over the last dimension, with the checkpoint's own epsilon.
-pub(crate) struct LayerNorm {
-    weight: Tensor<1>,
-    bias: Tensor<1>,
-    epsilon: f64,
-}
+pub(crate) struct LayerNorm(pub(crate) Norm);
 
 impl LayerNorm {
     pub(crate) fn shapes(name: &str, config: &Config, shapes: &mut Shapes) {
@@ -66,14 +63,14 @@ impl LayerNorm {
         config: &Config,
         device: &Device,
     ) -> Result<Self, Error> {
-        Ok(Self {
+        Ok(Self(Norm {
             weight: weights.load(&format!("{name}.weight"), device)?,
             bias: weights.load(&format!("{name}.bias"), device)?,
             epsilon: config.layer_norm_eps,
-        })
+        }))
     }
 
     pub(crate) fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        layer_norm(input, self.weight.clone(), Some(self.bias.clone()), self.epsilon)
+        layer_norm(input, self.0.weight.clone(), Some(self.0.bias.clone()), self.0.epsilon)
     }
 }

@@ -6,12 +6,11 @@ use crate::attention::SelfAttention;
 use crate::config::Activation;
 use crate::embeddings::LayerNorm;
 use crate::weights::{Shapes, Weights};
-use crate::{Config, Error, ops};
+use crate::{Compute, Config, Error, ops};
 
 /// One encoder layer: attention and feed-forward, each followed by residual and layer norm.
 pub(crate) struct EncoderLayer {
     attention: SelfAttention,
-    attention_norm: LayerNorm,
     intermediate: Linear,
     activation: Activation,
     output: Linear,
@@ -22,7 +21,6 @@ impl EncoderLayer {
     pub(crate) fn shapes(index: usize, config: &Config, shapes: &mut Shapes) {
         let name = layer_name(index);
         SelfAttention::shapes(&format!("{name}.attention"), config, shapes);
-        LayerNorm::shapes(&format!("{name}.attention.output.LayerNorm"), config, shapes);
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
         Linear::shapes(&format!("{name}.intermediate.dense"), wide, hidden, shapes);
         Linear::shapes(&format!("{name}.output.dense"), hidden, wide, shapes);
@@ -34,17 +32,16 @@ impl EncoderLayer {
         weights: &Weights,
         config: &Config,
         device: &Device,
+        compute: Compute,
     ) -> Result<Self, Error> {
         let name = layer_name(index);
-        let norm = |part: &str| LayerNorm::load(&format!("{name}.{part}"), weights, config, device);
-        let linear = |part: &str| Linear::load(&format!("{name}.{part}"), weights, device);
+        let linear = |part: &str| Linear::load(&format!("{name}.{part}"), weights, device, compute);
         Ok(Self {
-            attention: SelfAttention::load(&format!("{name}.attention"), weights, config, device)?,
-            attention_norm: norm("attention.output.LayerNorm")?,
+            attention: SelfAttention::load(&format!("{name}.attention"), weights, config, device, compute)?,
             intermediate: linear("intermediate.dense")?,
             activation: config.hidden_act,
             output: linear("output.dense")?,
-            output_norm: norm("output.LayerNorm")?,
+            output_norm: LayerNorm::load(&format!("{name}.output.LayerNorm"), weights, config, device)?,
         })
     }
 
@@ -53,12 +50,11 @@ impl EncoderLayer {
         &self,
         hidden: Tensor<2>,
         batch: usize,
-        attend: Option<Tensor<4, Bool>>,
+        attend: Option<Tensor<2, Bool>>,
     ) -> Tensor<2> {
-        let attended = self.attention.forward(hidden.clone(), batch, attend);
-        let hidden = self.attention_norm.forward(attended + hidden);
-        let wide = activate(self.activation, self.intermediate.forward(hidden.clone()));
-        self.output_norm.forward(self.output.forward(wide) + hidden)
+        let hidden = self.attention.forward(hidden, batch, attend);
+        let wide = self.intermediate.forward_activated(hidden.clone(), self.activation);
+        self.output.forward_add_norm(wide, hidden, &self.output_norm)
     }
 }
 
@@ -66,19 +62,9 @@ fn layer_name(index: usize) -> String {
     format!("encoder.layer.{index}")
 }
 
-fn activate(activation: Activation, input: Tensor<2>) -> Tensor<2> {
-    match activation {
-        Activation::Gelu => activation::gelu(input),
-        Activation::GeluNew => activation::gelu_approximate(input),
-        Activation::Relu => activation::relu(input),
-        Activation::Silu => activation::silu(input),
-        Activation::Tanh => activation::tanh(input),
-    }
-}
-
-/// A dense layer with bias. The weight is `[out, in]`, as checkpoints store it.
+/// A dense layer with bias.
 pub(crate) struct Linear {
-    weight: Tensor<2>,
+    weight: ops::Weight,
     bias: Tensor<1>,
 }
 
@@ -88,12 +74,22 @@ impl Linear {
         shapes.insert(format!("{name}.bias"), vec![output]);
     }
 
-    pub(crate) fn load(name: &str, weights: &Weights, device: &Device) -> Result<Self, Error> {
-        Self::load_stacked(&[name.to_owned()], weights, device)
+    pub(crate) fn load(
+        name: &str,
+        weights: &Weights,
+        device: &Device,
+        compute: Compute,
+    ) -> Result<Self, Error> {
+        Self::load_stacked(&[name.to_owned()], weights, device, compute)
     }
 
     /// Several layers over the same input as one, their outputs side by side.
-    pub(crate) fn load_stacked(names: &[String], weights: &Weights, device: &Device) -> Result<Self, Error> {
+    pub(crate) fn load_stacked(
+        names: &[String],
+        weights: &Weights,
+        device: &Device,
+        compute: Compute,
+    ) -> Result<Self, Error> {
         let part = |name: &String| {
             Ok((
                 weights.load(&format!("{name}.weight"), device)?,
@@ -102,11 +98,35 @@ impl Linear {
         };
         let parts: Result<Vec<(Tensor<2>, Tensor<1>)>, Error> = names.iter().map(part).collect();
         let (weight, bias): (Vec<_>, Vec<_>) = parts?.into_iter().unzip();
-        Ok(Self { weight: Tensor::cat(weight, 0), bias: Tensor::cat(bias, 0) })
+        Ok(Self { weight: ops::Weight::new(Tensor::cat(weight, 0), compute), bias: Tensor::cat(bias, 0) })
     }
 
     /// `[rows, in]` to `[rows, out]`.
     pub(crate) fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        ops::linear(input, self.weight.clone(), self.bias.clone())
+        ops::dense(input, &self.weight, self.bias.clone())
+    }
+
+    fn forward_activated(&self, input: Tensor<2>, activation: Activation) -> Tensor<2> {
+        if activation == Activation::Gelu {
+            return ops::dense_gelu(input, &self.weight, self.bias.clone());
+        }
+        let output = self.forward(input);
+        match activation {
+            Activation::Gelu => activation::gelu(output),
+            Activation::GeluNew => activation::gelu_approximate(output),
+            Activation::Relu => activation::relu(output),
+            Activation::Silu => activation::silu(output),
+            Activation::Tanh => activation::tanh(output),
+        }
+    }
+
+    /// `[rows, in]` and a residual `[rows, out]` to the normalized sum.
+    pub(crate) fn forward_add_norm(
+        &self,
+        input: Tensor<2>,
+        residual: Tensor<2>,
+        norm: &LayerNorm,
+    ) -> Tensor<2> {
+        ops::dense_add_norm(input, &self.weight, self.bias.clone(), residual, &norm.0)
     }
 }

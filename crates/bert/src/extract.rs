@@ -8,7 +8,7 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use crate::features::{Column, Combine, Features, Source};
 use crate::model::{BertModel, ModelInput};
 use crate::pooling::{Pooling, TokenMask, pool};
-use crate::{Checkpoint, DeviceKind, Encoding, Error};
+use crate::{Checkpoint, Compute, DeviceKind, Encoding, Error};
 
 /// A model on a device that computes the [`Features`] asked for and nothing more.
 pub struct Extractor {
@@ -23,18 +23,31 @@ impl Extractor {
     ///
     /// # Errors
     /// Those of [`Extractor::load`].
-    pub fn check(checkpoint: &Checkpoint, features: &Features, device: DeviceKind) -> Result<(), Error> {
+    pub fn check(
+        checkpoint: &Checkpoint,
+        features: &Features,
+        device: DeviceKind,
+        compute: Compute,
+    ) -> Result<(), Error> {
         device.open()?;
+        compute.check(device)?;
         BertModel::check(checkpoint, features.needs_pooler())
     }
 
     /// Loads the layers that `features` need.
     ///
     /// # Errors
-    /// The device is not there; the weights cannot be read or do not belong to the configuration.
-    pub fn load(checkpoint: &Checkpoint, features: Features, device: DeviceKind) -> Result<Self, Error> {
+    /// The device is not there or lacks the type; the weights cannot be read or do not belong to the configuration.
+    pub fn load(
+        checkpoint: &Checkpoint,
+        features: Features,
+        device: DeviceKind,
+        compute: Compute,
+    ) -> Result<Self, Error> {
+        compute.check(device)?;
         let device = device.open()?;
-        let load = || BertModel::load(checkpoint, features.highest_layer(), features.needs_pooler(), &device);
+        let (layers, with_pooler) = (features.highest_layer(), features.needs_pooler());
+        let load = || BertModel::load(checkpoint, layers, with_pooler, &device, compute);
         let model = catch_backend(load)??;
         Ok(Self { model, features, device, pad_token_id: checkpoint.config.pad_token_id })
     }

@@ -5,7 +5,9 @@
 //! layer above the highest one among them.
 //!
 //! ```no_run
-//! use strata_bert::{Checkpoint, Combine, DeviceKind, Extractor, FeatureOptions, Features, Pooling, TextTokenizer};
+//! use strata_bert::{
+//!     Checkpoint, Combine, Compute, DeviceKind, Extractor, FeatureOptions, Features, Pooling, TextTokenizer,
+//! };
 //!
 //! # fn main() -> Result<(), strata_bert::Error> {
 //! let checkpoint = Checkpoint::open("all-MiniLM-L6-v2".as_ref())?;
@@ -18,7 +20,7 @@
 //! };
 //! let features = Features::resolve(&options, &checkpoint.config)?;
 //! let encodings = TextTokenizer::load(&checkpoint, None)?.encode(&["a text", "another, longer text"])?;
-//! let extractor = Extractor::load(&checkpoint, features, DeviceKind::Cpu)?;
+//! let extractor = Extractor::load(&checkpoint, features, DeviceKind::Cpu, Compute::Float32)?;
 //! let vectors = extractor.extract(&encodings.iter().collect::<Vec<_>>())?;
 //! assert_eq!(vectors.len(), 2 * extractor.features().width());
 //! # Ok(())
@@ -31,6 +33,7 @@ pub mod batch;
 
 mod attention;
 mod checkpoint;
+mod compute;
 mod config;
 mod device;
 mod embeddings;
@@ -48,6 +51,7 @@ mod tokenizer;
 mod weights;
 
 pub use checkpoint::{Checkpoint, Fingerprint};
+pub use compute::Compute;
 pub use config::{Activation, Config};
 pub use device::DeviceKind;
 pub use error::{Error, ErrorKind};

@@ -5,7 +5,7 @@ use burn::tensor::{Bool, Device, Int, Tensor};
 use crate::embeddings::Embeddings;
 use crate::encoder::{EncoderLayer, Linear};
 use crate::weights::{Shapes, WeightFiles, Weights};
-use crate::{Checkpoint, Config, Error};
+use crate::{Checkpoint, Compute, Config, Error};
 
 /// A BERT encoder whose parameters lie on one device.
 pub(crate) struct BertModel {
@@ -42,17 +42,20 @@ impl BertModel {
         num_layers: usize,
         with_pooler: bool,
         device: &Device,
+        compute: Compute,
     ) -> Result<Self, Error> {
         let config = &checkpoint.config;
         let files = WeightFiles::map(checkpoint.weights())?;
         let weights = Weights::read(&files, checkpoint.weights_name())?;
         check(&weights, checkpoint, with_pooler)?;
 
-        let layer = |index| EncoderLayer::load(index, &weights, config, device);
+        let layer = |index| EncoderLayer::load(index, &weights, config, device, compute);
         Ok(Self {
             embeddings: Embeddings::load(&weights, config, device)?,
             layers: (0..num_layers).map(layer).collect::<Result<_, _>>()?,
-            pooler: with_pooler.then(|| Linear::load(POOLER, &weights, device)).transpose()?,
+            pooler: with_pooler
+                .then(|| Linear::load(POOLER, &weights, device, Compute::Float32))
+                .transpose()?,
             hidden_size: config.hidden_size,
         })
     }
@@ -61,13 +64,16 @@ impl BertModel {
     /// 0 (the embedding output) to the highest loaded layer, and returns the last.
     pub(crate) fn forward(&self, input: ModelInput, mut visit: impl FnMut(usize, &Tensor<3>)) -> Tensor<3> {
         let [batch, seq_len] = input.input_ids.dims();
-        let attend = input.attention_mask.map(|mask| mask.reshape([batch, 1, 1, seq_len]));
         let mut state = self.embeddings.forward(input.input_ids, input.token_type_ids);
         visit(0, &state);
         for (index, layer) in self.layers.iter().enumerate() {
             // Folded to two dimensions: a product over three is a slow batched one.
             let hidden = state.reshape([batch * seq_len, self.hidden_size]);
-            state = layer.forward(hidden, batch, attend.clone()).reshape([batch, seq_len, self.hidden_size]);
+            state = layer.forward(hidden, batch, input.attention_mask.clone()).reshape([
+                batch,
+                seq_len,
+                self.hidden_size,
+            ]);
             visit(index + 1, &state);
         }
         state

@@ -8,7 +8,7 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 
 use crate::model::{BertModel, ModelInput};
-use crate::{Checkpoint, DeviceKind, Encoding, TextTokenizer};
+use crate::{Checkpoint, Compute, DeviceKind, Encoding, TextTokenizer};
 
 const TOLERANCE: f32 = 1e-4;
 const DEVICES: [DeviceKind; 2] = [DeviceKind::Cpu, DeviceKind::Flex];
@@ -87,7 +87,14 @@ fn assert_alone_equals_reference(checkpoint_name: &str, reference_name: &str) {
     let encodings = encodings(&checkpoint, &reference);
     for device_kind in DEVICES {
         let device = device_kind.open().unwrap();
-        let model = BertModel::load(&checkpoint, checkpoint.config.num_hidden_layers, true, &device).unwrap();
+        let model = BertModel::load(
+            &checkpoint,
+            checkpoint.config.num_hidden_layers,
+            true,
+            &device,
+            Compute::Float32,
+        )
+        .unwrap();
         for (index, encoding) in encodings.iter().enumerate() {
             let (found, pooler_output) = run(&model, &[encoding], &device);
             let (_, expected) = tensor(&states, &format!("text_{index}.hidden_states"));
@@ -143,7 +150,14 @@ fn padding_changes_no_dimension_of_any_layer() {
     let [layers, rows, seq_len, hidden] = shape[..] else { panic!("{shape:?}") };
     for device_kind in DEVICES {
         let device = device_kind.open().unwrap();
-        let model = BertModel::load(&checkpoint, checkpoint.config.num_hidden_layers, true, &device).unwrap();
+        let model = BertModel::load(
+            &checkpoint,
+            checkpoint.config.num_hidden_layers,
+            true,
+            &device,
+            Compute::Float32,
+        )
+        .unwrap();
         let (found, _) = run(&model, &batch, &device);
         assert_eq!((found.len(), rows), (layers, batch.len()));
         for (layer, found) in found.iter().enumerate() {
@@ -155,6 +169,35 @@ fn padding_changes_no_dimension_of_any_layer() {
                 let (_, alone) = tensor(&states, &format!("text_{row}.hidden_states"));
                 assert_close(found, &alone[layer * tokens..][..tokens], &what);
             }
+        }
+    }
+}
+
+fn cosine(one: &[f32], other: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
+}
+
+#[test]
+fn bfloat16_keeps_the_direction_of_every_token_in_every_layer() {
+    if Compute::BFloat16.check(DeviceKind::Cpu).is_err() {
+        // Without the instructions it is refused, which a test of its own states.
+        return;
+    }
+    let checkpoint = Checkpoint::open(&fixture("tiny-bert")).unwrap();
+    let (reference, states) = reference("tiny-bert");
+    let encodings = encodings(&checkpoint, &reference);
+    let device = DeviceKind::Cpu.open().unwrap();
+    let layers = checkpoint.config.num_hidden_layers;
+    let model = BertModel::load(&checkpoint, layers, true, &device, Compute::BFloat16).unwrap();
+    for (index, encoding) in encodings.iter().enumerate() {
+        let (found, _) = run(&model, &[encoding], &device);
+        let (_, expected) = tensor(&states, &format!("text_{index}.hidden_states"));
+        let vectors = found.concat();
+        let pairs =
+            vectors.chunks(checkpoint.config.hidden_size).zip(expected.chunks(checkpoint.config.hidden_size));
+        for (found, expected) in pairs {
+            assert!(cosine(found, expected) > 0.999, "text {index}: {}", cosine(found, expected));
         }
     }
 }

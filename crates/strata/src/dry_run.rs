@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
-use strata_bert::{Encoding, Extractor, batch};
+use strata_bert::{Encoding, batch};
 use strata_io::{ErrorKind, Manifest, Notes, Stamp};
 
 use crate::console::{counted, print_result};
@@ -111,7 +111,7 @@ fn tokens_per_second(job: &Job, encodings: &[Encoding], signals: &Signals) -> an
     let lengths: Vec<usize> = encodings.iter().map(Encoding::len).collect();
     let batches = batch::plan(&lengths, job.settings.max_batch_tokens);
     let Some(first) = batches.first() else { return Ok(None) };
-    let extractor = Extractor::load(&job.checkpoint, job.features.clone(), job.settings.device)?;
+    let extractor = job.extractor()?;
     let run = |batch: &batch::Batch| -> anyhow::Result<usize> {
         signals.check()?;
         let members: Vec<&Encoding> = batch.rows.iter().map(|&row| &encodings[row]).collect();

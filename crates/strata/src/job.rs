@@ -38,7 +38,7 @@ impl Job {
         let checkpoint = Checkpoint::open(&settings.model)?;
         let features = Features::resolve(&settings.features, &checkpoint.config)?;
         let tokenizer = TextTokenizer::load(&checkpoint, settings.max_length)?;
-        Extractor::check(&checkpoint, &features, settings.device)?;
+        Extractor::check(&checkpoint, &features, settings.device, settings.compute)?;
         refuse_output_among_inputs(&settings)?;
         let (inputs, skipped) = open_inputs(&settings, &features)?;
         Ok(Self { settings, checkpoint, features, tokenizer, inputs, skipped })
@@ -48,6 +48,15 @@ impl Job {
     /// sums of the model's files.
     pub fn fingerprint(&self, model: &Value) -> anyhow::Result<Map<String, Value>> {
         fingerprint(&self.settings, &self.checkpoint, &self.tokenizer, model)
+    }
+
+    /// Loads the layers of the model that the features need.
+    ///
+    /// # Errors
+    /// The weights cannot be read, or the device not be used.
+    pub fn extractor(&self) -> Result<Extractor, strata_bert::Error> {
+        let Settings { device, compute, .. } = self.settings;
+        Extractor::load(&self.checkpoint, self.features.clone(), device, compute)
     }
 
     /// Bytes of one row's vectors while they are computed.
@@ -128,6 +137,7 @@ fn fingerprint(
         format,
         dtype,
         device,
+        compute,
         max_batch_tokens,
         // The tokenizer knows the length that is meant where none is given.
         max_length: _,
@@ -151,6 +161,7 @@ fn fingerprint(
             "num_hidden_layers": checkpoint.config.num_hidden_layers,
         },
         "device": device.to_string(),
+        "compute": compute.to_string(),
         "libtorch": strata_bert::LIBTORCH_VERSION,
         "settings": {
             "text": text,

@@ -55,6 +55,9 @@ pub struct ModelOptions {
     /// Where it runs: cpu, cuda, cuda:N or flex [default: cpu].
     #[arg(id = "model.device", long = "device", value_name = "DEVICE")]
     pub device: Option<String>,
+    /// Type of the matrix products: float32 or bfloat16; everything else is float32 [default: float32].
+    #[arg(id = "model.compute", long = "compute", value_name = "TYPE")]
+    pub compute: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]

@@ -1,7 +1,6 @@
 //! `strata run`: settings → job → plan → pipeline → report.
 
 use serde_json::Value;
-use strata_bert::Extractor;
 
 use crate::cli::RunArguments;
 use crate::console::{counted, note};
@@ -83,7 +82,7 @@ fn make_missing(
     if missing.is_empty() {
         return Ok(());
     }
-    let extractor = Extractor::load(&job.checkpoint, job.features.clone(), job.settings.device)?;
+    let extractor = job.extractor()?;
     signals.check()?;
     let rows = missing.iter().map(|part| part.rows.end - part.rows.start).sum();
     let progress = Progress::start(arguments.progress, rows);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use strata_bert::{Combine, DeviceKind, FeatureOptions, LayerSelection, Pooling};
+use strata_bert::{Combine, Compute, DeviceKind, FeatureOptions, LayerSelection, Pooling};
 use strata_io::{FloatType, OutputFormat};
 
 use crate::failure::{Refusal, in_one_line};
@@ -18,6 +18,7 @@ pub struct Settings {
     pub keep: Keep,
     pub model: PathBuf,
     pub device: DeviceKind,
+    pub compute: Compute,
     pub features: FeatureOptions,
     pub max_length: Option<usize>,
     pub output: PathBuf,
@@ -76,13 +77,14 @@ impl TryFrom<Options> for Settings {
     fn try_from(options: Options) -> anyhow::Result<Self> {
         let Options { input, model, features, output, run } = options;
         let options::InputOptions { paths, text, keep } = input;
-        let options::ModelOptions { path: model, device } = model;
+        let options::ModelOptions { path: model, device, compute } = model;
         let options::OutputOptions { path: output, format, dtype, rows_per_part } = output;
         let options::RunOptions { max_batch_tokens, threads, shard, on_bad_file } = run;
         let options::FeatureOptions { layers, pooling, combine, normalize, special_tokens, max_length } =
             features;
 
         let device = parse("--device", device.as_deref().unwrap_or("cpu"), DeviceKind::from_str)?;
+        let compute = parse("--compute", compute.as_deref().unwrap_or("float32"), Compute::from_str)?;
         let features = FeatureOptions {
             layers: parse("--layers", layers.as_deref().unwrap_or("-1"), LayerSelection::from_str)?,
             pooling: parse("--pooling", pooling.as_deref().unwrap_or("mean"), poolings)?,
@@ -125,6 +127,7 @@ impl TryFrom<Options> for Settings {
             )?,
             shard: shard.map(|text| parse("--shard", &text, parse_shard)).transpose()?,
             device,
+            compute,
         })
     }
 }

@@ -75,7 +75,7 @@ pub fn check(
     let job = Job::prepare(Settings::try_from(options)?)?;
     let survey = Survey::take(&job, Some(manifest), &mut notes, signals)?;
     refuse_another_model(manifest, &survey)?;
-    let extractor = Extractor::load(&job.checkpoint, job.features.clone(), job.settings.device)?;
+    let extractor = job.extractor()?;
     let reduced = manifest.fingerprint.get("settings").and_then(|settings| settings.get("compute"));
     let encoder =
         Encoder { job: &job, extractor, reduced: reduced.is_some_and(|compute| compute != "float32") };

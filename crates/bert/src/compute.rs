@@ -1,0 +1,68 @@
+//! The number type of the matrix products.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::FloatDType;
+
+use crate::{DeviceKind, Error, ops};
+
+/// The type in which matrix products are computed. Residuals, norms, the sums inside a softmax,
+/// pooling and results are float32 either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compute {
+    /// 24 bits of precision: the reference.
+    #[default]
+    Float32,
+    /// 8 bits of precision, at a multiple of the speed where the device has it.
+    BFloat16,
+}
+
+impl Compute {
+    /// Refuses what `device` could do only by emulation, many times slower than float32.
+    ///
+    /// # Errors
+    /// bfloat16 on a processor without instructions for it, or on burn-flex.
+    pub fn check(self, device: DeviceKind) -> Result<(), Error> {
+        let reason = match (self, device) {
+            (Self::BFloat16, DeviceKind::Flex) => "flex computes in float32 only",
+            (Self::BFloat16, DeviceKind::Cpu) if !ops::has_bfloat16() => {
+                "this processor has no bfloat16 instructions (avx512_bf16)"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::Combination(format!("compute {self} on device {device}: {reason}; expected float32")))
+    }
+
+    pub(crate) fn dtype(self) -> FloatDType {
+        match self {
+            Self::Float32 => FloatDType::F32,
+            Self::BFloat16 => FloatDType::BF16,
+        }
+    }
+}
+
+impl FromStr for Compute {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "float32" => Ok(Self::Float32),
+            "bfloat16" => Ok(Self::BFloat16),
+            _ => Err(Error::Option {
+                what: "compute type",
+                found: text.to_owned(),
+                expected: "float32 or bfloat16",
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Compute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Float32 => "float32",
+            Self::BFloat16 => "bfloat16",
+        })
+    }
+}

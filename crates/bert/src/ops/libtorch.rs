@@ -1,0 +1,145 @@
+//! The encoder's operations on libtorch.
+#![expect(deprecated, reason = "burn-tch is kept for burn's deprecation window")]
+
+use burn::backend::LibTorch;
+use burn::tensor::FloatDType;
+use burn_tch::TchTensor;
+use tch::{Device, Kind, Tensor};
+
+use super::EncoderOps;
+#[cfg(target_arch = "x86_64")]
+use super::x86;
+
+impl EncoderOps for LibTorch {
+    fn pack(weight: TchTensor, dtype: FloatDType) -> TchTensor {
+        let kind = if dtype == FloatDType::BF16 { Kind::BFloat16 } else { Kind::Float };
+        TchTensor::new(pack(&weight.tensor, kind))
+    }
+
+    fn dense(input: TchTensor, weight: TchTensor, bias: TchTensor) -> TchTensor {
+        #[cfg(target_arch = "x86_64")]
+        if is_packed(&weight.tensor) {
+            return TchTensor::new(x86::dense(
+                &input.tensor,
+                &weight.tensor,
+                &bias.tensor,
+                x86::After::Nothing,
+            ));
+        }
+        TchTensor::new(linear(&input.tensor, &weight.tensor, &bias.tensor))
+    }
+
+    fn dense_gelu(input: TchTensor, weight: TchTensor, bias: TchTensor) -> TchTensor {
+        #[cfg(target_arch = "x86_64")]
+        if is_packed(&weight.tensor) {
+            return TchTensor::new(x86::dense(&input.tensor, &weight.tensor, &bias.tensor, x86::After::Gelu));
+        }
+        TchTensor::new(linear(&input.tensor, &weight.tensor, &bias.tensor).gelu("none"))
+    }
+
+    fn dense_add_norm(
+        input: TchTensor,
+        weight: TchTensor,
+        bias: TchTensor,
+        residual: TchTensor,
+        norm_weight: TchTensor,
+        norm_bias: TchTensor,
+        epsilon: f64,
+    ) -> TchTensor {
+        let (norm_weight, norm_bias) = (&norm_weight.tensor, &norm_bias.tensor);
+        #[cfg(target_arch = "x86_64")]
+        if is_packed(&weight.tensor) {
+            let residual = residual.tensor.contiguous();
+            let after =
+                x86::After::AddNorm { residual: &residual, weight: norm_weight, bias: norm_bias, epsilon };
+            return TchTensor::new(x86::dense(&input.tensor, &weight.tensor, &bias.tensor, after));
+        }
+        // The sum of float32 and bfloat16 is float32.
+        let sum = linear(&input.tensor, &weight.tensor, &bias.tensor) + residual.tensor;
+        let width = norm_weight.size();
+        TchTensor::new(sum.layer_norm(width, Some(norm_weight), Some(norm_bias), epsilon, false))
+    }
+
+    // Not through burn: it hands its mask to libtorch unchanged, where `true` means the opposite.
+    fn self_attention(projected: TchTensor, batch: usize, heads: usize) -> TchTensor {
+        TchTensor::new(attention(&projected.tensor, None, batch, heads))
+    }
+
+    fn masked_self_attention(
+        projected: TchTensor,
+        attend: TchTensor,
+        batch: usize,
+        heads: usize,
+    ) -> TchTensor {
+        TchTensor::new(attention(&projected.tensor, Some(&attend.tensor), batch, heads))
+    }
+}
+
+fn pack(weight: &Tensor, kind: Kind) -> Tensor {
+    #[cfg(target_arch = "x86_64")]
+    if is_on_kernels(weight) && x86::can_pack(weight.size()[0], weight.size()[1]) {
+        return x86::pack(weight, kind);
+    }
+    weight.to_kind(kind)
+}
+
+/// Whether the kernels of [`x86`] can work on a tensor.
+#[cfg(target_arch = "x86_64")]
+fn is_on_kernels(tensor: &Tensor) -> bool {
+    tensor.device() == Device::Cpu && x86::available()
+}
+
+/// Packed weights have a dimension more.
+#[cfg(target_arch = "x86_64")]
+fn is_packed(weight: &Tensor) -> bool {
+    weight.dim() == 3
+}
+
+/// How many tokens each row begins with.
+#[cfg(target_arch = "x86_64")]
+fn row_lengths(attend: &Tensor) -> Vec<usize> {
+    let rows = attend.size()[0];
+    let counts = attend.sum_dim_intlist([1i64].as_slice(), false, Kind::Int64);
+    (0..rows).map(|row| counts.int64_value(&[row]) as usize).collect()
+}
+
+fn linear(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+    let kind = weight.kind();
+    input.to_kind(kind).linear(weight, Some(bias.to_kind(kind)))
+}
+
+fn attention(projected: &Tensor, attend: Option<&Tensor>, batch: usize, heads: usize) -> Tensor {
+    let hidden = projected.size()[1] / 3;
+    #[cfg(target_arch = "x86_64")]
+    if is_on_kernels(projected) && x86::can_attend(hidden / heads as i64) {
+        let lengths = attend.map(row_lengths);
+        return x86::attention(&projected.contiguous(), batch, heads, lengths.as_deref());
+    }
+    let (batch, heads, tokens) = (batch as i64, heads as i64, projected.size()[0]);
+    let joint = projected.view([batch, tokens / batch, 3, heads, hidden / heads]);
+    let part = |index| joint.select(2, index).transpose(1, 2);
+    // Not through burn: it hands its mask to libtorch unchanged, where `true` means the opposite.
+    let mask = attend.map(|attend| attend.view([batch, 1, 1, tokens / batch]));
+    let (query, key, value) = (part(0), part(1), part(2));
+    Tensor::scaled_dot_product_attention(&query, &key, &value, mask, 0.0, false, None, false)
+        .transpose(1, 2)
+        .reshape([tokens, hidden])
+}
+
+/// How many CUDA devices this libtorch can use.
+pub(crate) fn cuda_devices() -> usize {
+    if tch::Cuda::is_available() { usize::try_from(tch::Cuda::device_count()).unwrap_or(0) } else { 0 }
+}
+
+/// Whether this processor multiplies bfloat16 by instructions of its own.
+pub(crate) fn has_bfloat16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return x86::available() && is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Bounds the threads that libtorch uses inside one operation.
+pub(crate) fn set_threads(threads: usize) {
+    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+}

@@ -1,0 +1,250 @@
+//! Self-attention over the joint projections, one head of one row at a time.
+
+use std::arch::x86_64::*;
+
+use half::bf16;
+use tch::{Device, Kind, Tensor};
+
+use super::scratch::{Scratch, lines, with_scratch};
+use super::simd::{LANES, exp, load, store};
+use super::sys::{Element, Product, parallel};
+
+/// Queries that are worked on together.
+const QUERIES: usize = 32;
+/// Keys are padded to a multiple of this, so that few lengths need a product of their own.
+const KEYS: usize = 32;
+
+/// Whether heads of this size can be worked on.
+pub(crate) fn can_attend(head_size: i64) -> bool {
+    head_size % LANES as i64 == 0
+}
+
+/// `softmax(query · keyᵀ / √head_size) · value`.
+///
+/// `projected` is `[batch · seq_len, 3 · heads · head_size]`, contiguous: queries, keys, values. The
+/// result is `[batch · seq_len, heads · head_size]` of the same kind. `lengths` states how many
+/// tokens of each row there are; the rest is neither looked at nor computed, but zero.
+pub(crate) fn attention(projected: &Tensor, batch: usize, heads: usize, lengths: Option<&[usize]>) -> Tensor {
+    if projected.kind() == Kind::BFloat16 {
+        attention_of::<bf16>(projected, batch, heads, lengths)
+    } else {
+        attention_of::<f32>(projected, batch, heads, lengths)
+    }
+}
+
+fn attention_of<E: Element>(
+    projected: &Tensor,
+    batch: usize,
+    heads: usize,
+    lengths: Option<&[usize]>,
+) -> Tensor {
+    let (tokens, width) = (projected.size()[0], projected.size()[1]);
+    let options = (E::KIND, Device::Cpu);
+    let context = match lengths {
+        None => Tensor::empty([tokens, width / 3], options),
+        Some(_) => Tensor::zeros([tokens, width / 3], options),
+    };
+    let hidden = width as usize / 3;
+    let seq_len = tokens as usize / batch;
+    let heads_of = Heads::<E> {
+        projected: projected.data_ptr().cast(),
+        context: context.data_ptr().cast(),
+        hidden,
+        head_size: hidden / heads,
+        scale: ((hidden / heads) as f32).sqrt().recip(),
+    };
+    parallel(batch * heads, &|task| {
+        let (row, head) = (task / heads, task % heads);
+        let len = lengths.map_or(seq_len, |lengths| lengths[row]);
+        // SAFETY: the shapes were settled above, and the caller has asked for the instructions.
+        with_scratch(heads_of.scratch_lines(len), |scratch| unsafe {
+            heads_of.run(row * seq_len, head, len, scratch);
+        });
+    });
+    context
+}
+
+struct Heads<E> {
+    projected: *const E,
+    context: *mut E,
+    hidden: usize,
+    head_size: usize,
+    scale: f32,
+}
+
+// SAFETY: each task reads shared inputs and writes a place of its own.
+unsafe impl<E: Sync> Sync for Heads<E> {}
+
+impl<E: Element> Heads<E> {
+    fn scratch_lines(&self, len: usize) -> usize {
+        let keys = len.next_multiple_of(KEYS);
+        2 * lines::<E>(keys * self.head_size)
+            + lines::<f32>(QUERIES * keys)
+            + lines::<E>(QUERIES * keys)
+            + lines::<f32>(QUERIES * self.head_size)
+    }
+
+    /// One head of the row of `len` tokens that begins at token `first`.
+    ///
+    /// # Safety
+    /// The pointers reach as far as the sizes say; the processor has AVX-512.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn run(&self, first: usize, head: usize, len: usize, mut scratch: Scratch) {
+        let Self { hidden, head_size, .. } = *self;
+        let keys = len.next_multiple_of(KEYS);
+        let transposed: *mut E = scratch.take(keys * head_size);
+        let values: *mut E = scratch.take(keys * head_size);
+        let scores: *mut f32 = scratch.take(QUERIES * keys);
+        let weights: *mut E = scratch.take(QUERIES * keys);
+        let mixed: *mut f32 = scratch.take(QUERIES * head_size);
+        let stride = 3 * hidden;
+        // SAFETY: as promised to this function.
+        unsafe {
+            let query = self.projected.add(first * stride + head * head_size);
+            transpose(query.add(hidden), stride, len, head_size, transposed, keys);
+            interleave(query.add(2 * hidden), stride, len, head_size, values, keys);
+            let block = QUERIES.min(len);
+            for at in (0..len).step_by(QUERIES) {
+                // The last block reaches back into the one before it rather than be a smaller one.
+                let at = at.min(len - block);
+                let size = Product {
+                    m: block,
+                    n: keys,
+                    k: head_size,
+                    lda: stride,
+                    ldb: keys,
+                    ldc: keys,
+                    add: false,
+                };
+                E::product(size, query.add(at * stride), transposed, scores);
+                let mut sums = [0.0; QUERIES];
+                for (row, sum) in sums.iter_mut().enumerate().take(block) {
+                    *sum = softmax(scores.add(row * keys), weights.add(row * keys), len, keys, self.scale);
+                }
+                let size = Product {
+                    m: block,
+                    n: head_size,
+                    k: keys,
+                    lda: keys,
+                    ldb: head_size,
+                    ldc: head_size,
+                    add: false,
+                };
+                E::product(size, weights, values, mixed);
+                for (row, sum) in sums.iter().enumerate().take(block) {
+                    let target = self.context.add((first + at + row) * hidden + head * head_size);
+                    let share = _mm512_set1_ps(sum.recip());
+                    for column in (0..head_size).step_by(LANES) {
+                        let value = load(mixed.add(row * head_size + column));
+                        store(target.add(column), _mm512_mul_ps(value, share));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `keys` columns from `len` rows, in units of as many elements as lie interleaved; zero beyond.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn transpose<E: Element>(
+    source: *const E,
+    stride: usize,
+    len: usize,
+    head_size: usize,
+    target: *mut E,
+    keys: usize,
+) {
+    // Two bfloat16 or one float32: a unit has four bytes either way.
+    let units = head_size / E::ROWS_INTERLEAVED;
+    let stride = (stride / E::ROWS_INTERLEAVED) as i32;
+    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let offsets = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(stride));
+    // SAFETY: lanes beyond `len` are masked; otherwise as promised to `run`.
+    unsafe {
+        for key in (0..keys).step_by(LANES) {
+            let there = first_lanes(len.saturating_sub(key));
+            let column = source.cast::<i32>().wrapping_add(key * stride as usize);
+            for unit in 0..units {
+                let values = _mm512_mask_i32gather_epi32::<4>(
+                    _mm512_setzero_si512(),
+                    there,
+                    offsets,
+                    column.wrapping_add(unit),
+                );
+                _mm512_storeu_si512(target.cast::<i32>().add(unit * keys + key).cast(), values);
+            }
+        }
+    }
+}
+
+/// `len` rows, as many of them interleaved as a product wants; zero up to `keys`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn interleave<E: Element>(
+    source: *const E,
+    stride: usize,
+    len: usize,
+    head_size: usize,
+    target: *mut E,
+    keys: usize,
+) {
+    // SAFETY: as promised to `run`.
+    unsafe {
+        for row in (0..keys).step_by(E::ROWS_INTERLEAVED) {
+            let to = target.add(row * head_size);
+            for at in (0..head_size).step_by(LANES) {
+                let half = |row: usize| source.add(row * stride + at);
+                if E::ROWS_INTERLEAVED == 1 {
+                    let value = if row < len { load(half(row)) } else { _mm512_setzero_ps() };
+                    store(to.add(at), value);
+                } else {
+                    let part = |row: usize| {
+                        let value = if row < len {
+                            _mm256_loadu_si256(half(row).cast())
+                        } else {
+                            _mm256_setzero_si256()
+                        };
+                        _mm512_cvtepu16_epi32(value)
+                    };
+                    let pair = _mm512_or_si512(part(row), _mm512_slli_epi32::<16>(part(row + 1)));
+                    _mm512_storeu_si512(to.add(2 * at).cast(), pair);
+                }
+            }
+        }
+    }
+}
+
+/// Exponentials of `len` scaled scores, less their maximum; zero up to `keys`. Returns their sum.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn softmax<E: Element>(
+    scores: *const f32,
+    weights: *mut E,
+    len: usize,
+    keys: usize,
+    scale: f32,
+) -> f32 {
+    // SAFETY: as promised to `run`.
+    unsafe {
+        let lowest = _mm512_set1_ps(f32::NEG_INFINITY);
+        let score =
+            |at: usize| _mm512_mask_mov_ps(lowest, first_lanes(len.saturating_sub(at)), load(scores.add(at)));
+        let mut highest = lowest;
+        for at in (0..keys).step_by(LANES) {
+            highest = _mm512_max_ps(highest, score(at));
+        }
+        let highest = _mm512_set1_ps(_mm512_reduce_max_ps(highest));
+        let scale = _mm512_set1_ps(scale);
+        let mut sum = _mm512_setzero_ps();
+        for at in (0..keys).step_by(LANES) {
+            let value = exp(_mm512_mul_ps(_mm512_sub_ps(load(scores.add(at)), highest), scale));
+            let value = _mm512_maskz_mov_ps(first_lanes(len.saturating_sub(at)), value);
+            sum = _mm512_add_ps(sum, value);
+            store(weights.add(at), value);
+        }
+        _mm512_reduce_add_ps(sum)
+    }
+}
+
+/// A mask of the first `count` lanes.
+fn first_lanes(count: usize) -> __mmask16 {
+    if count >= LANES { !0 } else { (1 << count) - 1 }
+}

@@ -1,0 +1,245 @@
+//! A dense layer over packed weights, with what follows it done while its output is in cache.
+
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+use half::bf16;
+use tch::{Device, Kind, Tensor};
+
+use super::scratch::{Scratch, lines, with_scratch};
+use super::simd::{LANES, gelu, load, store};
+use super::sys::{Element, Product, parallel};
+
+/// Outputs whose weights lie together, as a panel that stays in cache.
+pub(crate) const PANEL: usize = 64;
+/// Rows of one small product.
+const ROWS: usize = 64;
+/// Inputs of one small product.
+const DEPTH: usize = 1024;
+/// Fewer rows are not worth another thread.
+const LEAST_ROWS_PER_THREAD: usize = 8;
+
+/// What follows the product.
+#[derive(Clone, Copy)]
+pub(crate) enum After<'a> {
+    Nothing,
+    Gelu,
+    /// Adds `residual`, float32, and normalizes each row; the result stays float32.
+    AddNorm {
+        residual: &'a Tensor,
+        weight: &'a Tensor,
+        bias: &'a Tensor,
+        epsilon: f64,
+    },
+}
+
+/// Whether a layer of these sizes can be packed.
+pub(crate) fn can_pack(outputs: i64, inputs: i64) -> bool {
+    outputs % LANES as i64 == 0 && inputs % LANES as i64 == 0
+}
+
+/// `[outputs, inputs]` to panels `[panels, inputs, PANEL]` of `kind`; in bfloat16 the rows of a
+/// panel lie interleaved in pairs.
+pub(crate) fn pack(weight: &Tensor, kind: Kind) -> Tensor {
+    let (outputs, inputs) = (weight.size()[0], weight.size()[1]);
+    let panel = PANEL as i64;
+    let panels = (outputs + panel - 1) / panel;
+    let padded = weight.to_kind(kind).constant_pad_nd([0, 0, 0, panels * panel - outputs]);
+    let interleaved = if kind == Kind::BFloat16 { 2 } else { 1 };
+    padded
+        .view([panels, panel, inputs / interleaved, interleaved])
+        .permute([0, 2, 1, 3])
+        .contiguous()
+        .view([panels, inputs, panel])
+}
+
+/// `[rows, inputs]`, float32 or of the weights' kind, to `[rows, outputs]`: of the weights' kind,
+/// or float32 after [`After::AddNorm`].
+pub(crate) fn dense(input: &Tensor, panels: &Tensor, bias: &Tensor, after: After) -> Tensor {
+    if panels.kind() == Kind::BFloat16 {
+        dense_of::<bf16>(input, panels, bias, after)
+    } else {
+        dense_of::<f32>(input, panels, bias, after)
+    }
+}
+
+fn dense_of<E: Element>(input: &Tensor, panels: &Tensor, bias: &Tensor, after: After) -> Tensor {
+    let input = input.contiguous();
+    let (rows, outputs) = (input.size()[0], bias.size()[0]);
+    let kind = if matches!(after, After::AddNorm { .. }) { Kind::Float } else { E::KIND };
+    let output = Tensor::empty([rows, outputs], (kind, Device::Cpu));
+    let layer = Layer::<E> {
+        input: input.data_ptr().cast(),
+        converts: input.kind() != E::KIND,
+        panels: panels.data_ptr().cast(),
+        bias: bias.data_ptr().cast(),
+        output: output.data_ptr().cast(),
+        inputs: panels.size()[1] as usize,
+        outputs: outputs as usize,
+        after: Tail::new(after),
+    };
+    let rows = rows as usize;
+    let threads = (tch::get_num_threads().max(1) as usize).min(rows.div_ceil(LEAST_ROWS_PER_THREAD));
+    let share = rows.div_ceil(threads.max(1));
+    parallel(threads, &|thread| {
+        let rows = thread * share..rows.min((thread + 1) * share);
+        // SAFETY: the shapes were settled above, and tensors were packed only for a processor that
+        // has the instructions.
+        with_scratch(layer.scratch_lines(rows.len()), |scratch| unsafe { layer.run(rows, scratch) });
+    });
+    output
+}
+
+/// [`After`], as pointers.
+#[derive(Clone, Copy)]
+enum Tail {
+    Nothing,
+    Gelu,
+    AddNorm { residual: *const f32, weight: *const f32, bias: *const f32, epsilon: f32 },
+}
+
+impl Tail {
+    fn new(after: After) -> Self {
+        match after {
+            After::Nothing => Self::Nothing,
+            After::Gelu => Self::Gelu,
+            After::AddNorm { residual, weight, bias, epsilon } => Self::AddNorm {
+                residual: residual.data_ptr().cast(),
+                weight: weight.data_ptr().cast(),
+                bias: bias.data_ptr().cast(),
+                epsilon: epsilon as f32,
+            },
+        }
+    }
+}
+
+struct Layer<E> {
+    input: *const E,
+    /// Whether `input` is float32 in truth, and has to become `E`.
+    converts: bool,
+    panels: *const E,
+    bias: *const f32,
+    output: *mut E,
+    inputs: usize,
+    outputs: usize,
+    after: Tail,
+}
+
+// SAFETY: each task reads shared inputs and writes rows of its own.
+unsafe impl<E: Sync> Sync for Layer<E> {}
+
+impl<E: Element> Layer<E> {
+    fn scratch_lines(&self, rows: usize) -> usize {
+        lines::<f32>(ROWS * PANEL) + if self.converts { lines::<E>(rows * self.inputs) } else { 0 }
+    }
+
+    /// # Safety
+    /// The pointers reach as far as the sizes and `rows` say; the processor has AVX-512.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn run(&self, rows: Range<usize>, mut scratch: Scratch) {
+        let tile: *mut f32 = scratch.take(ROWS * PANEL);
+        // SAFETY: as promised to this function.
+        unsafe {
+            let mut input = self.input.add(rows.start * self.inputs);
+            if self.converts {
+                let converted: *mut E = scratch.take(rows.len() * self.inputs);
+                let source = self.input.cast::<f32>().add(rows.start * self.inputs);
+                for at in (0..rows.len() * self.inputs).step_by(LANES) {
+                    store(converted.add(at), load(source.add(at)));
+                }
+                input = converted;
+            }
+            for panel in 0..self.outputs.div_ceil(PANEL) {
+                for first in (0..rows.len()).step_by(ROWS) {
+                    let count = ROWS.min(rows.len() - first);
+                    self.product(input.add(first * self.inputs), count, panel, tile);
+                    for row in 0..count {
+                        self.finish(tile.add(row * PANEL), rows.start + first + row, panel);
+                    }
+                }
+            }
+            if let Tail::AddNorm { weight, bias, epsilon, .. } = self.after {
+                for row in rows {
+                    normalize(
+                        self.output.cast::<f32>().add(row * self.outputs),
+                        self.outputs,
+                        weight,
+                        bias,
+                        epsilon,
+                    );
+                }
+            }
+        }
+    }
+
+    unsafe fn product(&self, input: *const E, rows: usize, panel: usize, tile: *mut f32) {
+        for depth in (0..self.inputs).step_by(DEPTH) {
+            let size = Product {
+                m: rows,
+                n: PANEL,
+                k: DEPTH.min(self.inputs - depth),
+                lda: self.inputs,
+                ldb: PANEL,
+                ldc: PANEL,
+                add: depth > 0,
+            };
+            // SAFETY: as promised to `run`.
+            unsafe {
+                E::product(
+                    size,
+                    input.add(depth),
+                    self.panels.add((panel * self.inputs + depth) * PANEL),
+                    tile,
+                );
+            }
+        }
+    }
+
+    /// Takes a row of the tile to its place in the output.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn finish(&self, tile: *const f32, row: usize, panel: usize) {
+        let first = panel * PANEL;
+        for at in (0..PANEL.min(self.outputs - first)).step_by(LANES) {
+            let place = row * self.outputs + first + at;
+            // SAFETY: as promised to `run`.
+            unsafe {
+                let sum = _mm512_add_ps(load(tile.add(at)), load(self.bias.add(first + at)));
+                match self.after {
+                    Tail::Nothing => store(self.output.add(place), sum),
+                    Tail::Gelu => store(self.output.add(place), gelu(sum)),
+                    Tail::AddNorm { residual, .. } => {
+                        store(
+                            self.output.cast::<f32>().add(place),
+                            _mm512_add_ps(sum, load(residual.add(place))),
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Layer norm of one row, in place.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn normalize(row: *mut f32, len: usize, weight: *const f32, bias: *const f32, epsilon: f32) {
+    // SAFETY: as promised to `run`.
+    unsafe {
+        let mut sum = _mm512_setzero_ps();
+        for at in (0..len).step_by(LANES) {
+            sum = _mm512_add_ps(sum, load(row.add(at)));
+        }
+        let mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / len as f32);
+        let mut squares = _mm512_setzero_ps();
+        for at in (0..len).step_by(LANES) {
+            let distance = _mm512_sub_ps(load(row.add(at)), mean);
+            squares = _mm512_fmadd_ps(distance, distance, squares);
+        }
+        let variance = _mm512_reduce_add_ps(squares) / len as f32;
+        let scale = _mm512_set1_ps(1.0 / (variance + epsilon).sqrt());
+        for at in (0..len).step_by(LANES) {
+            let scaled = _mm512_mul_ps(_mm512_sub_ps(load(row.add(at)), mean), scale);
+            store(row.add(at), _mm512_fmadd_ps(scaled, load(weight.add(at)), load(bias.add(at))));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Sixteen floats at a time: the arithmetic between matrix products.
+
+use std::arch::asm;
+use std::arch::x86_64::*;
+
+use super::sys::Element;
+
+/// Lanes of a vector.
+pub(crate) const LANES: usize = 16;
+
+/// Whether this processor has what the kernels are written for.
+pub(crate) fn available() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+}
+
+/// Loads sixteen elements as floats.
+///
+/// # Safety
+/// `from` reaches sixteen elements.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) unsafe fn load<E: Element>(from: *const E) -> __m512 {
+    // SAFETY: as promised to this function.
+    unsafe {
+        if E::ROWS_INTERLEAVED == 1 {
+            _mm512_loadu_ps(from.cast())
+        } else {
+            widen(_mm256_loadu_si256(from.cast()))
+        }
+    }
+}
+
+/// Sixteen bfloat16 as floats.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn widen(values: __m256i) -> __m512 {
+    _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(values)))
+}
+
+/// Stores sixteen floats as elements, rounding to the nearest.
+///
+/// # Safety
+/// `to` reaches sixteen elements; bfloat16 only where the processor has it.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) unsafe fn store<E: Element>(to: *mut E, values: __m512) {
+    // SAFETY: as promised to this function.
+    unsafe {
+        if E::ROWS_INTERLEAVED == 1 {
+            _mm512_storeu_ps(to.cast(), values);
+        } else {
+            let narrow: __m256i;
+            // Written out so that the float32 kernels need no processor with bfloat16.
+            asm!("vcvtneps2bf16 {}, {}", out(ymm_reg) narrow, in(zmm_reg) values, options(pure, nomem, nostack));
+            _mm256_storeu_si256(to.cast(), narrow);
+        }
+    }
+}
+
+/// `e^x` to about one unit in the last place.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) fn exp(x: __m512) -> __m512 {
+    let x = _mm512_max_ps(x, _mm512_set1_ps(-104.0));
+    let n = _mm512_roundscale_ps::<0>(_mm512_mul_ps(x, _mm512_set1_ps(std::f32::consts::LOG2_E)));
+    // x - n·ln 2, with ln 2 in two parts.
+    let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693_359_4), x);
+    let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.121_944_4e-4), r);
+    let series = polynomial(r, &[1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0]);
+    _mm512_scalef_ps(series, n)
+}
+
+/// Coefficients from the highest power down.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn polynomial(x: __m512, coefficients: &[f32]) -> __m512 {
+    let mut sum = _mm512_set1_ps(coefficients[0]);
+    for &coefficient in &coefficients[1..] {
+        sum = _mm512_fmadd_ps(sum, x, _mm512_set1_ps(coefficient));
+    }
+    sum
+}
+
+/// `x/2 · (1 + erf(x/√2))`; the error function as a quotient of polynomials, exact to float32.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) fn gelu(x: __m512) -> __m512 {
+    let bound = _mm512_set1_ps(4.0);
+    let scaled = _mm512_mul_ps(x, _mm512_set1_ps(std::f32::consts::FRAC_1_SQRT_2));
+    let z = _mm512_max_ps(_mm512_min_ps(scaled, bound), _mm512_sub_ps(_mm512_setzero_ps(), bound));
+    let square = _mm512_mul_ps(z, z);
+    let above = polynomial(
+        square,
+        &[
+            -2.726_142_3e-10,
+            2.770_681_4e-8,
+            -2.101_024e-6,
+            -5.692_506_4e-5,
+            -7.349_906e-4,
+            -2.954_6e-3,
+            -1.609_603_3e-2,
+        ],
+    );
+    let below = polynomial(
+        square,
+        &[-1.456_607_2e-5, -2.133_740_5e-4, -1.682_827e-3, -7.373_329e-3, -1.426_473_9e-2],
+    );
+    let erf = _mm512_div_ps(_mm512_mul_ps(z, above), below);
+    let half = _mm512_mul_ps(x, _mm512_set1_ps(0.5));
+    _mm512_fmadd_ps(half, erf, half)
+}
