@@ -2,11 +2,15 @@
 # make test    every test, from nothing
 # make check   format, lints, documentation
 # make run PIPELINE=pipelines/x.toml
+# make install PREFIX=/opt/strata   a program that needs neither this folder nor the environment
+# make bench   the race against peers (fetches about 8 GB once)
+# make torture the crash test with 500 kills instead of 50
 # make setup [LIBTORCH=cpu|cuda]   what the others call first; a LIBTORCH folder in the environment is used as it is
 
 CARGO ?= cargo
 PYTHON ?= python3
 PIPELINE ?= pipelines/demo.toml
+PREFIX ?= /usr/local
 MODEL := .models/all-MiniLM-L6-v2
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 STRATA := $(RELEASE)/strata
@@ -14,12 +18,13 @@ STRATA := $(RELEASE)/strata
 # LIBTORCH=cpu or LIBTORCH=cuda is a wish to us, not the folder that cargo's build scripts expect.
 ifneq ($(filter cpu cuda,$(LIBTORCH)),)
 FLAVOUR := $(LIBTORCH)
+override LIBTORCH :=
 unexport LIBTORCH
 else
 FLAVOUR := any
 endif
 
-.PHONY: setup libtorch model readers build demo run check test clean
+.PHONY: setup libtorch model readers build demo run check test torture install bench clean
 
 setup: libtorch model readers
 
@@ -65,6 +70,16 @@ test: setup
 	$(CARGO) test --release --workspace --lib --bins --tests --examples
 	$(CARGO) test --release --workspace --doc
 
+torture: setup
+	STRATA_TEST_KILLS=500 $(CARGO) test --release --workspace --test tests crash
+
+install: build
+	scripts/install.sh $(STRATA) $(or $(LIBTORCH),.libtorch) $(PREFIX)
+
+bench: build model
+	@$(PYTHON) scripts/venv.py .venv-bench bench/requirements.txt
+	.venv-bench/bin/python bench/race.py --strata $(STRATA)
+
 clean:
 	$(CARGO) clean
-	rm -rf demo .libtorch .models .venv-readers
+	rm -rf demo .libtorch .models .venv-readers .venv-bench

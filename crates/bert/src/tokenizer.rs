@@ -62,6 +62,9 @@ impl TextTokenizer {
             )));
         }
 
+        // What the file says of truncation and padding is somebody's habit, not the model's.
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(|e| invalid(e.to_string()))?;
         let positions = checkpoint.config.max_position_embeddings;
         let max_length = max_length.unwrap_or(positions);
         let special = tokenizer.encode_fast("", true).map_err(|e| invalid(e.to_string()))?.len();
@@ -71,8 +74,6 @@ impl TextTokenizer {
                 special + 1
             )));
         }
-        // What the file says of truncation and padding is somebody's habit, not the model's.
-        tokenizer.with_padding(None);
         tokenizer
             .with_truncation(Some(TruncationParams {
                 max_length,
@@ -164,6 +165,24 @@ mod tests {
         let tokenizer = tokenizer(48);
         let encode = |words: usize| tokenizer.encode(&["the cat sat ".repeat(words).as_str()]).unwrap();
         assert_eq!(encode(4_000_000), encode(40));
+    }
+
+    #[test]
+    fn padding_that_the_file_asks_for_takes_no_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny-bert");
+        for name in ["config.json", "model.safetensors"] {
+            fs_err::copy(fixture.join(name), folder.path().join(name)).unwrap();
+        }
+        let text = fs_err::read_to_string(fixture.join("tokenizer.json")).unwrap();
+        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        json["padding"] = serde_json::json!({
+            "strategy": {"Fixed": 40}, "direction": "Right", "pad_to_multiple_of": null,
+            "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]",
+        });
+        fs_err::write(folder.path().join("tokenizer.json"), json.to_string()).unwrap();
+        let tokenizer = TextTokenizer::load(&Checkpoint::open(folder.path()).unwrap(), Some(4)).unwrap();
+        assert_eq!(tokenizer.encode(&["cat"]).unwrap()[0].len(), 3);
     }
 
     #[test]
