@@ -134,6 +134,10 @@ impl Options {
         let text = fs_err::read_to_string(path).map_err(|error| {
             Refusal::configuration(error.to_string()).hint("give the path of a TOML file")
         })?;
+        self.over_text(&text, path)
+    }
+
+    fn over_text(&self, text: &str, path: &Path) -> anyhow::Result<Self> {
         let invalid = |error: toml::de::Error| {
             Refusal::configuration(format!(
                 "{} cannot be used:\n{}",
@@ -141,10 +145,10 @@ impl Options {
                 error.to_string().trim_end()
             ))
         };
-        let mut table: Table = toml::from_str(&text).map_err(invalid)?;
+        let mut table: Table = toml::from_str(text).map_err(invalid)?;
         refuse_unknown_keys(&table, path)?;
         // Checked by itself first: only then do messages show the place in the file.
-        toml::from_str::<Self>(&text).map_err(invalid)?;
+        toml::from_str::<Self>(text).map_err(invalid)?;
         merge(&mut table, Table::try_from(self).context("options do not serialize")?);
         Ok(Table::try_into(table)?)
     }
@@ -238,4 +242,44 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<
 /// `"0,3,-1"`, `-1` or `[0, 3, -1]`: the text that the command line would have.
 fn comma_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(Some(OneOrMany::deserialize(deserializer)?.into_strings().join(",")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+    use proptest::prelude::*;
+
+    const PIPELINE: &str = "[input]\npaths = [\"a\"]\n[model]\npath = \"m\"\n[features]\nlayers = [0, -1]\n\
+        pooling = \"mean\"\n[output]\npath = \"o\"\nrows_per_part = 7\n";
+
+    fn settings(text: &str) -> anyhow::Result<Settings> {
+        Options::default().over_text(text, Path::new("job.toml")).and_then(Settings::try_from)
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_as_a_pipeline_is_read_or_refused(text in "(\\PC|\n){0,200}") {
+            let _ = settings(&text);
+        }
+
+        #[test]
+        fn a_pipeline_with_a_piece_replaced_is_read_or_refused(
+            place in 0.0..1.0_f64,
+            piece in "[0-9a-z\"=.,\\[\\]{} -]{0,9}",
+        ) {
+            let start = (PIPELINE.len() as f64 * place) as usize;
+            let end = PIPELINE.len().min(start + piece.len());
+            let _ = settings(&[&PIPELINE[..start], &piece, &PIPELINE[end..]].concat());
+        }
+    }
+
+    #[test]
+    fn a_pipeline_says_what_the_command_line_would() {
+        let settings = settings(PIPELINE).unwrap();
+        assert_eq!(
+            (settings.features.layers.to_string().as_str(), settings.rows_per_part),
+            ("0,-1", Some(7))
+        );
+    }
 }
