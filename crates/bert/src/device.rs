@@ -31,6 +31,7 @@ impl DeviceKind {
             Self::Cuda(index) => {
                 let devices = ops::cuda_devices();
                 if index < devices {
+                    warn_of_tf32();
                     return Ok(Device::libtorch_cuda(index));
                 }
                 let reason = match devices {
@@ -40,6 +41,14 @@ impl DeviceKind {
                 Err(Error::NoDevice { device: self.to_string(), reason })
             }
         }
+    }
+}
+
+/// libtorch multiplies float32 in full precision unless this variable tells it otherwise.
+fn warn_of_tf32() {
+    const VARIABLE: &str = "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE";
+    if std::env::var(VARIABLE).is_ok_and(|value| value == "1") {
+        tracing::warn!("{VARIABLE} is set: float32 products on CUDA keep 10 bits of precision");
     }
 }
 

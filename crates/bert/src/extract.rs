@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use crate::features::{Column, Combine, Features, Source};
+use crate::memory::MemoryLimit;
 use crate::model::{BertModel, ModelInput};
 use crate::pooling::{Pooling, TokenMask, pool};
 use crate::{Checkpoint, Compute, DeviceKind, Encoding, Error};
@@ -16,6 +17,7 @@ pub struct Extractor {
     features: Features,
     device: Device,
     pad_token_id: u32,
+    memory: MemoryLimit,
 }
 
 impl Extractor {
@@ -49,7 +51,13 @@ impl Extractor {
         let (layers, with_pooler) = (features.highest_layer(), features.needs_pooler());
         let load = || BertModel::load(checkpoint, layers, with_pooler, &device, compute);
         let model = catch_backend(load)??;
-        Ok(Self { model, features, device, pad_token_id: checkpoint.config.pad_token_id })
+        Ok(Self {
+            model,
+            features,
+            device,
+            pad_token_id: checkpoint.config.pad_token_id,
+            memory: MemoryLimit::default(),
+        })
     }
 
     /// The columns it computes.
@@ -63,13 +71,16 @@ impl Extractor {
     /// A row in which no token counts has no value in the columns of which
     /// [`Features::needs_ordinary_tokens`] speaks; what stands there is without meaning.
     ///
+    /// A batch for which the device has no memory is halved until it fits, and later ones from the
+    /// start.
+    ///
     /// # Errors
-    /// The device is out of memory, or the backend fails.
+    /// The device has no memory for a single row, or the backend fails.
     pub fn extract(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let mut values = catch_backend(|| self.forward(batch))??;
+        let mut values = self.memory.extract(batch, &|batch| catch_backend(|| self.forward(batch))?)?;
         if self.features.normalize {
             for row in values.chunks_exact_mut(self.features.width()) {
                 normalize(row, self.features.columns());

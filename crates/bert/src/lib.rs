@@ -42,6 +42,7 @@ mod error;
 mod extract;
 mod features;
 mod layers;
+mod memory;
 mod model;
 mod ops;
 #[cfg(test)]

@@ -8,7 +8,10 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 
 use crate::model::{BertModel, ModelInput};
-use crate::{Checkpoint, Compute, DeviceKind, Encoding, TextTokenizer};
+use crate::{
+    Checkpoint, Combine, Compute, DeviceKind, Encoding, Extractor, FeatureOptions, Features, Pooling,
+    TextTokenizer,
+};
 
 const TOLERANCE: f32 = 1e-4;
 const DEVICES: [DeviceKind; 2] = [DeviceKind::Cpu, DeviceKind::Flex];
@@ -30,7 +33,22 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
 }
 
+#[derive(Deserialize)]
+struct MiniLmReference {
+    max_length: usize,
+    texts: Vec<MiniLmText>,
+}
+
+#[derive(Deserialize)]
+struct MiniLmText {
+    text: String,
+}
+
 fn reference(name: &str) -> (Reference, Vec<u8>) {
+    reference_of(name)
+}
+
+fn reference_of<T: serde::de::DeserializeOwned>(name: &str) -> (T, Vec<u8>) {
     let json = std::fs::read_to_string(fixture(name).join("reference.json")).unwrap();
     let states = std::fs::read(fixture(name).join("reference.safetensors")).unwrap();
     (serde_json::from_str(&json).unwrap(), states)
@@ -199,5 +217,52 @@ fn bfloat16_keeps_the_direction_of_every_token_in_every_layer() {
         for (found, expected) in pairs {
             assert!(cosine(found, expected) > 0.999, "text {index}: {}", cosine(found, expected));
         }
+    }
+}
+
+/// The cls- and mean-pooled vectors of every layer of a real checkpoint, text by text.
+fn minilm(compute: Compute) -> Vec<(String, Vec<f32>, Vec<f32>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.models/all-MiniLM-L6-v2");
+    let checkpoint = Checkpoint::open(&folder).expect("the model is in place; `make setup` puts it there");
+    let options = FeatureOptions {
+        layers: "all".parse().unwrap(),
+        pooling: vec![Pooling::Cls, Pooling::Mean],
+        combine: Combine::None,
+        normalize: false,
+        count_special_tokens: true,
+    };
+    let features = Features::resolve(&options, &checkpoint.config).unwrap();
+    let extractor = Extractor::load(&checkpoint, features, DeviceKind::Cpu, compute).unwrap();
+    let (json, states) = reference_of::<MiniLmReference>("minilm");
+    let texts: Vec<&str> = json.texts.iter().map(|text| text.text.as_str()).collect();
+    let encodings = TextTokenizer::load(&checkpoint, Some(json.max_length)).unwrap().encode(&texts).unwrap();
+    let hidden = checkpoint.config.hidden_size;
+    let mut vectors = Vec::new();
+    for (index, encoding) in encodings.iter().enumerate() {
+        let found = extractor.extract(&[encoding]).unwrap();
+        let expected = ["cls", "mean"].map(|pooling| tensor(&states, &format!("text_{index}.{pooling}")).1);
+        for (at, found) in found.chunks_exact(hidden).enumerate() {
+            let what = format!("text {index}, layer {}, {}", at / 2, ["cls", "mean"][at % 2]);
+            vectors.push((what, found.to_vec(), expected[at % 2][at / 2 * hidden..][..hidden].to_vec()));
+        }
+    }
+    vectors
+}
+
+#[test]
+fn a_real_model_equals_the_reference_in_float32() {
+    for (what, found, expected) in minilm(Compute::Float32) {
+        assert_close(&found, &expected, &what);
+    }
+}
+
+#[test]
+fn a_real_model_keeps_its_directions_in_bfloat16() {
+    if Compute::BFloat16.check(DeviceKind::Cpu).is_err() {
+        return;
+    }
+    for (what, found, expected) in minilm(Compute::BFloat16) {
+        let cosine = cosine(&found, &expected);
+        assert!(cosine > 0.999, "{what}: {cosine}");
     }
 }

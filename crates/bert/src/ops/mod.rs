@@ -252,6 +252,28 @@ mod tests {
     }
 
     #[test]
+    fn bfloat16_stays_within_its_precision_of_float32() {
+        if Compute::BFloat16.check(DeviceKind::Cpu).is_err() {
+            return;
+        }
+        let device = DeviceKind::Cpu.open().unwrap();
+        let run = |compute: Compute| {
+            let hidden = values(1, [70, 64], &device);
+            let weight = |seed, shape| Weight::new(values(seed, shape, &device) / 4, compute);
+            let projected = dense(hidden.clone(), &weight(2, [192, 64]), values(3, [192], &device));
+            let context = self_attention(projected, None, 2, 2);
+            let norm =
+                Norm { weight: values(4, [64], &device), bias: values(5, [64], &device), epsilon: 1e-12 };
+            let output =
+                dense_add_norm(context, &weight(6, [64, 64]), values(7, [64], &device), hidden, &norm);
+            assert_eq!(output.dtype(), FloatDType::F32.into(), "the residual stream is float32");
+            output.into_data().try_to_vec::<f32>().unwrap()
+        };
+        let difference = worst(&[run(Compute::Float32), run(Compute::BFloat16)]);
+        assert!(difference > 0.0 && difference < 0.05, "{difference}");
+    }
+
+    #[test]
     fn a_key_that_may_not_be_looked_at_has_no_weight_on_either_backend() {
         // The query is indifferent, so the result is the mean of the values that may be looked at.
         let attend_to = |device: &Device, attend: Option<[bool; 2]>| {

@@ -1,0 +1,101 @@
+//! Going on where a device's memory does not suffice for a batch.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::{Encoding, Error};
+
+/// How many padded tokens a device has turned out to have memory for.
+pub(crate) struct MemoryLimit(AtomicUsize);
+
+impl Default for MemoryLimit {
+    fn default() -> Self {
+        Self(AtomicUsize::new(usize::MAX))
+    }
+}
+
+type Compute<'a> = dyn Fn(&[&Encoding]) -> Result<Vec<f32>, Error> + 'a;
+
+impl MemoryLimit {
+    /// The rows that `compute` gives for the batch, or for its halves one after the other where the
+    /// whole is beyond the limit. Running out of memory lowers the limit.
+    ///
+    /// # Errors
+    /// Those of `compute`; out of memory only for a row by itself.
+    pub(crate) fn extract(&self, batch: &[&Encoding], compute: &Compute) -> Result<Vec<f32>, Error> {
+        let tokens = batch.len() * batch.iter().map(|encoding| encoding.len()).max().unwrap_or(0);
+        if batch.len() < 2 || tokens <= self.0.load(Ordering::Relaxed) {
+            match compute(batch) {
+                Err(Error::OutOfMemory(reason)) if batch.len() > 1 => {
+                    let limit = self.0.fetch_min(tokens / 2, Ordering::Relaxed).min(tokens / 2);
+                    tracing::warn!(
+                        "no device memory for {tokens} tokens at once, going on with {limit}: {reason}"
+                    );
+                }
+                result => return result,
+            }
+        }
+        let (first, second) = batch.split_at(batch.len() / 2);
+        let mut rows = self.extract(first, compute)?;
+        rows.extend(self.extract(second, compute)?);
+        Ok(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    fn encoding(len: u32) -> Encoding {
+        Encoding {
+            input_ids: (0..len).collect(),
+            token_type_ids: vec![0; len as usize],
+            special_tokens_mask: vec![false; len as usize],
+            truncated: false,
+        }
+    }
+
+    /// Gives each row its length, on a device with memory for `room` padded tokens. Returns the rows
+    /// and the sizes of the batches that were tried.
+    fn on_device_with(
+        limit: &MemoryLimit,
+        room: usize,
+        batch: &[&Encoding],
+    ) -> (Result<Vec<f32>, Error>, Vec<usize>) {
+        let tried = RefCell::new(Vec::new());
+        let rows = limit.extract(batch, &|batch| {
+            tried.borrow_mut().push(batch.len());
+            let tokens = batch.len() * batch.iter().map(|encoding| encoding.len()).max().unwrap_or(0);
+            if tokens > room {
+                return Err(Error::OutOfMemory("the fake is full".to_owned()));
+            }
+            Ok(batch.iter().map(|encoding| encoding.len() as f32).collect())
+        });
+        (rows, tried.into_inner())
+    }
+
+    #[test]
+    fn a_batch_too_large_is_halved_until_it_fits_and_keeps_its_order() {
+        let encodings: Vec<Encoding> = (1..=8).map(encoding).collect();
+        let batch: Vec<&Encoding> = encodings.iter().collect();
+        let limit = MemoryLimit::default();
+        let expected: Vec<f32> = (1..=8u8).map(f32::from).collect();
+
+        let (rows, tried) = on_device_with(&limit, 20, &batch);
+        assert_eq!(rows.unwrap(), expected);
+        assert_eq!(tried[0], 8);
+
+        // The next batch does not run into the wall again.
+        let (rows, tried) = on_device_with(&limit, 20, &batch);
+        assert_eq!(rows.unwrap(), expected);
+        assert!(!tried.contains(&8), "{tried:?}");
+    }
+
+    #[test]
+    fn a_row_that_does_not_fit_by_itself_is_an_error() {
+        let row = encoding(30);
+        let (rows, tried) = on_device_with(&MemoryLimit::default(), 20, &[&row, &row]);
+        assert!(matches!(rows, Err(Error::OutOfMemory(_))));
+        assert_eq!(tried, [2, 1]);
+    }
+}
