@@ -1,5 +1,7 @@
 //! Texts to token ids, on every core.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use rayon::prelude::*;
 use tokenizers::utils::truncation::{TruncationDirection, TruncationParams, TruncationStrategy};
 
@@ -67,7 +69,10 @@ impl TextTokenizer {
         tokenizer.with_truncation(None).map_err(|e| invalid(e.to_string()))?;
         let positions = checkpoint.config.max_position_embeddings;
         let max_length = max_length.unwrap_or(positions);
-        let special = tokenizer.encode_fast("", true).map_err(|e| invalid(e.to_string()))?.len();
+        // A template that names unknown tokens makes the tokenizer panic at its first text.
+        let nothing = catch_unwind(AssertUnwindSafe(|| tokenizer.encode_fast("", true)))
+            .map_err(|_| invalid("its template names tokens that it does not define".to_owned()))?;
+        let special = nothing.map_err(|e| invalid(e.to_string()))?.len();
         if max_length > positions || max_length <= special {
             return Err(Error::Combination(format!(
                 "max_length is {max_length}; this model takes {} to {positions} tokens, {special} special ones counted",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use strata_bert::{
-    Checkpoint, Combine, DeviceKind, Error, ErrorKind, Extractor, FeatureOptions, Features, Pooling,
+    Checkpoint, Combine, Compute, DeviceKind, Error, ErrorKind, Extractor, FeatureOptions, Features, Pooling,
     TextTokenizer,
 };
 use tempfile::TempDir;
@@ -31,8 +31,8 @@ fn load(folder: &Path) -> Result<(), Error> {
     };
     let features = Features::resolve(&options, &checkpoint.config)?;
     TextTokenizer::load(&checkpoint, None)?;
-    Extractor::check(&checkpoint, &features, DeviceKind::Flex)?;
-    Extractor::load(&checkpoint, features, DeviceKind::Flex).map(drop)
+    Extractor::check(&checkpoint, &features, DeviceKind::Flex, Compute::Float32)?;
+    Extractor::load(&checkpoint, features, DeviceKind::Flex, Compute::Float32).map(drop)
 }
 
 fn refused(folder: &Path) -> Error {
