@@ -24,7 +24,7 @@ else
 FLAVOUR := any
 endif
 
-.PHONY: setup libtorch model readers build demo run check test torture install bench clean
+.PHONY: setup libtorch model readers build demo run nightly check test torture install bench clean
 
 setup: libtorch model readers
 
@@ -60,6 +60,10 @@ demo: build model demo/corpus.parquet
 
 run: build
 	$(STRATA) run $(PIPELINE)
+
+# What cron runs; the program stands in PREFIX, nothing is built here.
+nightly:
+	$(PREFIX)/bin/strata --log-format json run pipelines/nightly.toml
 
 check: libtorch
 	$(CARGO) fmt --all --check

@@ -10,17 +10,20 @@ fn help_names_the_verbs() {
     ----- stdout -----
     Turn a column of text into columns of BERT layer vectors
 
-    Usage: strata <COMMAND>
+    Usage: strata [OPTIONS] <COMMAND>
 
     Commands:
       run      Encode texts and write a folder of parts
       inspect  Show what an output folder holds: schema, provenance, counts, a summary of every vector
                column
+      verify   Hold an output folder against its manifest, and encode a sample of its rows again
       help     Print this message or the help of the given subcommand(s)
 
     Options:
-      -h, --help     Print help
-      -V, --version  Print version
+          --log-format <FORMAT>  What a line on stderr looks like [default: text] [possible values:
+                                 text, json]
+      -h, --help                 Print help
+      -V, --version              Print version
 
     ----- stderr -----
     ");
@@ -41,6 +44,12 @@ fn help_of_run_names_every_option_with_its_default() {
               A TOML file with any of the options below; one given here wins over the file
 
     Options:
+          --log-format <FORMAT>
+              What a line on stderr looks like
+              
+              [default: text]
+              [possible values: text, json]
+
       -h, --help
               Print help (see a summary with '-h')
 
@@ -63,6 +72,10 @@ fn help_of_run_names_every_option_with_its_default() {
 
           --device <DEVICE>
               Where it runs: cpu, cuda, cuda:N or flex [default: cpu]
+
+          --compute <TYPE>
+              Type of the matrix products: float32 or bfloat16; everything else is float32 [default:
+              float32]
 
     Features:
           --layers <LAYERS>
@@ -109,6 +122,16 @@ fn help_of_run_names_every_option_with_its_default() {
           --shard <I/N>
               Do only every Nth part, beginning with part I (from 0)
 
+          --on-bad-file <WHAT>
+              When an input file turns out to be damaged: fail, or skip it and fail at the end [default:
+              fail]
+
+          --dry-run
+              Say what would be done, and do nothing: rows, parts, bytes, tokens and time from a sample
+
+          --prune
+              Remove the parts of input files that are no longer there
+
           --overwrite
               Start afresh where the output folder holds parts of other settings or another model
 
@@ -124,6 +147,9 @@ fn help_of_run_names_every_option_with_its_default() {
 
           --report <PATH>
               Write the run's figures to this file as JSON
+
+          --metrics-file <PATH>
+              Write the run's figures to this file in the Prometheus text format
 
     ----- stderr -----
     ");
@@ -168,6 +194,7 @@ fn inspect_shows_schema_provenance_counts_and_vectors() {
     3 rows in 1 part from 1 file, [SIZE]
 
     provenance
+      compute: float32
       device: cpu
       layer_convention: 0 is the embedding output, N the output of the Nth encoder layer
       libtorch: 2.9.0

@@ -96,6 +96,6 @@ fn an_output_folder_whose_manifest_is_damaged() {
     ----- stderr -----
     error: cannot understand out/manifest.json
       cause: EOF while parsing an object at line 1 column 20
-    hint: write to another folder, or remove this one to start afresh
+    hint: write to another folder, or start afresh with --overwrite
     ");
 }

@@ -54,7 +54,7 @@ impl TextTokenizer {
         let path = checkpoint.tokenizer();
         let invalid = |reason: String| Error::Invalid { path: path.clone(), reason };
         let bytes = fs_err::read(&path)?;
-        let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| invalid(e.to_string()))?;
+        let mut tokenizer = tried(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(&invalid)?;
 
         let known = checkpoint.config.vocab_size;
         if let Some((token, id)) = tokenizer.get_vocab(true).into_iter().find(|(_, id)| *id as usize >= known)
@@ -69,10 +69,7 @@ impl TextTokenizer {
         tokenizer.with_truncation(None).map_err(|e| invalid(e.to_string()))?;
         let positions = checkpoint.config.max_position_embeddings;
         let max_length = max_length.unwrap_or(positions);
-        // A template that names unknown tokens makes the tokenizer panic at its first text.
-        let nothing = catch_unwind(AssertUnwindSafe(|| tokenizer.encode_fast("", true)))
-            .map_err(|_| invalid("its template names tokens that it does not define".to_owned()))?;
-        let special = nothing.map_err(|e| invalid(e.to_string()))?.len();
+        let special = tried(|| tokenizer.encode_fast("", true)).map_err(invalid)?.len();
         if max_length > positions || max_length <= special {
             return Err(Error::Combination(format!(
                 "max_length is {max_length}; this model takes {} to {positions} tokens, {special} special ones counted",
@@ -135,6 +132,14 @@ const FIRST_LOOK: usize = 32 * 1024;
 fn whole_words(text: &str, end: usize) -> Option<&str> {
     let head = text.get(..text.floor_char_boundary(end)).filter(|head| head.len() < text.len())?;
     head.rfind(char::is_whitespace).map(|space| &head[..space])
+}
+
+/// The library panics on some files that are JSON but no tokenizer, some of them only at the first
+/// text.
+fn tried<T>(action: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    let result = catch_unwind(AssertUnwindSafe(action));
+    let result = result.map_err(|_| "it is not a tokenizer as the tokenizers library writes them")?;
+    result.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -47,14 +47,29 @@ pub(super) fn read(
     }
     let file = fs_err::File::open(path)?.into_file();
     let mask = ProjectionMask::roots(footer.parquet_schema(), columns.iter().copied());
+    let batch_rows = batch_rows(footer, &groups, &mask);
     let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.clone())
-        .with_batch_size(BATCH_ROWS)
+        .with_batch_size(batch_rows)
         .with_projection(mask)
         .with_row_groups(groups)
         .with_offset(usize::try_from(offset)?)
         .with_limit(usize::try_from(rows.end - rows.start)?)
         .build()?;
     Ok(Stream { first: rows.start, batches: Box::new(reader) })
+}
+
+/// Few rows a batch where they are long: a batch must neither fill the memory nor the two gigabytes
+/// that one array of texts can hold.
+fn batch_rows(footer: &ArrowReaderMetadata, groups: &[usize], mask: &ProjectionMask) -> usize {
+    const BATCH_BYTES: i64 = 64 << 20;
+    let longest = groups.iter().map(|&group| {
+        let group = footer.metadata().row_group(group);
+        let columns = group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
+        let bytes = columns.fold(0, |sum: i64, (_, column)| sum.saturating_add(column.uncompressed_size()));
+        bytes / group.num_rows().max(1)
+    });
+    let rows = BATCH_BYTES / longest.max().unwrap_or_default().max(1);
+    usize::try_from(rows).unwrap_or(1).clamp(1, BATCH_ROWS)
 }
 
 /// The rows of each row group.

@@ -32,6 +32,10 @@ pub fn read(
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
+                    let rows = run[0].rows.start..run[run.len() - 1].rows.end;
+                    // Whatever a reader makes of a file that changes under it, the change is the cause.
+                    let changed = job.inputs[run[0].input].file.check_unchanged(&rows);
+                    let error = changed.err().map_or(error, Into::into);
                     skipped.insert(name.clone(), job.settings.on_bad_file.reason_to_skip(error)?);
                 }
             }
