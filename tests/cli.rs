@@ -93,7 +93,7 @@ fn help_of_run_names_every_option_with_its_default() {
               Bring each vector to Euclidean length 1
 
           --special-tokens <WHETHER>
-              Whether [CLS] and [SEP] count in mean, max and min: include or exclude [default: include]
+              Whether special tokens count in mean, max and min: include or exclude [default: include]
 
           --max-length <N>
               Longest text in tokens, special ones counted; longer ones are cut [default: the model's

@@ -80,7 +80,7 @@ pub struct FeatureOptions {
     /// Bring each vector to Euclidean length 1.
     #[arg(id = "features.normalize", long = "normalize", num_args = 0, default_missing_value = "true")]
     pub normalize: Option<bool>,
-    /// Whether [CLS] and [SEP] count in mean, max and min: include or exclude [default: include].
+    /// Whether special tokens count in mean, max and min: include or exclude [default: include].
     #[arg(id = "features.special_tokens", long = "special-tokens", value_name = "WHETHER")]
     pub special_tokens: Option<String>,
     /// Longest text in tokens, special ones counted; longer ones are cut [default: the model's limit].
