@@ -4,6 +4,7 @@
 # make run PIPELINE=pipelines/x.toml
 # make install PREFIX=/opt/strata   a program that needs neither this folder nor the environment
 # make bench   the race against peers (fetches about 8 GB once)
+# make test-cuda   parity on the first GPU (after make setup LIBTORCH=cuda)
 # make torture the crash test with 500 kills instead of 50
 # make setup [LIBTORCH=cpu|cuda]   what the others call first; a LIBTORCH folder in the environment is used as it is
 
@@ -24,7 +25,7 @@ else
 FLAVOUR := any
 endif
 
-.PHONY: setup libtorch model readers build demo run nightly check test torture install bench clean
+.PHONY: setup libtorch model readers build demo run nightly check test test-cuda torture install bench clean
 
 setup: libtorch model readers
 
@@ -73,6 +74,10 @@ check: libtorch
 test: setup
 	$(CARGO) test --release --workspace --lib --bins --tests --examples
 	$(CARGO) test --release --workspace --doc
+
+# Says so where there is no GPU; then it holds only the processor's backends to the reference.
+test-cuda: setup
+	$(CARGO) test --release --workspace --lib parity -- --nocapture
 
 torture: setup
 	STRATA_TEST_KILLS=500 $(CARGO) test --release --workspace --test tests crash

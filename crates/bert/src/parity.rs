@@ -14,7 +14,17 @@ use crate::{
 };
 
 const TOLERANCE: f32 = 1e-4;
-const DEVICES: [DeviceKind; 2] = [DeviceKind::Cpu, DeviceKind::Flex];
+
+/// Both backends on the processor, and the first GPU where there is one.
+#[expect(clippy::print_stdout, reason = "a test that leaves the GPU out says so")]
+fn devices() -> Vec<DeviceKind> {
+    let mut devices = vec![DeviceKind::Cpu, DeviceKind::Flex];
+    match DeviceKind::Cuda(0).open() {
+        Ok(_) => devices.push(DeviceKind::Cuda(0)),
+        Err(error) => println!("parity on cpu and flex only: {error}"),
+    }
+    devices
+}
 
 #[derive(Deserialize)]
 struct Reference {
@@ -103,7 +113,7 @@ fn assert_alone_equals_reference(checkpoint_name: &str, reference_name: &str) {
     let checkpoint = Checkpoint::open(&fixture(checkpoint_name)).unwrap();
     let (reference, states) = reference(reference_name);
     let encodings = encodings(&checkpoint, &reference);
-    for device_kind in DEVICES {
+    for device_kind in devices() {
         let device = device_kind.open().unwrap();
         let model = BertModel::load(
             &checkpoint,
@@ -166,7 +176,7 @@ fn padding_changes_no_dimension_of_any_layer() {
     let batch: Vec<&Encoding> = encodings.iter().collect();
     let (shape, padded) = tensor(&states, "padded.hidden_states");
     let [layers, rows, seq_len, hidden] = shape[..] else { panic!("{shape:?}") };
-    for device_kind in DEVICES {
+    for device_kind in devices() {
         let device = device_kind.open().unwrap();
         let model = BertModel::load(
             &checkpoint,
