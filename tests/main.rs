@@ -17,4 +17,5 @@ mod refusals;
 mod resume;
 mod signals;
 mod support;
+mod units;
 mod verify;

@@ -40,11 +40,7 @@ impl Reference {
 
     /// A recorded tensor as rows of its last dimension.
     pub fn rows(&self, name: &str) -> Vec<Vec<f64>> {
-        let tensors = SafeTensors::deserialize(&self.states).unwrap();
-        let tensor = tensors.tensor(name).unwrap();
-        let (bytes, _) = tensor.data().as_chunks();
-        let values: Vec<f64> = bytes.iter().map(|&bytes| f64::from(f32::from_le_bytes(bytes))).collect();
-        values.chunks(*tensor.shape().last().unwrap()).map(<[f64]>::to_vec).collect()
+        tensor_rows(&self.states, name)
     }
 
     /// The hidden states of a text in every layer, from 0.
@@ -56,6 +52,15 @@ impl Reference {
     pub fn pooler_output(&self, text: usize) -> Vec<f64> {
         self.rows(&format!("text_{text}.pooler_output")).remove(0)
     }
+}
+
+/// A tensor of a safetensors file as rows of its last dimension.
+pub fn tensor_rows(file: &[u8], name: &str) -> Vec<Vec<f64>> {
+    let tensors = SafeTensors::deserialize(file).unwrap();
+    let tensor = tensors.tensor(name).unwrap();
+    let (bytes, _) = tensor.data().as_chunks();
+    let values: Vec<f64> = bytes.iter().map(|&bytes| f64::from(f32::from_le_bytes(bytes))).collect();
+    values.chunks(*tensor.shape().last().unwrap()).map(<[f64]>::to_vec).collect()
 }
 
 /// Pools tokens by a pooling's name; none if there are no tokens.

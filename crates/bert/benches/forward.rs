@@ -10,9 +10,7 @@ use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_grou
 use half::bf16;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use strata_bert::{
-    Checkpoint, Combine, Compute, DeviceKind, Encoding, Extractor, FeatureOptions, Features, Pooling,
-};
+use strata_bert::{Checkpoint, Compute, DeviceKind, Encoding, Extractor, FeatureOptions, Features, Pooling};
 use tch::{Device, Kind, Tensor};
 
 const LAYERS: usize = 4;
@@ -76,9 +74,7 @@ fn extractor(checkpoint: &Checkpoint, compute: Compute) -> Extractor {
     let options = FeatureOptions {
         layers: "-1".parse().expect("a valid layer"),
         pooling: vec![Pooling::Mean],
-        combine: Combine::None,
-        normalize: false,
-        count_special_tokens: true,
+        ..FeatureOptions::default()
     };
     let features = Features::resolve(&options, &checkpoint.config).expect("the last layer exists");
     Extractor::load(checkpoint, features, DeviceKind::Cpu, compute)
@@ -90,7 +86,6 @@ fn encoding(seq_len: usize) -> Encoding {
         input_ids: (0..seq_len as u32).map(|at| at * 31 % VOCABULARY as u32).collect(),
         token_type_ids: vec![0; seq_len],
         special_tokens_mask: vec![false; seq_len],
-        truncated: false,
     }
 }
 

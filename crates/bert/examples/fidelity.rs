@@ -9,18 +9,18 @@ use std::io;
 use std::path::PathBuf;
 
 use strata_bert::{
-    Checkpoint, Combine, Compute, DeviceKind, Encoding, Extractor, FeatureOptions, Features, Pooling,
-    TextTokenizer,
+    Checkpoint, Compute, DeviceKind, Document, Extractor, FeatureOptions, Features, Pooling, TextTokenizer,
+    TokenizerOptions,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args_os().nth(1).ok_or("expected the folder of a model")?;
     let checkpoint = Checkpoint::open(&PathBuf::from(folder))?;
     let texts: Vec<String> = io::stdin().lines().collect::<Result<_, _>>()?;
-    let encodings = TextTokenizer::load(&checkpoint, None)?
-        .encode(&texts.iter().map(String::as_str).collect::<Vec<_>>())?;
-    let reference = vectors(&checkpoint, &encodings, Compute::Float32)?;
-    let found = vectors(&checkpoint, &encodings, Compute::BFloat16)?;
+    let documents = TextTokenizer::load(&checkpoint, &TokenizerOptions::default())?
+        .encode(&texts.iter().map(|text| text.as_str().into()).collect::<Vec<_>>())?;
+    let reference = vectors(&checkpoint, &documents, Compute::Float32)?;
+    let found = vectors(&checkpoint, &documents, Compute::BFloat16)?;
 
     println!("| layer | pooling | smallest cosine | mean cosine | largest difference | largest value |");
     println!("|---|---|---|---|---|---|");
@@ -48,19 +48,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Per text, layer after layer, the cls- and the mean-pooled vector.
 fn vectors(
     checkpoint: &Checkpoint,
-    encodings: &[Encoding],
+    documents: &[Document],
     compute: Compute,
 ) -> Result<Vec<Vec<f32>>, strata_bert::Error> {
     let options = FeatureOptions {
         layers: "all".parse()?,
         pooling: vec![Pooling::Cls, Pooling::Mean],
-        combine: Combine::None,
-        normalize: false,
-        count_special_tokens: true,
+        ..FeatureOptions::default()
     };
     let features = Features::resolve(&options, &checkpoint.config)?;
     let extractor = Extractor::load(checkpoint, features, DeviceKind::Cpu, compute)?;
-    encodings.iter().map(|encoding| extractor.extract(&[encoding])).collect()
+    documents.iter().map(|document| extractor.extract(&[&document.windows[0]])).collect()
 }
 
 fn cosine(one: &[f32], other: &[f32]) -> f64 {

@@ -5,11 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
-use crate::features::{Column, Combine, Features, Source};
+use crate::features::{Column, Features, Source};
 use crate::memory::MemoryLimit;
 use crate::model::{BertModel, ModelInput};
 use crate::pooling::{Pooling, TokenMask, pool};
-use crate::{Checkpoint, Compute, DeviceKind, Encoding, Error};
+use crate::{Checkpoint, Combine, Compute, DeviceKind, Encoding, Error, Unit};
 
 /// A model on a device that computes the [`Features`] asked for and nothing more.
 pub struct Extractor {
@@ -65,11 +65,13 @@ impl Extractor {
         &self.features
     }
 
-    /// Vectors of one batch, row-major `[batch.len(), features.width()]`, each row the columns one
-    /// after the other. Shorter rows are padded to the longest; that changes no vector.
+    /// What [`Assembly::add`](crate::Assembly::add) takes of each window of a batch, one after the
+    /// other. Shorter windows are padded to the longest; that changes no value.
     ///
-    /// A row in which no token counts has no value in the columns of which
-    /// [`Features::needs_ordinary_tokens`] speaks; what stands there is without meaning.
+    /// Where rows are asked for, that is the columns' values, `[features.width()]`. A window in which
+    /// no token counts has no value in the columns of which [`Features::needs_ordinary_tokens`]
+    /// speaks; what stands there is without meaning. Where tokens, words or spans are asked for, it
+    /// is the hidden states of its tokens, `[len, layers · hidden_size]`.
     ///
     /// A batch for which the device has no memory is halved until it fits, and later ones from the
     /// start.
@@ -80,16 +82,47 @@ impl Extractor {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let mut values = self.memory.extract(batch, &|batch| catch_backend(|| self.forward(batch))?)?;
-        if self.features.normalize {
-            for row in values.chunks_exact_mut(self.features.width()) {
-                normalize(row, self.features.columns());
-            }
-        }
-        Ok(values)
+        self.memory.extract(batch, &|batch| {
+            catch_backend(|| match self.features.unit {
+                Unit::Row => self.pooled(batch),
+                Unit::Token | Unit::Word | Unit::Span => self.states(batch),
+            })?
+        })
     }
 
-    fn forward(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
+    /// How many values [`Extractor::extract`] gives of a window.
+    pub fn values_of(&self, window: &Encoding) -> usize {
+        match self.features.unit {
+            Unit::Row => self.features.width(),
+            Unit::Token | Unit::Word | Unit::Span => window.len() * self.state_width(),
+        }
+    }
+
+    fn state_width(&self) -> usize {
+        self.features.planes().len() * self.features.hidden_size
+    }
+
+    /// The hidden states of all tokens but padding.
+    fn states(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
+        let (input, _) = self.to_device(batch);
+        let seq_len = input.input_ids.dims()[1];
+        let planes = self.features.planes();
+        let (mut states, mut sum) = (Vec::with_capacity(planes.len()), LayerSum::default());
+        self.model.forward(input, |layer, hidden| {
+            if planes.contains(&Source::Layer(layer)) {
+                states.push(hidden.clone());
+            } else if planes.contains(&Source::Chosen) {
+                sum.add(&self.features, layer, hidden);
+            }
+        });
+        states.extend(sum.finish(&self.features));
+        let values = to_vec(Tensor::cat(states, 2))?;
+        let row = seq_len * self.state_width();
+        let without_padding = batch.iter().zip(values.chunks_exact(row));
+        Ok(without_padding.flat_map(|(window, row)| &row[..self.values_of(window)]).copied().collect())
+    }
+
+    fn pooled(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
         let (input, mask) = self.to_device(batch);
         let mut pooled = PooledLayers::new(&self.features, &mask);
         let last = self.model.forward(input, |layer, hidden| pooled.add(layer, hidden));
@@ -104,7 +137,7 @@ impl Extractor {
             })
             .collect();
         // One transfer for all columns.
-        Tensor::cat(columns, 1).into_data().try_to_vec().map_err(|e| Error::Backend(format!("{e:?}")))
+        to_vec(Tensor::cat(columns, 1))
     }
 
     fn to_device(&self, batch: &[&Encoding]) -> (ModelInput, TokenMask) {
@@ -148,28 +181,21 @@ struct PooledLayers<'a> {
     features: &'a Features,
     mask: &'a TokenMask,
     pooled: HashMap<(usize, Pooling), Tensor<2>>,
-    sum: Option<Tensor<3>>,
+    sum: LayerSum,
 }
 
 impl<'a> PooledLayers<'a> {
     fn new(features: &'a Features, mask: &'a TokenMask) -> Self {
-        Self { features, mask, pooled: HashMap::new(), sum: None }
+        Self { features, mask, pooled: HashMap::new(), sum: LayerSum::default() }
     }
 
     fn add(&mut self, layer: usize, hidden: &Tensor<3>) {
-        let times = self.features.layers.iter().filter(|&&chosen| chosen == layer).count();
-        if times == 0 {
-            return;
-        }
         match self.features.combine {
-            Combine::Sum | Combine::Mean => {
-                let share = hidden.clone() * times as f32;
-                self.sum = Some(match self.sum.take() {
-                    Some(sum) => sum + share,
-                    None => share,
-                });
-            }
+            Combine::Sum | Combine::Mean => self.sum.add(self.features, layer, hidden),
             Combine::None | Combine::Concat | Combine::Stack => {
+                if !self.features.layers.contains(&layer) {
+                    return;
+                }
                 for column in self.features.columns().iter().filter(|column| column.source != Source::Pooler)
                 {
                     self.pooled
@@ -182,22 +208,45 @@ impl<'a> PooledLayers<'a> {
 
     /// `[batch, column.width()]`
     fn column(&self, column: &Column) -> Tensor<2> {
+        if let Some(combined) = self.sum.clone().finish(self.features) {
+            return pool(column.pooling, &combined, self.mask);
+        }
         let layers = match column.source {
             Source::Layer(layer) => vec![layer],
             Source::Chosen | Source::Pooler => self.features.layers.clone(),
         };
-        match (&self.sum, self.features.combine) {
-            (Some(sum), Combine::Mean) => {
-                pool(column.pooling, &(sum.clone() / layers.len() as f32), self.mask)
-            }
-            (Some(sum), _) => pool(column.pooling, sum, self.mask),
-            // A stack is a concatenation in memory; only its type tells them apart.
-            (None, _) => Tensor::cat(
-                layers.iter().map(|&layer| self.pooled[&(layer, column.pooling)].clone()).collect(),
-                1,
-            ),
+        // A stack is a concatenation in memory; only its type tells them apart.
+        Tensor::cat(layers.iter().map(|&layer| self.pooled[&(layer, column.pooling)].clone()).collect(), 1)
+    }
+}
+
+/// The sum of the chosen layers' hidden states, while they pass by.
+#[derive(Clone, Default)]
+struct LayerSum(Option<Tensor<3>>);
+
+impl LayerSum {
+    fn add(&mut self, features: &Features, layer: usize, hidden: &Tensor<3>) {
+        let times = features.layers.iter().filter(|&&chosen| chosen == layer).count();
+        if times > 0 {
+            let share = hidden.clone() * times as f32;
+            self.0 = Some(match self.0.take() {
+                Some(sum) => sum + share,
+                None => share,
+            });
         }
     }
+
+    /// The sum, or the mean where that is asked for; none where neither is.
+    fn finish(self, features: &Features) -> Option<Tensor<3>> {
+        match features.combine {
+            Combine::Mean => self.0.map(|sum| sum / features.layers.len() as f32),
+            _ => self.0,
+        }
+    }
+}
+
+fn to_vec<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
+    tensor.into_data().try_to_vec().map_err(|e| Error::Backend(format!("{e:?}")))
 }
 
 fn pad_rows<'a, T: Copy, I: Iterator<Item = T>>(
@@ -212,20 +261,6 @@ fn pad_rows<'a, T: Copy, I: Iterator<Item = T>>(
         values.resize((index + 1) * seq_len, pad);
     }
     values
-}
-
-fn normalize(row: &mut [f32], columns: &[Column]) {
-    let mut rest = row;
-    for column in columns {
-        let (values, after) = rest.split_at_mut(column.width());
-        for vector in values.chunks_exact_mut(column.vector_len()) {
-            let length = vector.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
-            if length > 0.0 {
-                vector.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
-            }
-        }
-        rest = after;
-    }
 }
 
 /// Turns the panics by which burn reports a failing backend into errors.

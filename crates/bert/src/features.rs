@@ -1,59 +1,15 @@
 //! The vectors that were asked for: which layers, pooled and combined how, under which names.
 
-use std::fmt;
-use std::str::FromStr;
-
-use crate::{Config, Error, LayerSelection, Pooling};
-
-/// What becomes of several chosen layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Combine {
-    /// Each layer is a column of its own.
-    None,
-    /// One list, the layers' vectors one after the other.
-    Concat,
-    /// One list with an entry per layer.
-    Stack,
-    /// The sum of the layers' hidden states, then pooled.
-    Sum,
-    /// The mean of the layers' hidden states, then pooled.
-    Mean,
-}
-
-impl Combine {
-    const NAMES: [(&str, Self); 5] = [
-        ("none", Self::None),
-        ("concat", Self::Concat),
-        ("stack", Self::Stack),
-        ("sum", Self::Sum),
-        ("mean", Self::Mean),
-    ];
-}
-
-impl FromStr for Combine {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::NAMES.iter().find(|(name, _)| *name == text).map(|&(_, combine)| combine).ok_or(Error::Option {
-            what: "combination",
-            found: text.to_owned(),
-            expected: "none, concat, stack, sum or mean",
-        })
-    }
-}
-
-impl fmt::Display for Combine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::NAMES.iter().find(|(_, combine)| combine == self).map_or("", |(name, _)| name))
-    }
-}
+use crate::{Combine, Config, Error, LayerSelection, Pooling, Unit};
 
 /// What the user asks for, before it is held against a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureOptions {
+    /// What one vector stands for.
+    pub unit: Unit,
     /// The layers.
     pub layers: LayerSelection,
-    /// The poolings; each gives vectors of its own.
+    /// The poolings, none for tokens; each gives vectors of its own.
     pub pooling: Vec<Pooling>,
     /// What becomes of several layers.
     pub combine: Combine,
@@ -61,6 +17,20 @@ pub struct FeatureOptions {
     pub normalize: bool,
     /// Whether tokens that the tokenizer added count in mean, max and min.
     pub count_special_tokens: bool,
+}
+
+impl Default for FeatureOptions {
+    /// The mean of the last layer's tokens.
+    fn default() -> Self {
+        Self {
+            unit: Unit::Row,
+            layers: LayerSelection::List(vec![-1]),
+            pooling: vec![Pooling::Mean],
+            combine: Combine::None,
+            normalize: false,
+            count_special_tokens: true,
+        }
+    }
 }
 
 /// One column of vectors.
@@ -100,6 +70,7 @@ pub(crate) enum Source {
 /// The vectors asked for, held against a model: every layer exists, every name is settled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Features {
+    pub(crate) unit: Unit,
     /// The chosen layers, order and repetitions kept.
     pub(crate) layers: Vec<usize>,
     pub(crate) combine: Combine,
@@ -107,6 +78,7 @@ pub struct Features {
     pub(crate) count_special_tokens: bool,
     columns: Vec<Column>,
     num_hidden_layers: usize,
+    pub(crate) hidden_size: usize,
 }
 
 impl Features {
@@ -116,6 +88,7 @@ impl Features {
     /// A layer out of range, or nothing to compute.
     pub fn resolve(options: &FeatureOptions, config: &Config) -> Result<Self, Error> {
         let layers = options.layers.resolve(config.num_hidden_layers)?;
+        check_poolings(options)?;
         let columns = columns(options, &layers, config.hidden_size);
         if columns.is_empty() {
             return Err(Error::Combination(
@@ -129,18 +102,25 @@ impl Features {
             )));
         }
         Ok(Self {
+            unit: options.unit,
             layers,
             combine: options.combine,
             normalize: options.normalize,
             count_special_tokens: options.count_special_tokens,
             columns,
             num_hidden_layers: config.num_hidden_layers,
+            hidden_size: config.hidden_size,
         })
     }
 
     /// The columns, in the order in which their vectors follow each other in a row.
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// What one vector stands for.
+    pub fn unit(&self) -> Unit {
+        self.unit
     }
 
     /// How many values a row has over all columns.
@@ -161,9 +141,50 @@ impl Features {
         self.columns.iter().any(|column| column.source == Source::Pooler)
     }
 
+    /// The hidden states that are looked at token by token: each chosen layer once, or the one that
+    /// they are combined to.
+    pub(crate) fn planes(&self) -> Vec<Source> {
+        match self.combine {
+            Combine::Sum | Combine::Mean => vec![Source::Chosen],
+            Combine::None | Combine::Concat | Combine::Stack => {
+                let mut layers = self.layers.clone();
+                layers.sort_unstable();
+                layers.dedup();
+                layers.into_iter().map(Source::Layer).collect()
+            }
+        }
+    }
+
+    /// The places among [`Features::planes`] of the states that `column` shows, one after the other.
+    pub(crate) fn planes_of(&self, column: &Column) -> Vec<usize> {
+        let planes = self.planes();
+        let place = |source| planes.iter().position(|&plane| plane == source).unwrap_or(0);
+        match (column.source, self.combine) {
+            (Source::Chosen, Combine::Concat | Combine::Stack) => {
+                self.layers.iter().map(|&layer| place(Source::Layer(layer))).collect()
+            }
+            (source, _) => vec![place(source)],
+        }
+    }
+
     /// Whether `column` has no value for a text in which only special tokens stand.
     pub fn needs_ordinary_tokens(&self, column: &Column) -> bool {
         !self.count_special_tokens && column.pooling.is_over_tokens()
+    }
+}
+
+fn check_poolings(options: &FeatureOptions) -> Result<(), Error> {
+    let possible = Pooling::of_unit(options.unit);
+    match options.pooling.iter().find(|pooling| !possible.contains(pooling)) {
+        None => Ok(()),
+        Some(_) if possible.is_empty() => {
+            Err(Error::Combination("unit is token, and a token's vector is not pooled".to_owned()))
+        }
+        Some(pooling) => {
+            let names: Vec<String> = possible.iter().map(ToString::to_string).collect();
+            let (unit, names) = (options.unit, names.join(", "));
+            Err(Error::Combination(format!("unit is {unit} and pooling {pooling}; expected {names}")))
+        }
     }
 }
 
@@ -174,11 +195,17 @@ fn columns(options: &FeatureOptions, layers: &[usize], hidden_size: usize) -> Ve
             columns.push(column);
         }
     };
-    let over_layers = || options.pooling.iter().copied().filter(|pooling| *pooling != Pooling::Pooler);
+    // A token is pooled by itself, and nobody needs to be told.
+    let (poolings, suffix): (&[Pooling], fn(Pooling) -> String) = match options.unit {
+        Unit::Token => (&[Pooling::First], |_| String::new()),
+        _ => (&options.pooling, |pooling| format!("_{pooling}")),
+    };
+    let over_layers = || poolings.iter().copied().filter(|pooling| *pooling != Pooling::Pooler);
     if options.combine == Combine::None {
         for &layer in layers {
             for pooling in over_layers() {
-                let (name, shape) = (format!("layer_{layer}_{pooling}"), vec![pooling.width(hidden_size)]);
+                let (name, shape) =
+                    (format!("layer_{layer}{}", suffix(pooling)), vec![pooling.width(hidden_size)]);
                 push(Column { name, shape, source: Source::Layer(layer), pooling });
             }
         }
@@ -191,7 +218,7 @@ fn columns(options: &FeatureOptions, layers: &[usize], hidden_size: usize) -> Ve
                 Combine::Stack => vec![layers.len(), width],
                 Combine::None | Combine::Sum | Combine::Mean => vec![width],
             };
-            let name = format!("layers_{}_{}_{pooling}", numbers.join("_"), options.combine);
+            let name = format!("layers_{}_{}{}", numbers.join("_"), options.combine, suffix(pooling));
             push(Column { name, shape, source: Source::Chosen, pooling });
         }
     }
@@ -209,12 +236,21 @@ mod tests {
     use std::collections::HashSet;
 
     fn features(layers: &str, pooling: &[Pooling], combine: Combine) -> Result<Features, Error> {
+        features_of(Unit::Row, layers, pooling, combine)
+    }
+
+    fn features_of(
+        unit: Unit,
+        layers: &str,
+        pooling: &[Pooling],
+        combine: Combine,
+    ) -> Result<Features, Error> {
         let options = FeatureOptions {
+            unit,
             layers: layers.parse()?,
             pooling: pooling.to_vec(),
             combine,
-            normalize: false,
-            count_special_tokens: true,
+            ..FeatureOptions::default()
         };
         let config = serde_json::json!({
             "vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 12, "num_attention_heads": 2,
@@ -267,6 +303,23 @@ mod tests {
     fn a_combination_of_nothing_is_refused() {
         assert!(features("1,2", &[Pooling::Pooler], Combine::Sum).is_err());
         assert!(features("1", &[], Combine::None).is_err());
+    }
+
+    #[test]
+    fn tokens_are_named_by_their_layers_alone() {
+        let tokens = |combine| features_of(Unit::Token, "0,-1", &[], combine).unwrap();
+        assert_eq!(named(&tokens(Combine::None)), [("layer_0", &[8][..]), ("layer_12", &[8])]);
+        assert_eq!(named(&tokens(Combine::Stack)), [("layers_0_12_stack", &[2, 8][..])]);
+    }
+
+    #[test]
+    fn a_pooling_that_the_unit_does_not_have_is_refused() {
+        for (unit, pooling) in
+            [(Unit::Token, Pooling::Mean), (Unit::Word, Pooling::Cls), (Unit::Row, Pooling::Endpoints)]
+        {
+            assert!(features_of(unit, "1", &[pooling], Combine::None).is_err(), "{unit}");
+        }
+        assert!(features_of(Unit::Span, "1", &[Pooling::Endpoints], Combine::None).is_ok());
     }
 
     proptest! {

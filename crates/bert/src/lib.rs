@@ -1,28 +1,32 @@
 //! Text in, layer vectors out: a BERT encoder on burn.
 //!
-//! A [`Checkpoint`] is opened, a [`TextTokenizer`] turns texts into [`Encoding`]s, [`batch::plan`]
-//! groups them by length, and an [`Extractor`] computes the [`Features`] asked for, running no
-//! layer above the highest one among them.
+//! A [`Checkpoint`] is opened, a [`TextTokenizer`] turns texts into [`Document`]s, [`batch::plan`]
+//! groups their windows by length, an [`Extractor`] computes what the [`Features`] asked for need of
+//! each, running no layer above the highest one among them, and an [`Assembly`] puts it together.
 //!
 //! ```no_run
 //! use strata_bert::{
-//!     Checkpoint, Combine, Compute, DeviceKind, Extractor, FeatureOptions, Features, Pooling, TextTokenizer,
+//!     Assembly, Checkpoint, Compute, DeviceKind, Extractor, FeatureOptions, Features, Pooling, TextTokenizer,
+//!     TokenizerOptions,
 //! };
 //!
 //! # fn main() -> Result<(), strata_bert::Error> {
 //! let checkpoint = Checkpoint::open("all-MiniLM-L6-v2".as_ref())?;
 //! let options = FeatureOptions {
 //!     layers: "0,-1".parse()?,
-//!     pooling: vec![Pooling::Mean],
-//!     combine: Combine::None,
-//!     normalize: false,
-//!     count_special_tokens: true,
+//!     pooling: vec![Pooling::Mean, Pooling::Cls],
+//!     ..FeatureOptions::default()
 //! };
 //! let features = Features::resolve(&options, &checkpoint.config)?;
-//! let encodings = TextTokenizer::load(&checkpoint, None)?.encode(&["a text", "another, longer text"])?;
+//! let tokenizer = TextTokenizer::load(&checkpoint, &TokenizerOptions::default())?;
+//! let documents = tokenizer.encode(&["a text".into(), "another, longer text".into()])?;
 //! let extractor = Extractor::load(&checkpoint, features, DeviceKind::Cpu, Compute::Float32)?;
-//! let vectors = extractor.extract(&encodings.iter().collect::<Vec<_>>())?;
-//! assert_eq!(vectors.len(), 2 * extractor.features().width());
+//! let mut assembly = Assembly::new(extractor.features(), documents.iter().map(Some));
+//! for (index, document) in documents.iter().enumerate() {
+//!     assembly.add(index, 0, &extractor.extract(&[&document.windows[0]])?);
+//! }
+//! let columns = assembly.finish();
+//! assert_eq!(columns[0].values.len(), 2 * extractor.features().columns()[0].width());
 //! # Ok(())
 //! # }
 //! ```
@@ -31,16 +35,21 @@
 
 pub mod batch;
 
+mod assembly;
 mod attention;
+mod characters;
 mod checkpoint;
+mod combine;
 mod compute;
 mod config;
 mod device;
+mod document;
 mod embeddings;
 mod encoder;
 mod error;
 mod extract;
 mod features;
+mod items;
 mod layers;
 mod memory;
 mod model;
@@ -49,18 +58,25 @@ mod ops;
 mod parity;
 mod pooling;
 mod tokenizer;
+mod unit;
 mod weights;
+mod windows;
 
+pub use assembly::{Assembly, VectorColumn};
 pub use checkpoint::{Checkpoint, Fingerprint};
+pub use combine::Combine;
 pub use compute::Compute;
 pub use config::{Activation, Config};
 pub use device::DeviceKind;
+pub use document::{Document, Encoding, Item, TextInput};
 pub use error::{Error, ErrorKind};
 pub use extract::Extractor;
-pub use features::{Column, Combine, FeatureOptions, Features};
+pub use features::{Column, FeatureOptions, Features};
+pub use items::Division;
 pub use layers::LayerSelection;
 pub use pooling::Pooling;
-pub use tokenizer::{Encoding, TextTokenizer};
+pub use tokenizer::{Overflow, TextTokenizer, TokenizerOptions};
+pub use unit::Unit;
 
 /// Bounds the threads that libtorch uses inside one operation.
 pub fn set_compute_threads(threads: usize) {

@@ -51,7 +51,6 @@ mod tests {
             input_ids: (0..len).collect(),
             token_type_ids: vec![0; len as usize],
             special_tokens_mask: vec![false; len as usize],
-            truncated: false,
         }
     }
 

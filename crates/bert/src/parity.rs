@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use crate::model::{BertModel, ModelInput};
 use crate::{
-    Checkpoint, Combine, Compute, DeviceKind, Encoding, Extractor, FeatureOptions, Features, Pooling,
-    TextTokenizer,
+    Checkpoint, Compute, DeviceKind, Document, Encoding, Extractor, FeatureOptions, Features, Pooling,
+    TextInput, TextTokenizer, TokenizerOptions,
 };
 
 const TOLERANCE: f32 = 1e-4;
@@ -106,7 +106,13 @@ fn assert_close(found: &[f32], expected: &[f32], what: &str) {
 
 fn encodings(checkpoint: &Checkpoint, reference: &Reference) -> Vec<Encoding> {
     let texts: Vec<&str> = reference.texts.iter().map(|text| text.text.as_str()).collect();
-    TextTokenizer::load(checkpoint, None).unwrap().encode(&texts).unwrap()
+    tokenize(checkpoint, &texts, None).into_iter().map(|document| document.windows[0].clone()).collect()
+}
+
+fn tokenize(checkpoint: &Checkpoint, texts: &[&str], max_length: Option<usize>) -> Vec<Document> {
+    let options = TokenizerOptions { max_length, ..TokenizerOptions::default() };
+    let inputs: Vec<TextInput> = texts.iter().map(|&text| text.into()).collect();
+    TextTokenizer::load(checkpoint, &options).unwrap().encode(&inputs).unwrap()
 }
 
 fn assert_alone_equals_reference(checkpoint_name: &str, reference_name: &str) {
@@ -145,10 +151,11 @@ fn assert_alone_equals_reference(checkpoint_name: &str, reference_name: &str) {
 fn texts_are_tokenized_as_the_reference_does() {
     let checkpoint = Checkpoint::open(&fixture("tiny-bert")).unwrap();
     let (reference, _) = reference("tiny-bert");
-    for (text, encoding) in reference.texts.iter().zip(encodings(&checkpoint, &reference)) {
-        assert_eq!(encoding.input_ids, text.input_ids, "{:?}", text.text);
-        assert_eq!(encoding.token_type_ids, text.token_type_ids, "{:?}", text.text);
-        assert_eq!(encoding.truncated, text.truncated, "{:?}", text.text);
+    let texts: Vec<&str> = reference.texts.iter().map(|text| text.text.as_str()).collect();
+    for (text, document) in reference.texts.iter().zip(tokenize(&checkpoint, &texts, None)) {
+        assert_eq!(document.windows[0].input_ids, text.input_ids, "{:?}", text.text);
+        assert_eq!(document.windows[0].token_type_ids, text.token_type_ids, "{:?}", text.text);
+        assert_eq!(document.truncated, text.truncated, "{:?}", text.text);
     }
 }
 
@@ -237,19 +244,17 @@ fn minilm(compute: Compute) -> Vec<(String, Vec<f32>, Vec<f32>)> {
     let options = FeatureOptions {
         layers: "all".parse().unwrap(),
         pooling: vec![Pooling::Cls, Pooling::Mean],
-        combine: Combine::None,
-        normalize: false,
-        count_special_tokens: true,
+        ..FeatureOptions::default()
     };
     let features = Features::resolve(&options, &checkpoint.config).unwrap();
     let extractor = Extractor::load(&checkpoint, features, DeviceKind::Cpu, compute).unwrap();
     let (json, states) = reference_of::<MiniLmReference>("minilm");
     let texts: Vec<&str> = json.texts.iter().map(|text| text.text.as_str()).collect();
-    let encodings = TextTokenizer::load(&checkpoint, Some(json.max_length)).unwrap().encode(&texts).unwrap();
+    let documents = tokenize(&checkpoint, &texts, Some(json.max_length));
     let hidden = checkpoint.config.hidden_size;
     let mut vectors = Vec::new();
-    for (index, encoding) in encodings.iter().enumerate() {
-        let found = extractor.extract(&[encoding]).unwrap();
+    for (index, document) in documents.iter().enumerate() {
+        let found = extractor.extract(&[&document.windows[0]]).unwrap();
         let expected = ["cls", "mean"].map(|pooling| tensor(&states, &format!("text_{index}.{pooling}")).1);
         for (at, found) in found.chunks_exact(hidden).enumerate() {
             let what = format!("text {index}, layer {}, {}", at / 2, ["cls", "mean"][at % 2]);

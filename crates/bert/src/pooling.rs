@@ -1,17 +1,19 @@
-//! Hidden states of a text's tokens to one vector.
+//! Hidden states of the tokens of a text, word or span to one vector.
 
 use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::{Bool, Int, Tensor};
 
-use crate::Error;
+use crate::{Error, Unit};
 
-/// How the tokens of a text become one vector.
+/// How the tokens of a text, word or span become one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pooling {
     /// The first token's vector.
     Cls,
+    /// The same under the name it has for words.
+    First,
     /// The mean over tokens.
     Mean,
     /// The largest value of each dimension.
@@ -22,6 +24,10 @@ pub enum Pooling {
     MeanMax,
     /// The last token's vector; padding does not count.
     Last,
+    /// First and last, one after the other: twice as wide.
+    FirstLast,
+    /// The same under the name it has for spans.
+    Endpoints,
     /// The model's own pooler over the last layer, whichever layers are chosen.
     Pooler,
 }
@@ -29,7 +35,34 @@ pub enum Pooling {
 impl Pooling {
     /// Width of the vector for hidden states of `hidden_size`.
     pub fn width(self, hidden_size: usize) -> usize {
-        if self == Self::MeanMax { 2 * hidden_size } else { hidden_size }
+        match self {
+            Self::MeanMax | Self::FirstLast | Self::Endpoints => 2 * hidden_size,
+            _ => hidden_size,
+        }
+    }
+
+    /// The poolings that make vectors of `unit`; none for tokens, which have theirs.
+    pub fn of_unit(unit: Unit) -> &'static [Self] {
+        use Pooling::{Cls, Endpoints, First, FirstLast, Last, Max, Mean, MeanMax, Min, Pooler};
+        match unit {
+            Unit::Row => &[Cls, Mean, Max, Min, MeanMax, Last, Pooler],
+            Unit::Token => &[],
+            Unit::Word => &[First, Last, Mean, Max, FirstLast],
+            Unit::Span => &[First, Last, Mean, Max, FirstLast, Endpoints],
+        }
+    }
+
+    /// What it does to tokens one at a time: a vector of `hidden_size` each, one after the other.
+    pub(crate) fn reductions(self) -> &'static [Reduction] {
+        match self {
+            Self::Cls | Self::First | Self::Pooler => &[Reduction::First],
+            Self::Last => &[Reduction::Last],
+            Self::Mean => &[Reduction::Mean],
+            Self::Max => &[Reduction::Max],
+            Self::Min => &[Reduction::Min],
+            Self::MeanMax => &[Reduction::Mean, Reduction::Max],
+            Self::FirstLast | Self::Endpoints => &[Reduction::First, Reduction::Last],
+        }
     }
 
     /// Whether the choice of tokens that count matters.
@@ -37,15 +70,39 @@ impl Pooling {
         matches!(self, Self::Mean | Self::Max | Self::Min | Self::MeanMax)
     }
 
-    const NAMES: [(&str, Self); 7] = [
+    const NAMES: [(&str, Self); 10] = [
         ("cls", Self::Cls),
+        ("first", Self::First),
         ("mean", Self::Mean),
         ("max", Self::Max),
         ("min", Self::Min),
         ("mean_max", Self::MeanMax),
         ("last", Self::Last),
+        ("first_last", Self::FirstLast),
+        ("endpoints", Self::Endpoints),
         ("pooler", Self::Pooler),
     ];
+}
+
+/// What becomes of the tokens of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reduction {
+    First,
+    Last,
+    Mean,
+    Max,
+    Min,
+}
+
+impl Reduction {
+    /// What changes nothing.
+    pub(crate) fn start(self) -> f32 {
+        match self {
+            Self::Max => f32::NEG_INFINITY,
+            Self::Min => f32::INFINITY,
+            Self::First | Self::Last | Self::Mean => 0.0,
+        }
+    }
 }
 
 impl FromStr for Pooling {
@@ -55,7 +112,7 @@ impl FromStr for Pooling {
         Self::NAMES.iter().find(|(name, _)| *name == text).map(|&(_, pooling)| pooling).ok_or(Error::Option {
             what: "pooling",
             found: text.to_owned(),
-            expected: "cls, mean, max, min, mean_max, last or pooler",
+            expected: "cls, first, mean, max, min, mean_max, last, first_last, endpoints or pooler",
         })
     }
 }
@@ -80,8 +137,11 @@ pub(crate) struct TokenMask {
 pub(crate) fn pool(pooling: Pooling, hidden: &Tensor<3>, mask: &TokenMask) -> Tensor<2> {
     match pooling {
         // The model adds its pooler's output itself; over hidden states it is the first token.
-        Pooling::Cls | Pooling::Pooler => token(hidden, 0),
+        Pooling::Cls | Pooling::First | Pooling::Pooler => token(hidden, 0),
         Pooling::Last => last(hidden, mask.last.as_ref()),
+        Pooling::FirstLast | Pooling::Endpoints => {
+            Tensor::cat(vec![token(hidden, 0), last(hidden, mask.last.as_ref())], 1)
+        }
         Pooling::Mean => mean(hidden, mask.counted.as_ref()),
         Pooling::Max => filled(hidden, mask.counted.as_ref(), f32::NEG_INFINITY).max_dim(1).squeeze_dim(1),
         Pooling::Min => filled(hidden, mask.counted.as_ref(), f32::INFINITY).min_dim(1).squeeze_dim(1),

@@ -1,60 +1,66 @@
 //! Texts to token ids, on every core.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::utils::truncation::{TruncationDirection, TruncationParams, TruncationStrategy};
+use tokenizers::{EncodeInput, InputSequence, Tokenizer};
 
+use crate::document::{Document, Encoding, TextInput};
+use crate::items::{Division, Tokens};
 use crate::{Checkpoint, Error};
 
-/// One text as the model sees it. The three lists have one entry per token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoding {
-    /// Rows of the word embeddings.
-    pub input_ids: Vec<u32>,
-    /// Which text of a pair a token belongs to.
-    pub token_type_ids: Vec<u32>,
-    /// Whether the tokenizer added the token, as it does `[CLS]` and `[SEP]`.
-    pub special_tokens_mask: Vec<bool>,
-    /// Whether tokens were cut off to keep to the greatest length.
-    pub truncated: bool,
+/// How texts are tokenized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TokenizerOptions {
+    /// The most tokens the model sees at once, special ones counted; none is the model's own limit.
+    pub max_length: Option<usize>,
+    /// What becomes of longer texts.
+    pub overflow: Overflow,
+    /// What of a text becomes output rows.
+    pub division: Division,
+    /// Whether two texts are seen together, with more special tokens.
+    pub pairs: bool,
 }
 
-impl Encoding {
-    /// How many tokens the model sees, special ones counted.
-    pub fn len(&self) -> usize {
-        self.input_ids.len()
-    }
-
-    /// Whether there is no token at all.
-    pub fn is_empty(&self) -> bool {
-        self.input_ids.is_empty()
-    }
-
-    /// Whether any token was not added by the tokenizer.
-    pub fn has_ordinary_tokens(&self) -> bool {
-        self.special_tokens_mask.iter().any(|special| !special)
-    }
+/// What becomes of a text that the model cannot see at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// It is cut; of a pair, the longer text first.
+    #[default]
+    Truncate,
+    /// It is seen through windows that share some tokens: none is a quarter of a window.
+    Window {
+        /// How many tokens neighbouring windows share.
+        stride: Option<usize>,
+    },
 }
 
 /// The tokenizer of a checkpoint, with our own truncation and no padding.
 pub struct TextTokenizer {
-    tokenizer: tokenizers::Tokenizer,
+    tokenizer: Tokenizer,
+    division: Division,
     max_length: usize,
+    /// Tokens of a window that are not special.
+    width: usize,
+    /// Tokens that windows share; none if long texts are cut.
+    stride: Option<usize>,
 }
 
 impl TextTokenizer {
-    /// Loads `tokenizer.json`. Texts are cut at `max_length` tokens, special ones counted; without
-    /// it at the model's number of positions.
+    /// Loads `tokenizer.json`.
     ///
     /// # Errors
     /// The file is malformed or has tokens the model does not know; `max_length` exceeds the
-    /// model's positions or leaves no room beside the special tokens.
-    pub fn load(checkpoint: &Checkpoint, max_length: Option<usize>) -> Result<Self, Error> {
+    /// model's positions or leaves no room beside the special tokens; the stride leaves no step
+    /// between windows.
+    pub fn load(checkpoint: &Checkpoint, options: &TokenizerOptions) -> Result<Self, Error> {
         let path = checkpoint.tokenizer();
         let invalid = |reason: String| Error::Invalid { path: path.clone(), reason };
         let bytes = fs_err::read(&path)?;
-        let mut tokenizer = tried(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(&invalid)?;
+        let mut tokenizer = tried(|| Tokenizer::from_bytes(&bytes)).map_err(&invalid)?;
 
         let known = checkpoint.config.vocab_size;
         if let Some((token, id)) = tokenizer.get_vocab(true).into_iter().find(|(_, id)| *id as usize >= known)
@@ -68,23 +74,41 @@ impl TextTokenizer {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|e| invalid(e.to_string()))?;
         let positions = checkpoint.config.max_position_embeddings;
-        let max_length = max_length.unwrap_or(positions);
-        let special = tried(|| tokenizer.encode_fast("", true)).map_err(invalid)?.len();
+        let max_length = options.max_length.unwrap_or(positions);
+        let special = tried(|| match options.pairs {
+            true => tokenizer.encode_fast(("", ""), true),
+            false => tokenizer.encode_fast("", true),
+        });
+        let special = special.map_err(&invalid)?.len();
         if max_length > positions || max_length <= special {
             return Err(Error::Combination(format!(
                 "max_length is {max_length}; this model takes {} to {positions} tokens, {special} special ones counted",
                 special + 1
             )));
         }
+        let width = max_length - special;
+        let stride = match options.overflow {
+            Overflow::Truncate => None,
+            Overflow::Window { stride } => Some(stride.unwrap_or(width / 4)),
+        };
+        if let Some(stride) = stride.filter(|&stride| stride >= width) {
+            return Err(Error::Combination(format!(
+                "stride is {stride}; windows hold {width} tokens beside the special ones, so it can be 0 to {}",
+                width - 1
+            )));
+        }
         tokenizer
             .with_truncation(Some(TruncationParams {
                 max_length,
-                stride: 0,
+                stride: stride.unwrap_or(0),
                 strategy: TruncationStrategy::LongestFirst,
                 direction: TruncationDirection::Right,
             }))
             .map_err(|e| invalid(e.to_string()))?;
-        Ok(Self { tokenizer, max_length })
+        if options.division == Division::GivenWords {
+            separate_given_words(&mut tokenizer);
+        }
+        Ok(Self { tokenizer, division: options.division, max_length, width, stride })
     }
 
     /// The greatest number of tokens of an encoding, special ones counted.
@@ -92,36 +116,97 @@ impl TextTokenizer {
         self.max_length
     }
 
+    /// How many tokens the windows of a long text share; none if long texts are cut.
+    pub fn stride(&self) -> Option<usize> {
+        self.stride
+    }
+
     /// Encodes every text, in order, on rayon's current thread pool.
     ///
     /// # Errors
     /// The tokenizer fails on a text.
-    pub fn encode(&self, texts: &[&str]) -> Result<Vec<Encoding>, Error> {
-        texts.par_iter().map(|text| self.encode_one(text)).collect()
+    pub fn encode(&self, inputs: &[TextInput]) -> Result<Vec<Document>, Error> {
+        inputs.par_iter().map(|input| self.encode_one(input)).collect()
+    }
+
+    fn encode_one(&self, input: &TextInput) -> Result<Document, Error> {
+        let encoding = match input {
+            TextInput::Text(text) | TextInput::Spans(text, _) => self.encode_text(text)?,
+            TextInput::Pair(first, second) => self.encode_all((*first, *second))?,
+            TextInput::Words(words) => {
+                let words: Vec<&str> = words.iter().flatten().copied().filter(|w| !w.is_empty()).collect();
+                self.encode_all(InputSequence::PreTokenized(Cow::Owned(words)))?
+            }
+        };
+        Ok(self.document(&encoding, input))
     }
 
     /// Of a text far longer than the model can see, only as much is read as decides what it sees.
-    fn encode_one(&self, text: &str) -> Result<Encoding, Error> {
-        let mut look = FIRST_LOOK;
-        while let Some(head) = whole_words(text, look) {
-            let encoding = self.encode_all(head)?;
-            if encoding.truncated {
-                return Ok(encoding);
+    fn encode_text(&self, text: &str) -> Result<tokenizers::Encoding, Error> {
+        if self.stride.is_none() {
+            let mut look = FIRST_LOOK;
+            while let Some(head) = whole_words(text, look) {
+                let encoding = self.encode_all(head)?;
+                if !encoding.get_overflowing().is_empty() {
+                    return Ok(encoding);
+                }
+                look *= 8;
             }
-            look *= 8;
         }
         self.encode_all(text)
     }
 
-    fn encode_all(&self, text: &str) -> Result<Encoding, Error> {
-        let encoding = self.tokenizer.encode_fast(text, true).map_err(|e| Error::Tokenize(e.to_string()))?;
-        Ok(Encoding {
-            input_ids: encoding.get_ids().to_vec(),
-            token_type_ids: encoding.get_type_ids().to_vec(),
-            special_tokens_mask: encoding.get_special_tokens_mask().iter().map(|&mask| mask != 0).collect(),
-            truncated: !encoding.get_overflowing().is_empty(),
-        })
+    fn encode_all<'s>(&self, input: impl Into<EncodeInput<'s>>) -> Result<tokenizers::Encoding, Error> {
+        let encoding = match self.division {
+            Division::Whole => self.tokenizer.encode_fast(input, true),
+            // With the place of every token in the text.
+            _ => self.tokenizer.encode(input, true),
+        };
+        encoding.map_err(|e| Error::Tokenize(e.to_string()))
     }
+
+    fn document(&self, encoding: &tokenizers::Encoding, input: &TextInput) -> Document {
+        let mut windows = vec![encoding];
+        if self.stride.is_some() {
+            windows.extend(encoding.get_overflowing());
+        }
+        let truncated = self.stride.is_none() && !encoding.get_overflowing().is_empty();
+        let seen = windows.iter().map(|window| as_seen(window)).collect();
+        let tokens = Tokens::new(windows, self.width, self.stride.unwrap_or(0));
+        let items = match (self.division, input) {
+            (Division::Tokens { special }, TextInput::Text(text)) => tokens.tokens(text, special),
+            (Division::TokenizerWords, TextInput::Text(text)) => tokens.tokenizer_words(text),
+            (Division::WhitespaceWords, TextInput::Text(text)) => tokens.whitespace_words(text, truncated),
+            (Division::GivenWords, TextInput::Words(words)) => tokens.given_words(words),
+            (Division::Spans, TextInput::Spans(text, spans)) => tokens.spans(text, spans),
+            _ => Vec::new(),
+        };
+        Document { windows: seen, n_tokens: tokens.count(), truncated, items }
+    }
+}
+
+fn as_seen(window: &tokenizers::Encoding) -> Encoding {
+    Encoding {
+        input_ids: window.get_ids().to_vec(),
+        token_type_ids: window.get_type_ids().to_vec(),
+        special_tokens_mask: window.get_special_tokens_mask().iter().map(|&mask| mask != 0).collect(),
+    }
+}
+
+/// Byte-level tokenizers know a word by the space before it, which given words lack.
+fn separate_given_words(tokenizer: &mut Tokenizer) {
+    let separate = |pre_tokenizer: &mut PreTokenizerWrapper| {
+        if let PreTokenizerWrapper::ByteLevel(bytes) = pre_tokenizer {
+            bytes.add_prefix_space = true;
+        }
+    };
+    let mut pre_tokenizer = tokenizer.get_pre_tokenizer().cloned();
+    match &mut pre_tokenizer {
+        Some(PreTokenizerWrapper::Sequence(steps)) => steps.as_mut().iter_mut().for_each(separate),
+        Some(one) => separate(one),
+        None => {}
+    }
+    tokenizer.with_pre_tokenizer(pre_tokenizer);
 }
 
 /// Bytes of a text that are tokenized before asking for more; most texts are shorter.
@@ -150,22 +235,29 @@ mod tests {
 
     fn tokenizer(max_length: usize) -> TextTokenizer {
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny-bert");
-        TextTokenizer::load(&Checkpoint::open(&fixture).unwrap(), Some(max_length)).unwrap()
+        TextTokenizer::load(&Checkpoint::open(&fixture).unwrap(), &at_most(max_length)).unwrap()
+    }
+
+    fn at_most(max_length: usize) -> TokenizerOptions {
+        TokenizerOptions { max_length: Some(max_length), ..TokenizerOptions::default() }
     }
 
     proptest! {
         #[test]
         fn any_text_gives_at_most_the_greatest_length(text in ".*", max_length in 3usize..48) {
-            let encoding = tokenizer(max_length).encode(&[&text]).unwrap().remove(0);
-            prop_assert!((2..=max_length).contains(&encoding.len()));
+            let document = tokenizer(max_length).encode(&[text.as_str().into()]).unwrap().remove(0);
+            prop_assert_eq!(document.windows.len(), 1);
+            prop_assert!((2..=max_length).contains(&document.n_tokens));
+            prop_assert_eq!(document.encoded_tokens(), document.n_tokens);
         }
 
         #[test]
         fn the_head_of_a_text_decides_what_is_seen_of_it(text in "([a-zé世😀.,]{0,9}[ \t\n]{0,2}){0,40}", end in 0usize..200) {
             let tokenizer = tokenizer(12);
             if let Some(head) = whole_words(&text, end) {
-                let (head, whole) = (tokenizer.encode_all(head).unwrap(), tokenizer.encode_all(&text).unwrap());
-                prop_assert!(!head.truncated || head == whole);
+                let (head, whole) = (tokenizer.encode_all(head).unwrap(), tokenizer.encode_all(text.as_str()).unwrap());
+                let cut = !head.get_overflowing().is_empty();
+                prop_assert!(!cut || head.get_ids() == whole.get_ids() && !whole.get_overflowing().is_empty());
             }
         }
     }
@@ -173,7 +265,8 @@ mod tests {
     #[test]
     fn a_text_of_many_megabytes_is_cut_like_a_short_one() {
         let tokenizer = tokenizer(48);
-        let encode = |words: usize| tokenizer.encode(&["the cat sat ".repeat(words).as_str()]).unwrap();
+        let encode =
+            |words: usize| tokenizer.encode(&["the cat sat ".repeat(words).as_str().into()]).unwrap();
         assert_eq!(encode(4_000_000), encode(40));
     }
 
@@ -191,8 +284,8 @@ mod tests {
             "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]",
         });
         fs_err::write(folder.path().join("tokenizer.json"), json.to_string()).unwrap();
-        let tokenizer = TextTokenizer::load(&Checkpoint::open(folder.path()).unwrap(), Some(4)).unwrap();
-        assert_eq!(tokenizer.encode(&["cat"]).unwrap()[0].len(), 3);
+        let tokenizer = TextTokenizer::load(&Checkpoint::open(folder.path()).unwrap(), &at_most(4)).unwrap();
+        assert_eq!(tokenizer.encode(&["cat".into()]).unwrap()[0].n_tokens, 3);
     }
 
     #[test]
@@ -200,7 +293,7 @@ mod tests {
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny-bert");
         let checkpoint = Checkpoint::open(&fixture).unwrap();
         for max_length in [0, 2, 49, usize::MAX] {
-            assert!(TextTokenizer::load(&checkpoint, Some(max_length)).is_err(), "{max_length}");
+            assert!(TextTokenizer::load(&checkpoint, &at_most(max_length)).is_err(), "{max_length}");
         }
     }
 }

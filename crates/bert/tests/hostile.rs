@@ -4,8 +4,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use strata_bert::{
-    Checkpoint, Combine, Compute, DeviceKind, Error, ErrorKind, Extractor, FeatureOptions, Features, Pooling,
-    TextTokenizer,
+    Checkpoint, Compute, DeviceKind, Error, ErrorKind, Extractor, FeatureOptions, Features, TextTokenizer,
+    TokenizerOptions,
 };
 use tempfile::TempDir;
 
@@ -22,15 +22,9 @@ fn copy() -> TempDir {
 /// Everything that a run does with a checkpoint before its first batch.
 fn load(folder: &Path) -> Result<(), Error> {
     let checkpoint = Checkpoint::open(folder)?;
-    let options = FeatureOptions {
-        layers: "all".parse()?,
-        pooling: vec![Pooling::Mean],
-        combine: Combine::None,
-        normalize: false,
-        count_special_tokens: true,
-    };
+    let options = FeatureOptions { layers: "all".parse()?, ..FeatureOptions::default() };
     let features = Features::resolve(&options, &checkpoint.config)?;
-    TextTokenizer::load(&checkpoint, None)?;
+    TextTokenizer::load(&checkpoint, &TokenizerOptions::default())?;
     Extractor::check(&checkpoint, &features, DeviceKind::Flex, Compute::Float32)?;
     Extractor::load(&checkpoint, features, DeviceKind::Flex, Compute::Float32).map(drop)
 }

@@ -59,9 +59,11 @@ pub enum Error {
         /// How often the file has it.
         count: usize,
     },
-    /// An array was to be read as text and is not.
-    #[error("expected text (a string column, or a dictionary of strings), found {found}")]
+    /// An array was to be read as text, or lists or spans of it, and is not.
+    #[error("expected {expected}, found {found}")]
     NotText {
+        /// What it was to be.
+        expected: &'static str,
         /// The array's type.
         found: DataType,
     },

@@ -27,6 +27,7 @@ mod commit;
 mod error;
 mod features;
 mod hash;
+mod lists;
 mod lock;
 mod manifest;
 mod notes;
@@ -43,6 +44,7 @@ pub use commit::{sync_folder, write_atomically};
 pub use error::{Error, ErrorKind};
 pub use features::{FloatType, is_vector, vector_array, vector_field, vector_shape};
 pub use hash::{blake3_file, blake3_file_while};
+pub use lists::{Spans, TextLists, is_spans, is_text_list, span_labels};
 pub use lock::{OutputLock, refuse_if_locked, update_manifest};
 pub use manifest::{
     Difference, FORMAT_VERSION, InputRecord, MANIFEST_FILE, Manifest, PartRecord, SUCCESS_FILE,

@@ -63,19 +63,14 @@ pub struct PartRecord {
     pub input: String,
     /// The rows of the input file it was made from: first, and one past the last.
     pub rows: [u64; 2],
+    /// The rows it holds: one for each of the input, unless it holds their tokens, words or spans.
+    pub output_rows: u64,
     /// Its size in bytes.
     pub bytes: u64,
     /// The BLAKE3 hash of its bytes, in hexadecimal.
     pub blake3: String,
     /// Whatever was counted while it was made. Not interpreted here.
     pub counts: Map<String, Value>,
-}
-
-impl PartRecord {
-    /// The number of rows; 0 where the range runs backwards.
-    pub fn num_rows(&self) -> u64 {
-        self.rows[1].saturating_sub(self.rows[0])
-    }
 }
 
 impl Manifest {
@@ -137,7 +132,7 @@ impl Manifest {
     }
 
     fn totals(&self) -> Value {
-        let rows = self.parts.values().fold(0, |rows: u64, part| rows.saturating_add(part.num_rows()));
+        let rows = self.parts.values().fold(0, |rows: u64, part| rows.saturating_add(part.output_rows));
         let bytes = self.parts.values().fold(0, |bytes: u64, part| bytes.saturating_add(part.bytes));
         json!({"inputs": self.inputs.len(), "parts": self.parts.len(), "rows": rows, "bytes": bytes})
     }

@@ -28,7 +28,10 @@ impl Texts {
     /// # Errors
     /// [`Error::NotText`] if [`is_text`] does not hold for the array's type.
     pub fn try_new(array: &dyn Array) -> Result<Self, Error> {
-        let not_text = || Error::NotText { found: array.data_type().clone() };
+        let not_text = || Error::NotText {
+            expected: "text (a string column, or a dictionary of strings)",
+            found: array.data_type().clone(),
+        };
         if !is_text(array.data_type()) {
             return Err(not_text());
         }

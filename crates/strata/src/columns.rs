@@ -5,23 +5,29 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use strata_bert::Features;
-use strata_io::{FloatType, Input, OutputFormat, Texts, check_writable, is_text, vector_field};
+use strata_bert::{Features, Unit};
+use strata_io::{
+    Input, Spans, TextLists, Texts, check_writable, is_spans, is_text, is_text_list, span_labels,
+    vector_field,
+};
 
 use crate::failure::Refusal;
-use crate::settings::Keep;
-
-const N_TOKENS: &str = "n_tokens";
-const TRUNCATED: &str = "truncated";
+use crate::rows;
+use crate::settings::{Keep, Settings};
+use crate::subjects::Subjects;
+use crate::unit::Subject;
 
 /// The columns of one input file and of the parts made from it.
 #[derive(Debug, Clone)]
 pub struct Columns {
-    /// What is read: the kept columns in the file's order, and the text if it is not among them.
+    /// What is read: the kept columns in the file's order, and what is encoded if it is not among them.
     pub read: Vec<String>,
-    /// The schema of the parts: kept columns, `n_tokens`, `truncated`, vectors.
+    /// The schema of the parts: kept columns (after the row, where a row has several), what is said
+    /// about the text or item, what spans carry, vectors.
     pub schema: SchemaRef,
-    text: usize,
+    subject: Subject,
+    /// The places of the subject's columns among those that are read.
+    encoded: Vec<usize>,
     kept: usize,
 }
 
@@ -29,16 +35,10 @@ impl Columns {
     /// Settles the columns of `input`.
     ///
     /// # Errors
-    /// No such text column, or not one of text; an unknown kept column; a name that the input and
-    /// the output both claim; a type the output format cannot hold.
-    pub fn settle(
-        input: &Input,
-        text: &str,
-        keep: &Keep,
-        features: &Features,
-        dtype: FloatType,
-        format: OutputFormat,
-    ) -> anyhow::Result<Self> {
+    /// No such column to encode, or not one of text; an unknown kept column; a name that the input
+    /// and the output both claim; a type the output format cannot hold.
+    pub fn settle(input: &Input, settings: &Settings, features: &Features) -> anyhow::Result<Self> {
+        let Settings { subject, keep, .. } = settings;
         let path = input.source.path.display();
         let available = || {
             let fields = input.schema.fields().iter();
@@ -50,12 +50,21 @@ impl Columns {
             Refusal::usage(format!("{path} has no column `{name}`"))
                 .hint(format!("name another with {option}; it has {}", available()))
         };
-        let text_field = input.schema.field_with_name(text).map_err(|_| unknown("--text", text))?;
-        if !is_text(text_field.data_type()) {
-            let found = text_field.data_type();
-            return Err(Refusal::usage(format!("column `{text}` of {path} is {found}, expected text"))
-                .hint(format!("name another with --text; the file has {}", available()))
+        for (option, name) in subject.columns() {
+            let field = input.schema.field_with_name(name).map_err(|_| unknown(option, name))?;
+            let (is_right, expected): (fn(&DataType) -> bool, _) = match option {
+                "--words" => (is_text_list, "lists of text"),
+                "--spans" => (is_spans, "structs with whole numbers start and end, or lists of such"),
+                _ => (is_text, "text"),
+            };
+            if !is_right(field.data_type()) {
+                let found = field.data_type();
+                return Err(Refusal::usage(format!(
+                    "column `{name}` of {path} is {found}, expected {expected}"
+                ))
+                .hint(format!("name another with {option}; the file has {}", available()))
                 .into());
+            }
         }
 
         let is_kept = |field: &&FieldRef| match keep {
@@ -72,23 +81,33 @@ impl Columns {
         }
 
         let mut read: Vec<String> = kept.iter().map(|field| field.name().clone()).collect();
-        let text_index = read.iter().position(|name| name == text).unwrap_or_else(|| {
-            read.push(text.to_owned());
-            read.len() - 1
-        });
+        let mut place = |(_, name): (&str, &str)| {
+            read.iter().position(|read| read == name).unwrap_or_else(|| {
+                read.push(name.to_owned());
+                read.len() - 1
+            })
+        };
+        let encoded = subject.columns().into_iter().map(&mut place).collect();
         refuse_ambiguous(&read, &input.schema, &path.to_string())?;
-        let schema = Schema::new([kept.clone(), computed_fields(features, dtype)].concat());
+        let schema = schema(input, &kept, settings, features);
         refuse_repeated_names(&schema, &path.to_string())?;
-        check_writable(&schema, format)?;
-        Ok(Self { read, schema: schema.into(), text: text_index, kept: kept.len() })
+        check_writable(&schema, settings.format)?;
+        let kept = kept.len();
+        Ok(Self { read, schema: schema.into(), subject: subject.clone(), encoded, kept })
     }
 
-    /// The texts of a batch that was read.
+    /// What is encoded of a batch that was read.
     ///
     /// # Errors
-    /// The column is not text, against what the file's schema said.
-    pub fn texts(&self, batch: &RecordBatch) -> Result<Texts, strata_io::Error> {
-        Texts::try_new(batch.column(self.text))
+    /// A column is not what the file's schema said.
+    pub fn subjects(&self, batch: &RecordBatch) -> Result<Subjects, strata_io::Error> {
+        let column = |index: usize| batch.column(self.encoded[index]);
+        Ok(match self.subject {
+            Subject::Text(_) => Subjects::Texts(Texts::try_new(column(0))?),
+            Subject::Pair(..) => Subjects::Pairs(Texts::try_new(column(0))?, Texts::try_new(column(1))?),
+            Subject::Words(_) => Subjects::Words(TextLists::try_new(column(0))?),
+            Subject::Spans(..) => Subjects::Spans(Texts::try_new(column(0))?, Spans::try_new(column(1))?),
+        })
     }
 
     /// The kept columns of a batch that was read.
@@ -109,14 +128,25 @@ impl Columns {
     }
 }
 
-/// The columns that follow the kept ones.
-fn computed_fields(features: &Features, dtype: FloatType) -> Vec<FieldRef> {
-    let vectors = features.columns().iter().map(|column| vector_field(&column.name, &column.shape, dtype));
-    [Field::new(N_TOKENS, DataType::UInt32, false), Field::new(TRUNCATED, DataType::Boolean, false)]
+/// The columns of a part.
+fn schema(input: &Input, kept: &[FieldRef], settings: &Settings, features: &Features) -> Schema {
+    let unit = features.unit();
+    let row = (unit != Unit::Row).then(|| Arc::new(Field::new(rows::ROW, DataType::UInt64, false)));
+    let labels = match &settings.subject {
+        Subject::Spans(_, spans) => {
+            input.schema.field_with_name(spans).map_or_else(|_| Vec::new(), |f| span_labels(f.data_type()))
+        }
+        _ => Vec::new(),
+    };
+    let vectors =
+        features.columns().iter().map(|column| vector_field(&column.name, &column.shape, settings.dtype));
+    let fields = row
         .into_iter()
-        .chain(vectors)
-        .map(Arc::new)
-        .collect()
+        .chain(kept.iter().cloned())
+        .chain(rows::fields(unit).into_iter().map(Arc::new))
+        .chain(labels)
+        .chain(vectors.map(Arc::new));
+    Schema::new(fields.collect::<Vec<_>>())
 }
 
 /// Columns are read by name, so that a name must stand for one of them.

@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
-use strata_bert::{Encoding, batch};
+use strata_bert::{Document, Encoding, TextInput, Unit, batch};
 use strata_io::{ErrorKind, Manifest, Notes, Stamp};
 
 use crate::console::{counted, print_result};
 use crate::job::Job;
 use crate::output;
 use crate::plan::Part;
+use crate::rows;
 use crate::signals::Signals;
 use crate::survey::{Consent, Survey};
 
@@ -62,16 +63,21 @@ pub fn dry_run(job: &Job, consent: Consent, signals: &Signals) -> anyhow::Result
 
 /// The lines that rest on a sample.
 fn estimate(job: &Job, to_do: &[&Part], rows: u64, signals: &Signals) -> anyhow::Result<String> {
-    let (sampled, encodings) = sample(job, to_do)?;
-    let per_row = encodings.iter().map(Encoding::len).sum::<usize>() as f64 / sampled.max(1) as f64;
-    let rate = tokens_per_second(job, &encodings, signals)?;
+    let (sampled, documents) = sample(job, to_do)?;
+    let mean = |sum: usize| sum as f64 / sampled.max(1) as f64;
+    let per_row = mean(documents.iter().map(Document::encoded_tokens).sum());
+    let vectors_per_row = match job.features.unit() {
+        Unit::Row => 1.0,
+        unit => mean(documents.iter().map(|document| rows::count(unit, Some(document))).sum()),
+    };
+    let rate = tokens_per_second(job, &documents, signals)?;
     let tokens = per_row * rows as f64;
     let value_bytes = if job.settings.dtype == strata_io::FloatType::Float32 {
         BYTES_PER_FLOAT32
     } else {
         BYTES_PER_FLOAT16
     };
-    let bytes = job.features.width() as f64 * value_bytes * rows as f64;
+    let bytes = job.features.width() as f64 * value_bytes * vectors_per_row * rows as f64;
     let time = rate.map_or_else(
         || "unknown: the sample has no text".to_owned(),
         |rate| {
@@ -88,9 +94,9 @@ fn estimate(job: &Job, to_do: &[&Part], rows: u64, signals: &Signals) -> anyhow:
     ))
 }
 
-/// How many rows were looked at, and the encodings of their texts.
-fn sample(job: &Job, to_do: &[&Part]) -> anyhow::Result<(u64, Vec<Encoding>)> {
-    let (mut sampled, mut encodings) = (0, Vec::new());
+/// How many rows were looked at, and their texts, tokenized.
+fn sample(job: &Job, to_do: &[&Part]) -> anyhow::Result<(u64, Vec<Document>)> {
+    let (mut sampled, mut documents) = (0, Vec::new());
     let step = to_do.len().div_ceil(SAMPLE_PARTS).max(1);
     let share = SAMPLE_ROWS / to_do.len().clamp(1, SAMPLE_PARTS) as u64;
     for part in to_do.iter().step_by(step) {
@@ -98,23 +104,24 @@ fn sample(job: &Job, to_do: &[&Part]) -> anyhow::Result<(u64, Vec<Encoding>)> {
         let rows = part.rows.start..part.rows.end.min(part.rows.start + share);
         sampled += rows.end - rows.start;
         for read in input.file.read(&input.columns.read, rows)? {
-            let texts = input.columns.texts(&read?)?;
-            let texts: Vec<&str> = texts.iter().flatten().collect();
-            encodings.extend(job.tokenizer.encode(&texts)?);
+            let subjects = input.columns.subjects(&read?)?;
+            let texts: Vec<TextInput> = (0..subjects.len()).filter_map(|row| subjects.get(row)).collect();
+            documents.extend(job.tokenizer.encode(&texts)?);
         }
     }
-    Ok((sampled, encodings))
+    Ok((sampled, documents))
 }
 
-/// How fast the model is on batches of these encodings, after a first one to warm up.
-fn tokens_per_second(job: &Job, encodings: &[Encoding], signals: &Signals) -> anyhow::Result<Option<f64>> {
-    let lengths: Vec<usize> = encodings.iter().map(Encoding::len).collect();
+/// How fast the model is on batches of these texts, after a first one to warm up.
+fn tokens_per_second(job: &Job, documents: &[Document], signals: &Signals) -> anyhow::Result<Option<f64>> {
+    let windows: Vec<&Encoding> = documents.iter().flat_map(|document| &document.windows).collect();
+    let lengths: Vec<usize> = windows.iter().map(|window| window.len()).collect();
     let batches = batch::plan(&lengths, job.settings.max_batch_tokens);
     let Some(first) = batches.first() else { return Ok(None) };
     let extractor = job.extractor()?;
     let run = |batch: &batch::Batch| -> anyhow::Result<usize> {
         signals.check()?;
-        let members: Vec<&Encoding> = batch.rows.iter().map(|&row| &encodings[row]).collect();
+        let members: Vec<&Encoding> = batch.rows.iter().map(|&row| windows[row]).collect();
         extractor.extract(&members)?;
         Ok(members.iter().map(|encoding| encoding.len()).sum())
     };

@@ -20,7 +20,7 @@ pub fn inspect(folder: &Path) -> anyhow::Result<()> {
         Refusal::configuration(format!("{} holds no manifest.json", folder.display()))
             .hint("name a folder that `strata run` wrote")
     })?;
-    let rows: u64 = manifest.parts.values().map(|part| part.rows[1] - part.rows[0]).sum();
+    let rows: u64 = manifest.parts.values().map(|part| part.output_rows).sum();
     let bytes: u64 = manifest.parts.values().map(|part| part.bytes).sum();
     let state =
         if folder.join(SUCCESS_FILE).exists() { "whole" } else { "not whole: run the same command again" };

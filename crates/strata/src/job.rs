@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use strata_bert::{Checkpoint, Extractor, Features, TextTokenizer};
+use strata_bert::{Checkpoint, Division, Extractor, Features, TextTokenizer, TokenizerOptions, Unit};
 use strata_io::{Input, find};
 
 use crate::columns::Columns;
@@ -37,9 +37,11 @@ impl Job {
     pub fn prepare(settings: Settings) -> anyhow::Result<Self> {
         let checkpoint = Checkpoint::open(&settings.model)?;
         let features = Features::resolve(&settings.features, &checkpoint.config)?;
-        let tokenizer = TextTokenizer::load(&checkpoint, settings.max_length)?;
+        let tokenizer = TextTokenizer::load(&checkpoint, &settings.tokenizer)?;
         Extractor::check(&checkpoint, &features, settings.device, settings.compute)?;
-        refuse_output_among_inputs(&settings)?;
+        if !settings.writes_to_stdout() {
+            refuse_output_among_inputs(&settings)?;
+        }
         let (inputs, skipped) = open_inputs(&settings, &features)?;
         Ok(Self { settings, checkpoint, features, tokenizer, inputs, skipped })
     }
@@ -59,7 +61,21 @@ impl Job {
         Extractor::load(&self.checkpoint, self.features.clone(), device, compute)
     }
 
-    /// Bytes of one row's vectors while they are computed.
+    /// The most tokens, words or spans whose vectors are computed before any is written.
+    pub fn most_items(&self) -> usize {
+        // Twice as much as of rows: a few thousand tokens are few texts, and those batch badly.
+        const VECTOR_BYTES: usize = 64 << 20;
+        (VECTOR_BYTES / self.row_bytes().max(1)).clamp(512, 64 * 1024)
+    }
+
+    /// Bytes of the vectors that an input row is supposed to have.
+    pub fn input_row_bytes(&self) -> usize {
+        const ITEMS_OF_A_ROW: usize = 32;
+        let items = if self.features.unit() == Unit::Row { 1 } else { ITEMS_OF_A_ROW };
+        self.row_bytes() * items
+    }
+
+    /// Bytes of one output row's vectors while they are computed.
     pub fn row_bytes(&self) -> usize {
         self.features.width() * size_of::<f32>()
     }
@@ -92,23 +108,21 @@ fn open_inputs(
 ) -> anyhow::Result<(Vec<JobInput>, BTreeMap<String, String>)> {
     let mut inputs: Vec<JobInput> = Vec::new();
     let mut skipped = BTreeMap::new();
+    let columns = settings.subject.columns().into_iter();
+    let texts: Vec<String> = columns
+        .filter(|(option, _)| option.starts_with("--text"))
+        .map(|(_, column)| column.to_owned())
+        .collect();
     for source in find(&settings.inputs)? {
         let name = source.name.clone();
-        let file = match Input::open(source, std::slice::from_ref(&settings.text)) {
+        let file = match Input::open(source, &texts) {
             Err(error) if settings.on_bad_file.skips(&error) => {
                 skipped.insert(name, in_one_line(&error));
                 continue;
             }
             file => file?,
         };
-        let columns = Columns::settle(
-            &file,
-            &settings.text,
-            &settings.keep,
-            features,
-            settings.dtype,
-            settings.format,
-        )?;
+        let columns = Columns::settle(&file, settings, features)?;
         if let Some(first) = inputs.first()
             && let Err(column) = columns.agrees_with(&first.columns)
         {
@@ -131,7 +145,7 @@ fn fingerprint(
     model: &Value,
 ) -> anyhow::Result<Map<String, Value>> {
     let Settings {
-        text,
+        subject,
         keep,
         features: asked,
         format,
@@ -140,7 +154,9 @@ fn fingerprint(
         compute,
         max_batch_tokens,
         // The tokenizer knows the length that is meant where none is given.
-        max_length: _,
+        tokenizer: TokenizerOptions { max_length: _, overflow: _, division, pairs: _ },
+        // No part comes of a text that is refused.
+        refuse_overflow: _,
         // Decide which rows are made where, not their values.
         inputs: _,
         model: _,
@@ -151,7 +167,12 @@ fn fingerprint(
         shard: _,
     } = settings;
     let layers = asked.layers.resolve(checkpoint.config.num_hidden_layers)?;
-    let value = json!({
+    let encoded: Map<String, Value> = subject
+        .columns()
+        .into_iter()
+        .map(|(option, column)| (option.trim_start_matches("--").replace('-', "_"), json!(column)))
+        .collect();
+    let mut value = json!({
         "strata": env!("CARGO_PKG_VERSION"),
         "layer_convention": "0 is the embedding output, N the output of the Nth encoder layer",
         "model": {
@@ -164,7 +185,7 @@ fn fingerprint(
         "compute": compute.to_string(),
         "libtorch": strata_bert::LIBTORCH_VERSION,
         "settings": {
-            "text": text,
+            "unit": asked.unit.to_string(),
             "keep": keep.to_string(),
             "layers": layers,
             "pooling": asked.pooling.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -172,11 +193,29 @@ fn fingerprint(
             "normalize": asked.normalize,
             "special_tokens": if asked.count_special_tokens { "include" } else { "exclude" },
             "max_length": tokenizer.max_length(),
-            "overflow": "truncate",
+            "overflow": if tokenizer.stride().is_some() { "window" } else { "truncate" },
             "max_batch_tokens": max_batch_tokens,
             "dtype": dtype.to_string(),
             "format": format.extension(),
         },
     });
+    if let Some(settings) = value["settings"].as_object_mut() {
+        settings.extend(encoded);
+        if let Some(stride) = tokenizer.stride() {
+            settings.insert("stride".to_owned(), json!(stride));
+        }
+        if let Some(words) = words_name(*division) {
+            settings.insert("words".to_owned(), json!(words));
+        }
+    }
     Ok(value.as_object().cloned().unwrap_or_default())
+}
+
+/// The rule by which words are found; none where a column holds them.
+fn words_name(division: Division) -> Option<&'static str> {
+    match division {
+        Division::TokenizerWords => Some("tokenizer"),
+        Division::WhitespaceWords => Some("whitespace"),
+        Division::Whole | Division::Tokens { .. } | Division::GivenWords | Division::Spans => None,
+    }
 }

@@ -15,11 +15,15 @@ mod pipeline;
 mod plan;
 mod progress;
 mod report;
+mod rows;
 mod run;
 mod settings;
 mod signals;
 mod stages;
+mod stdio;
+mod subjects;
 mod survey;
+mod unit;
 mod verify;
 mod window;
 

@@ -39,7 +39,15 @@ pub struct InputOptions {
     /// The text column [default: text].
     #[arg(id = "input.text", long = "text", value_name = "COLUMN")]
     pub text: Option<String>,
-    /// Input columns to carry through: all, none, or names separated by commas [default: all].
+    /// A second text column: the model sees both texts of a row together.
+    #[arg(id = "input.text_pair", long = "text-pair", value_name = "COLUMN")]
+    pub text_pair: Option<String>,
+    /// The column of the spans that --unit span is about: structs with start and end, in characters,
+    /// or lists of such; what else they hold is carried along.
+    #[arg(id = "input.spans", long = "spans", value_name = "COLUMN")]
+    pub spans: Option<String>,
+    /// Input columns to carry through: all, none, or names separated by commas [default: all for rows,
+    /// none for tokens, words and spans].
     #[arg(id = "input.keep", long = "keep", value_name = "COLUMNS")]
     #[serde(deserialize_with = "comma_list")]
     pub keep: Option<String>,
@@ -69,8 +77,15 @@ pub struct FeatureOptions {
     #[arg(id = "features.layers", long = "layers", value_name = "LAYERS", allow_hyphen_values = true)]
     #[serde(deserialize_with = "comma_list")]
     pub layers: Option<String>,
-    /// How tokens become one vector: cls, mean, max, min, mean_max, last, pooler; several separated
-    /// by commas [default: mean].
+    /// What one output row stands for: row, token, word or span [default: row].
+    #[arg(id = "features.unit", long = "unit", value_name = "UNIT")]
+    pub unit: Option<String>,
+    /// What a word is: tokenizer (what it never joins), whitespace, or a column of lists of words
+    /// [default: tokenizer].
+    #[arg(id = "features.words", long = "words", value_name = "WHICH")]
+    pub words: Option<String>,
+    /// How tokens become one vector: cls, mean, max, min, mean_max, last, pooler; of words first, last,
+    /// mean, max, first_last; of spans also endpoints; several separated by commas [default: mean].
     #[arg(id = "features.pooling", long = "pooling", value_name = "POOLINGS")]
     #[serde(deserialize_with = "comma_list")]
     pub pooling: Option<String>,
@@ -80,12 +95,20 @@ pub struct FeatureOptions {
     /// Bring each vector to Euclidean length 1.
     #[arg(id = "features.normalize", long = "normalize", num_args = 0, default_missing_value = "true")]
     pub normalize: Option<bool>,
-    /// Whether special tokens count in mean, max and min: include or exclude [default: include].
+    /// Whether special tokens count in mean, max and min, or are rows of --unit token: include or
+    /// exclude [default: include].
     #[arg(id = "features.special_tokens", long = "special-tokens", value_name = "WHETHER")]
     pub special_tokens: Option<String>,
-    /// Longest text in tokens, special ones counted; longer ones are cut [default: the model's limit].
+    /// The most tokens the model sees at once, special ones counted [default: the model's limit].
     #[arg(id = "features.max_length", long = "max-length", value_name = "N")]
     pub max_length: Option<usize>,
+    /// What becomes of longer texts: truncate, window (seen through overlapping windows) or error
+    /// [default: truncate].
+    #[arg(id = "features.overflow", long = "overflow", value_name = "WHAT")]
+    pub overflow: Option<String>,
+    /// Tokens that neighbouring windows share [default: a quarter of a window].
+    #[arg(id = "features.stride", long = "stride", value_name = "N")]
+    pub stride: Option<usize>,
 }
 
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]

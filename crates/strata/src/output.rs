@@ -144,6 +144,7 @@ impl Output {
             let record = PartRecord {
                 input,
                 rows: [part.rows.start, part.rows.end],
+                output_rows: part_file.rows,
                 bytes: part_file.bytes,
                 blake3: part_file.blake3.clone(),
                 counts,

@@ -6,6 +6,7 @@
 
 mod encode;
 mod read;
+pub mod target;
 mod tokenize;
 mod write;
 
@@ -16,13 +17,13 @@ use std::thread;
 use strata_bert::Extractor;
 
 use crate::job::Job;
-use crate::output::Output;
 use crate::panics;
 use crate::plan::Part;
 use crate::progress::Progress;
 use crate::report::{Counts, Stages};
 use crate::signals::Signals;
 use crate::stages::pump;
+use target::Target;
 
 /// Windows that may wait between two stages: one ahead is enough for neither to starve.
 const QUEUE: usize = 1;
@@ -38,7 +39,7 @@ pub struct Done {
     pub skipped: BTreeMap<String, String>,
 }
 
-/// Makes `parts` and enters them into `output`.
+/// Makes `parts` and gives them to `target`.
 ///
 /// # Errors
 /// The first failure on the data's way; parts that were committed before it stay, the open one is
@@ -46,7 +47,7 @@ pub struct Done {
 pub fn run(
     job: &Job,
     parts: &[Part],
-    output: &mut Output,
+    target: &mut dyn Target,
     extractor: &Extractor,
     progress: &Progress,
     signals: &Signals,
@@ -57,13 +58,12 @@ pub fn run(
     let (encoded, to_write) = sync_channel(QUEUE);
     thread::scope(|scope| {
         let reading = scope.spawn(move || read::read(job, parts, &windows, signals));
-        let tokenizing = scope.spawn(move || {
-            pump(&to_tokenize, &tokenized, |window| tokenize::tokenize(&job.tokenizer, window))
-        });
+        let tokenizing = scope
+            .spawn(move || pump(&to_tokenize, &tokenized, |window| tokenize::tokenize(job, parts, window)));
         let encoder =
             encode::Encoder { extractor, max_batch_tokens: job.settings.max_batch_tokens, progress, signals };
         let encoding = scope.spawn(move || pump(&to_encode, &encoded, |window| encoder.encode(window)));
-        let writing = write::write(job, parts, output, to_write, done);
+        let writing = write::write(job, parts, target, to_write, done);
 
         // A stage that ends early starves its neighbours; the cause is with whoever failed first on
         // the data's way.

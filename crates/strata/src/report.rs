@@ -10,15 +10,17 @@ use serde_json::{Map, Value};
 
 use crate::console::{counted, say};
 use crate::failure::{self, Refusal};
-use crate::output::Output;
 use crate::pipeline::Done;
 use crate::stages::StageTimes;
+use crate::survey::Survey;
 
 /// Counts over the rows that a run encoded.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Counts {
-    /// Rows, nulls counted.
+    /// Rows of the input, nulls counted.
     pub rows: u64,
+    /// Rows of the output: as many, unless they stand for tokens, words or spans.
+    pub output_rows: u64,
     /// Rows without a text.
     pub nulls: u64,
     /// Texts that were cut to the greatest length.
@@ -31,8 +33,9 @@ pub struct Counts {
 
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        let Self { rows, nulls, truncated, tokens, padded_tokens } = other;
+        let Self { rows, output_rows, nulls, truncated, tokens, padded_tokens } = other;
         self.rows += rows;
+        self.output_rows += output_rows;
         self.nulls += nulls;
         self.truncated += truncated;
         self.tokens += tokens;
@@ -113,12 +116,12 @@ impl Report {
         }
     }
 
-    /// Adds what was done to an output.
-    pub fn add(&mut self, done: Done, output: &Output) {
+    /// Adds what was done to an output; `vanished` are inputs that are gone and whose parts are kept.
+    pub fn add(&mut self, done: Done, survey: &Survey, vanished: Vec<String>) {
         let Done { counts, stages, parts, bytes, skipped: _ } = done;
-        self.fingerprint.clone_from(&output.survey.fingerprint);
-        self.skipped.clone_from(&output.survey.skipped);
-        self.vanished = output.vanished_inputs();
+        self.fingerprint.clone_from(&survey.fingerprint);
+        self.skipped.clone_from(&survey.skipped);
+        self.vanished = vanished;
         self.counts = counts;
         self.stages = stages;
         self.parts_written = parts;
@@ -157,18 +160,22 @@ impl Report {
 
     /// Tells people what was done.
     pub fn print(&self, output: &Path) {
-        let Counts { rows, nulls, truncated, tokens, padded_tokens: _ } = self.counts;
+        let Counts { rows, output_rows, nulls, truncated, tokens, padded_tokens: _ } = self.counts;
         let Self { parts_written, parts_kept, bytes_written, seconds, .. } = *self;
         if parts_written == 0 {
-            say(format_args!("{}: all {parts_kept} parts were already there", output.display()));
+            let parts = counted(parts_kept as usize, "part");
+            let were = if parts_kept == 1 { "was" } else { "were" };
+            say(format_args!("{}: {parts} {were} already there", output.display()));
             return;
         }
         let rate = |count: u64| HumanCount((count as f64 / seconds.max(1e-9)) as u64);
         let kept = if parts_kept == 0 { String::new() } else { format!(", {parts_kept} kept") };
+        let origin =
+            if output_rows == rows { String::new() } else { format!(" from {} of input", HumanCount(rows)) };
         say(format_args!(
-            "{}: {} in {}{kept}, {}",
+            "{}: {}{origin} in {}{kept}, {}",
             output.display(),
-            counted(rows as usize, "row"),
+            counted(output_rows as usize, "row"),
             counted(parts_written as usize, "part"),
             HumanBytes(bytes_written),
         ));

@@ -10,11 +10,13 @@ use crate::job::Job;
 use crate::metrics;
 use crate::options::Options;
 use crate::output::Output;
+use crate::pipeline::target::Folder;
 use crate::pipeline::{self, Done};
 use crate::progress::Progress;
 use crate::report::{self, Report};
 use crate::settings::Settings;
 use crate::signals::Signals;
+use crate::stdio;
 use crate::survey::Consent;
 
 /// Does what the arguments ask for, and tells about it whatever came of it.
@@ -46,11 +48,15 @@ fn attempt(arguments: &RunArguments, report: &mut Report) -> anyhow::Result<()> 
         None => arguments.options.clone(),
     };
     report.options = options.stated()?;
-    let settings = Settings::try_from(options.clone())?;
+    let mut settings = Settings::try_from(options.clone())?;
     set_threads(settings.threads);
+    let _stdin = stdio::spool_stdin(&mut settings.inputs, &signals)?;
 
     let job = Job::prepare(settings)?;
     signals.check()?;
+    if job.settings.writes_to_stdout() {
+        return stdio::stream(&job, arguments, &signals, report);
+    }
     let consent = Consent { overwrite: arguments.overwrite, prune: arguments.prune };
     if arguments.dry_run {
         return dry_run::dry_run(&job, consent, &signals);
@@ -59,7 +65,7 @@ fn attempt(arguments: &RunArguments, report: &mut Report) -> anyhow::Result<()> 
     let mut done = Done::default();
     let result = make_missing(&job, &mut output, arguments, &signals, &mut done, report);
     let noted = output.save_notes();
-    report.add(done, &output);
+    report.add(done, &output.survey, output.vanished_inputs());
     result?;
     noted?;
     let whole = output.complete()?;
@@ -86,7 +92,8 @@ fn make_missing(
     signals.check()?;
     let rows = missing.iter().map(|part| part.rows.end - part.rows.start).sum();
     let progress = Progress::start(arguments.progress, rows);
-    let result = pipeline::run(job, &missing, output, &extractor, &progress, signals, done);
+    let mut folder = Folder::new(output);
+    let result = pipeline::run(job, &missing, &mut folder, &extractor, &progress, signals, done);
     progress.finish();
     result?;
     output.skip(std::mem::take(&mut done.skipped))

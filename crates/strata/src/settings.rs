@@ -1,26 +1,31 @@
 //! What the options mean: parsed, defaults filled in, nothing yet held against files.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use strata_bert::{Combine, Compute, DeviceKind, FeatureOptions, LayerSelection, Pooling};
+use strata_bert::{
+    Combine, Compute, DeviceKind, FeatureOptions, LayerSelection, Pooling, TokenizerOptions, Unit,
+};
 use strata_io::{FloatType, OutputFormat};
 
 use crate::failure::{Refusal, in_one_line};
 use crate::options::{self, Options};
+use crate::unit::{self, Subject};
 
 /// A run's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub inputs: Vec<String>,
-    pub text: String,
+    pub subject: Subject,
     pub keep: Keep,
     pub model: PathBuf,
     pub device: DeviceKind,
     pub compute: Compute,
     pub features: FeatureOptions,
-    pub max_length: Option<usize>,
+    pub tokenizer: TokenizerOptions,
+    /// Whether a text that the model cannot see at once ends the run.
+    pub refuse_overflow: bool,
     pub output: PathBuf,
     pub format: OutputFormat,
     pub dtype: FloatType,
@@ -70,24 +75,51 @@ impl OnBadFile {
 const CPU_BATCH_TOKENS: usize = 1024;
 const GPU_BATCH_TOKENS: usize = 32 * 1024;
 
+impl Settings {
+    /// Whether the output is a stream on stdout, not a folder.
+    pub fn writes_to_stdout(&self) -> bool {
+        self.output == Path::new(STDIO)
+    }
+}
+
+/// The name of stdin among inputs, and of stdout as output.
+pub const STDIO: &str = "-";
+
 impl TryFrom<Options> for Settings {
     type Error = anyhow::Error;
 
     // Taken apart without `..`, so that an option nobody reads does not compile.
     fn try_from(options: Options) -> anyhow::Result<Self> {
         let Options { input, model, features, output, run } = options;
-        let options::InputOptions { paths, text, keep } = input;
+        let options::InputOptions { paths, text, text_pair, spans, keep } = input;
         let options::ModelOptions { path: model, device, compute } = model;
         let options::OutputOptions { path: output, format, dtype, rows_per_part } = output;
         let options::RunOptions { max_batch_tokens, threads, shard, on_bad_file } = run;
-        let options::FeatureOptions { layers, pooling, combine, normalize, special_tokens, max_length } =
-            features;
+        let options::FeatureOptions {
+            layers,
+            unit,
+            words,
+            pooling,
+            combine,
+            normalize,
+            special_tokens,
+            max_length,
+            overflow,
+            stride,
+        } = features;
 
         let device = parse("--device", device.as_deref().unwrap_or("cpu"), DeviceKind::from_str)?;
         let compute = parse("--compute", compute.as_deref().unwrap_or("float32"), Compute::from_str)?;
+        let unit = parse("--unit", unit.as_deref().unwrap_or("row"), Unit::from_str)?;
+        let (subject, division) = unit::settle(
+            unit,
+            unit::Asked { text, text_pair, spans, words, special_tokens: &special_tokens },
+        )?;
+        let default_pooling = if unit == Unit::Token { "" } else { "mean" };
         let features = FeatureOptions {
+            unit,
             layers: parse("--layers", layers.as_deref().unwrap_or("-1"), LayerSelection::from_str)?,
-            pooling: parse("--pooling", pooling.as_deref().unwrap_or("mean"), poolings)?,
+            pooling: parse("--pooling", pooling.as_deref().unwrap_or(default_pooling), poolings)?,
             combine: parse("--combine", combine.as_deref().unwrap_or("none"), Combine::from_str)?,
             normalize: normalize.unwrap_or(false),
             count_special_tokens: parse(
@@ -96,13 +128,22 @@ impl TryFrom<Options> for Settings {
                 one_of(&[("include", true), ("exclude", false)]),
             )?,
         };
+        let pairs = matches!(subject, Subject::Pair(..));
+        let default_keep = if unit == Unit::Row { "all" } else { "none" };
+        let overflow = overflow.as_deref().unwrap_or("truncate");
         Ok(Self {
             inputs: required("--input", "input.paths", paths.filter(|paths| !paths.is_empty()))?,
-            text: text.unwrap_or_else(|| "text".to_owned()),
-            keep: Keep::parse(keep.as_deref().unwrap_or("all")),
+            subject,
+            keep: Keep::parse(keep.as_deref().unwrap_or(default_keep)),
             model: required("--model", "model.path", model.filter(|path| !path.is_empty()))?.into(),
             features,
-            max_length,
+            tokenizer: TokenizerOptions {
+                max_length,
+                overflow: unit::overflow(overflow, stride, pairs)?,
+                division,
+                pairs,
+            },
+            refuse_overflow: overflow == "error",
             output: required("--output", "output.path", output.filter(|path| !path.is_empty()))?.into(),
             format: parse(
                 "--format",
@@ -170,7 +211,7 @@ fn positive<T: PartialEq + Default>(option: &str, value: Option<T>) -> Result<Op
 }
 
 /// Parses an option's text; a failure names the option.
-fn parse<T, E: std::fmt::Display>(
+pub fn parse<T, E: std::fmt::Display>(
     option: &str,
     text: &str,
     parse: impl Fn(&str) -> Result<T, E>,
@@ -179,10 +220,13 @@ fn parse<T, E: std::fmt::Display>(
 }
 
 fn poolings(text: &str) -> Result<Vec<Pooling>, strata_bert::Error> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
     text.split(',').map(|name| name.trim().parse()).collect()
 }
 
-fn one_of<T: Copy>(values: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
+pub fn one_of<T: Copy>(values: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
     move |text| {
         let found = values.iter().find(|(name, _)| *name == text).map(|&(_, value)| value);
         let names: Vec<&str> = values.iter().map(|&(name, _)| name).collect();

@@ -40,20 +40,22 @@ fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S
     serializer.serialize_f64((duration.as_secs_f64() * 1e3).round() / 1e3)
 }
 
-/// Works on every item of a queue until the stage before or the stage after it has gone.
+/// Works on every item of a queue, handing on what becomes of it, until the stage before or the stage
+/// after it has gone.
 ///
 /// # Errors
 /// The first failure of `work`; the stage after it then finds the queue ended.
-pub fn pump<I, O>(
+pub fn pump<I, O, R: IntoIterator<Item = O>>(
     source: &Receiver<I>,
     sink: &SyncSender<O>,
-    mut work: impl FnMut(I) -> anyhow::Result<O>,
+    mut work: impl FnMut(I) -> anyhow::Result<R>,
 ) -> anyhow::Result<StageTimes> {
     let mut times = StageTimes::default();
     while let Ok(item) = times.waiting(|| source.recv()) {
-        let result = times.busy(|| work(item))?;
-        if times.waiting(|| sink.send(result)).is_err() {
-            break;
+        for result in times.busy(|| work(item))? {
+            if times.waiting(|| sink.send(result)).is_err() {
+                return Ok(times);
+            }
         }
     }
     Ok(times)

@@ -199,7 +199,7 @@ fn record(
 
 fn plan_of(job: &Job, records: &[Option<InputRecord>]) -> anyhow::Result<Vec<Part>> {
     let rows_per_part =
-        job.settings.rows_per_part.unwrap_or_else(|| plan::default_rows_per_part(job.row_bytes()));
+        job.settings.rows_per_part.unwrap_or_else(|| plan::default_rows_per_part(job.input_row_bytes()));
     let readable: Vec<(usize, &InputRecord)> =
         records.iter().enumerate().filter_map(|(index, record)| Some((index, record.as_ref()?))).collect();
     let stems: Vec<(String, u64)> =

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
-use strata_io::{Manifest, PartRecord, refuse_if_locked};
+use strata_io::{Manifest, refuse_if_locked};
 
 use crate::cli::VerifyArguments;
 use crate::console::{counted, print_result};
@@ -58,7 +58,7 @@ pub fn verify(arguments: &VerifyArguments) -> anyhow::Result<()> {
     let findings = Findings {
         folder: folder.display().to_string(),
         parts: manifest.parts.len(),
-        rows: manifest.parts.values().map(PartRecord::num_rows).sum(),
+        rows: manifest.parts.values().map(|part| part.output_rows).sum(),
         bytes: manifest.parts.values().map(|part| part.bytes).sum(),
         sample,
         problems,

@@ -3,29 +3,51 @@
 use std::ops::Range;
 
 use arrow::array::RecordBatch;
-use strata_io::Texts;
+use strata_bert::TextInput;
+
+use crate::subjects::Subjects;
 
 /// Consecutive rows of one part.
 pub struct Window {
     /// Index of the part among those that are to be made.
     pub part: usize,
+    /// The place of the first row in the input file.
+    pub first_row: u64,
     /// The rows as they were read, in slices.
     pub batches: Vec<RecordBatch>,
-    /// The texts of each slice.
-    pub texts: Vec<Texts>,
+    /// What is encoded of each slice.
+    pub subjects: Vec<Subjects>,
     /// Whether the part ends with this window.
     pub ends_part: bool,
 }
 
 impl Window {
-    /// The texts of all rows, in order.
-    pub fn texts(&self) -> impl Iterator<Item = Option<&str>> {
-        self.texts.iter().flat_map(Texts::iter)
+    /// What is encoded of all rows, in order; none where it is null.
+    pub fn inputs(&self) -> impl Iterator<Item = Option<TextInput<'_>>> {
+        self.subjects.iter().flat_map(|slice| (0..slice.len()).map(|row| slice.get(row)))
     }
 
     /// The number of rows.
     pub fn num_rows(&self) -> usize {
-        self.texts.iter().map(Texts::len).sum()
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// The first `rows` rows, and the others.
+    pub fn split_at(self, rows: usize) -> (Self, Self) {
+        let Self { part, first_row, batches, subjects, ends_part } = self;
+        let (mut first, mut second) = (empty(part, first_row), empty(part, first_row + rows as u64));
+        let mut left = rows;
+        for (batch, subjects) in batches.into_iter().zip(subjects) {
+            let cut = left.min(batch.num_rows());
+            left -= cut;
+            for (half, rows) in [(&mut first, 0..cut), (&mut second, cut..batch.num_rows())] {
+                if !rows.is_empty() {
+                    half.batches.push(batch.slice(rows.start, rows.len()));
+                    half.subjects.push(subjects.slice(rows));
+                }
+            }
+        }
+        (first, Self { ends_part, ..second })
     }
 }
 
@@ -42,6 +64,13 @@ impl WindowLimits {
         const VECTOR_BYTES: usize = 32 << 20;
         let rows = (VECTOR_BYTES / row_bytes.max(1)).clamp(64, 8192);
         Self { rows, text_bytes: 16 << 20 }
+    }
+
+    /// Limits for rows of which up to `most_items` tokens, words or spans are encoded at a time: as
+    /// much text as has about that many tokens.
+    pub fn for_items(most_items: usize) -> Self {
+        const BYTES_PER_TOKEN: usize = 4;
+        Self { rows: 8192, text_bytes: most_items * BYTES_PER_TOKEN }
     }
 }
 
@@ -60,20 +89,21 @@ pub struct Cutter<'a> {
 impl<'a> Cutter<'a> {
     /// A cutter for `parts`, row ranges that follow each other.
     pub fn new(limits: WindowLimits, parts: &'a [Range<u64>]) -> Self {
-        Self { limits, parts, part: 0, rows_left: length(parts, 0), open: empty(0), text_bytes: 0 }
+        let open = empty(0, first_row(parts, 0));
+        Self { limits, parts, part: 0, rows_left: length(parts, 0), open, text_bytes: 0 }
     }
 
-    /// The windows that a batch with these texts completes.
-    pub fn push(&mut self, batch: &RecordBatch, texts: &Texts) -> Vec<Window> {
+    /// The windows that a batch completes, of which `subjects` are to be encoded.
+    pub fn push(&mut self, batch: &RecordBatch, subjects: &Subjects) -> Vec<Window> {
         let mut complete = self.empty_parts();
         let mut first = 0;
         while first < batch.num_rows() {
             let mut end = first;
             while end < batch.num_rows() && !self.is_full(end - first) {
-                self.text_bytes += texts.get(end).map_or(0, str::len);
+                self.text_bytes += subjects.bytes(end);
                 end += 1;
             }
-            self.open.texts.push(texts.slice(first..end));
+            self.open.subjects.push(subjects.slice(first..end));
             self.open.batches.push(batch.slice(first, end - first));
             self.rows_left -= (end - first) as u64;
             first = end;
@@ -104,18 +134,24 @@ impl<'a> Cutter<'a> {
 
     fn close(&mut self) -> Window {
         let ends_part = self.rows_left == 0;
+        let mut next_row = self.open.first_row + self.open.num_rows() as u64;
         if ends_part {
             self.part += 1;
             self.rows_left = length(self.parts, self.part);
+            next_row = first_row(self.parts, self.part);
         }
         self.text_bytes = 0;
-        let window = std::mem::replace(&mut self.open, empty(self.part));
+        let window = std::mem::replace(&mut self.open, empty(self.part, next_row));
         Window { ends_part, ..window }
     }
 }
 
-fn empty(part: usize) -> Window {
-    Window { part, batches: Vec::new(), texts: Vec::new(), ends_part: false }
+fn empty(part: usize, first_row: u64) -> Window {
+    Window { part, first_row, batches: Vec::new(), subjects: Vec::new(), ends_part: false }
+}
+
+fn first_row(parts: &[Range<u64>], part: usize) -> u64 {
+    parts.get(part).map_or(0, |rows| rows.start)
 }
 
 fn length(parts: &[Range<u64>], part: usize) -> u64 {
@@ -128,6 +164,7 @@ mod tests {
     use arrow::array::{ArrayRef, StringArray};
     use proptest::prelude::*;
     use std::sync::Arc;
+    use strata_io::Texts;
 
     fn batch(texts: &[String]) -> RecordBatch {
         let array: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
@@ -145,10 +182,18 @@ mod tests {
         let mut windows = cutter.empty_parts();
         for chunk in texts.chunks(batch_rows) {
             let batch = batch(chunk);
-            windows.extend(cutter.push(&batch, &Texts::try_new(batch.column(0)).unwrap()));
+            let texts = Texts::try_new(batch.column(0)).unwrap();
+            windows.extend(cutter.push(&batch, &Subjects::Texts(texts)));
         }
-        let rows = |w: &Window| w.texts().map(|text| text.unwrap().to_owned()).collect();
         windows.iter().map(|w| (w.part, rows(w), w.ends_part)).collect()
+    }
+
+    fn rows(window: &Window) -> Vec<String> {
+        let text = |input: Option<TextInput>| match input {
+            Some(TextInput::Text(text)) => text.to_owned(),
+            other => panic!("{other:?}"),
+        };
+        window.inputs().map(text).collect()
     }
 
     proptest! {
@@ -176,6 +221,26 @@ mod tests {
             let last: Vec<_> = windows.iter().filter(|w| w.0 == parts.len() - 1).map(|w| w.1.clone()).collect();
             let own: Vec<_> = cut(&texts[alone.start as usize..], batch_rows, std::slice::from_ref(alone), limits).into_iter().map(|w| w.1).collect();
             prop_assert_eq!(last, own);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_that_is_split_is_the_same_rows_in_two(count in 1usize..40, batch_rows in 1usize..9, at in 0usize..40) {
+            let texts: Vec<String> = (0..count).map(|row| row.to_string()).collect();
+            let parts = [7..7 + count as u64];
+            let mut cutter = Cutter::new(WindowLimits { rows: count, text_bytes: 1000 }, &parts);
+            let mut windows = Vec::new();
+            for chunk in texts.chunks(batch_rows) {
+                let batch = batch(chunk);
+                windows.extend(cutter.push(&batch, &Subjects::Texts(Texts::try_new(batch.column(0)).unwrap())));
+            }
+            let at = at.min(count);
+            let (first, second) = windows.remove(0).split_at(at);
+            prop_assert_eq!(rows(&first), &texts[..at]);
+            prop_assert_eq!(rows(&second), &texts[at..]);
+            prop_assert_eq!((first.first_row, second.first_row), (7, 7 + at as u64));
+            prop_assert_eq!((first.ends_part, second.ends_part), (false, true));
         }
     }
 

@@ -15,7 +15,14 @@ fn object(json: Value) -> Map<String, Value> {
 
 fn part(input: &str) -> PartRecord {
     let counts = object(json!({"tokens": 12, "nulls": 0}));
-    PartRecord { input: input.to_owned(), rows: [0, 3], bytes: 10, blake3: "ab".into(), counts }
+    PartRecord {
+        input: input.to_owned(),
+        rows: [0, 3],
+        output_rows: 3,
+        bytes: 10,
+        blake3: "ab".into(),
+        counts,
+    }
 }
 
 fn manifest() -> Manifest {

@@ -63,7 +63,7 @@ fn an_array_without_rows_has_no_texts() {
 #[test]
 fn what_is_not_text_is_refused_by_type() {
     let error = Texts::try_new(&Int32Array::from(vec![1])).unwrap_err();
-    assert!(matches!(error, Error::NotText { found: DataType::Int32 }));
+    assert!(matches!(error, Error::NotText { found: DataType::Int32, .. }));
     assert!(error.to_string().ends_with("found Int32"), "{error}");
     let numbers = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Int64));
     assert!([DataType::Binary, DataType::Null, numbers].iter().all(|other| !is_text(other)));

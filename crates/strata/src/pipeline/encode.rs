@@ -1,29 +1,21 @@
-//! Stage three: encodings to vectors, in batches of equal length, back in input order.
+//! Stage three: token ids to vectors, in batches of equal length, back in input order.
 
-use strata_bert::{Encoding, Extractor, batch};
+use strata_bert::{Assembly, Document, Encoding, Extractor, Unit, VectorColumn, batch};
 
 use crate::pipeline::tokenize::Tokenized;
 use crate::progress::Progress;
 use crate::report::Counts;
+use crate::rows;
 use crate::signals::Signals;
 use crate::window::Window;
 
 /// A window with its vectors.
 pub struct Encoded {
     pub window: Window,
-    /// Tokens of each row's text; 0 where it is null.
-    pub n_tokens: Vec<u32>,
-    pub truncated: Vec<bool>,
-    /// The vectors of each column, row-major; zeros where a row has none.
-    pub columns: Vec<EncodedColumn>,
+    /// One entry per row; none where the text is null.
+    pub documents: Vec<Option<Document>>,
+    pub columns: Vec<VectorColumn>,
     pub counts: Counts,
-}
-
-/// The vectors of one column over a window's rows.
-pub struct EncodedColumn {
-    pub values: Vec<f32>,
-    /// Whether a row has a vector.
-    pub valid: Vec<bool>,
 }
 
 /// What the stage works with.
@@ -39,72 +31,56 @@ impl Encoder<'_> {
     ///
     /// # Errors
     /// The model fails, or a signal has come.
-    pub fn encode(&self, tokenized: Tokenized) -> anyhow::Result<Encoded> {
-        let Tokenized { window, encodings } = tokenized;
-        let texts: Vec<(usize, &Encoding)> = encodings
-            .iter()
-            .enumerate()
-            .filter_map(|(row, encoding)| Some((row, encoding.as_ref()?)))
-            .collect();
-        let lengths: Vec<usize> = texts.iter().map(|(_, encoding)| encoding.len()).collect();
-        let mut columns = self.empty_columns(encodings.len());
-        let mut counts = counts(&encodings);
+    pub fn encode(&self, tokenized: Tokenized) -> anyhow::Result<[Encoded; 1]> {
+        let Tokenized { window, documents } = tokenized;
+        let mut counts = counts(self.extractor.features().unit(), &documents);
+        let columns = self.vectors(&documents, &mut counts)?;
+        self.progress.advance(counts.nulls, 0);
+        Ok([Encoded { window, documents, columns, counts }])
+    }
 
+    fn vectors(
+        &self,
+        documents: &[Option<Document>],
+        counts: &mut Counts,
+    ) -> anyhow::Result<Vec<VectorColumn>> {
+        let mut assembly = Assembly::new(self.extractor.features(), documents.iter().map(Option::as_ref));
+        let texts =
+            documents.iter().enumerate().filter_map(|(row, document)| Some((row, document.as_ref()?)));
+        let windows: Vec<(usize, usize, &Encoding)> = texts
+            .flat_map(|(row, document)| {
+                document.windows.iter().enumerate().map(move |(index, window)| (row, index, window))
+            })
+            .collect();
+        let lengths: Vec<usize> = windows.iter().map(|(_, _, window)| window.len()).collect();
         for batch in batch::plan(&lengths, self.max_batch_tokens) {
             self.signals.check()?;
-            let members: Vec<(usize, &Encoding)> = batch.rows.iter().map(|&index| texts[index]).collect();
-            let inputs: Vec<&Encoding> = members.iter().map(|&(_, encoding)| encoding).collect();
-            let vectors = self.extractor.extract(&inputs)?;
-            self.scatter(&vectors, &members, &mut columns);
-            counts.padded_tokens += (batch.rows.len() * batch.seq_len) as u64;
-            self.progress
-                .advance(members.len() as u64, inputs.iter().map(|encoding| encoding.len() as u64).sum());
-        }
-        self.progress.advance(counts.nulls, 0);
-
-        let of_text =
-            |count: fn(&Encoding) -> u32| encodings.iter().map(move |e| e.as_ref().map_or(0, count));
-        Ok(Encoded {
-            n_tokens: of_text(|encoding| encoding.len() as u32).collect(),
-            truncated: of_text(|encoding| encoding.truncated.into())
-                .map(|truncated| truncated != 0)
-                .collect(),
-            window,
-            columns,
-            counts,
-        })
-    }
-
-    fn empty_columns(&self, rows: usize) -> Vec<EncodedColumn> {
-        let empty =
-            |width: usize| EncodedColumn { values: vec![0.0; rows * width], valid: vec![false; rows] };
-        self.extractor.features().columns().iter().map(|column| empty(column.width())).collect()
-    }
-
-    /// Puts the rows of a batch, `[members.len(), features.width()]`, at their places.
-    fn scatter(&self, vectors: &[f32], members: &[(usize, &Encoding)], columns: &mut [EncodedColumn]) {
-        let features = self.extractor.features();
-        for (vector, &(row, encoding)) in vectors.chunks_exact(features.width()).zip(members) {
-            let mut rest = vector;
-            for (column, target) in features.columns().iter().zip(columns.iter_mut()) {
-                let (values, after) = rest.split_at(column.width());
-                rest = after;
-                if encoding.has_ordinary_tokens() || !features.needs_ordinary_tokens(column) {
-                    target.valid[row] = true;
-                    target.values[row * column.width()..][..column.width()].copy_from_slice(values);
-                }
+            let members = || batch.rows.iter().map(|&member| windows[member]);
+            let inputs: Vec<&Encoding> = members().map(|(_, _, window)| window).collect();
+            let values = self.extractor.extract(&inputs)?;
+            let mut rest = values.as_slice();
+            for (row, index, window) in members() {
+                let (own, others) = rest.split_at(self.extractor.values_of(window));
+                assembly.add(row, index, own);
+                rest = others;
             }
+            counts.padded_tokens += (batch.rows.len() * batch.seq_len) as u64;
+            // A text is done with its first window: the others are few.
+            let rows = members().filter(|(_, index, _)| *index == 0).count();
+            self.progress.advance(rows as u64, inputs.iter().map(|window| window.len() as u64).sum());
         }
+        Ok(assembly.finish())
     }
 }
 
-fn counts(encodings: &[Option<Encoding>]) -> Counts {
-    let texts = || encodings.iter().flatten();
+fn counts(unit: Unit, documents: &[Option<Document>]) -> Counts {
+    let texts = || documents.iter().flatten();
     Counts {
-        rows: encodings.len() as u64,
-        nulls: (encodings.len() - texts().count()) as u64,
-        truncated: texts().filter(|encoding| encoding.truncated).count() as u64,
-        tokens: texts().map(|encoding| encoding.len() as u64).sum(),
+        rows: documents.len() as u64,
+        output_rows: documents.iter().map(|document| rows::count(unit, document.as_ref()) as u64).sum(),
+        nulls: (documents.len() - texts().count()) as u64,
+        truncated: texts().filter(|document| document.truncated).count() as u64,
+        tokens: texts().map(|document| document.encoded_tokens() as u64).sum(),
         padded_tokens: 0,
     }
 }

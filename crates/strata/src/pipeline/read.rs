@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::mpsc::SyncSender;
 
+use strata_bert::Unit;
 use strata_io::Input;
 
 use crate::job::Job;
@@ -21,7 +22,10 @@ pub fn read(
     sink: &SyncSender<Window>,
     signals: &Signals,
 ) -> anyhow::Result<(StageTimes, BTreeMap<String, String>)> {
-    let limits = WindowLimits::for_rows_of(job.row_bytes());
+    let limits = match job.features.unit() {
+        Unit::Row => WindowLimits::for_rows_of(job.row_bytes()),
+        Unit::Token | Unit::Word | Unit::Span => WindowLimits::for_items(job.most_items()),
+    };
     let mut reader = Reader { job, limits, sink, signals, times: StageTimes::default() };
     let mut skipped = BTreeMap::new();
     let mut first = 0;
@@ -70,7 +74,7 @@ impl Reader<'_> {
             let batch = batch?;
             let windows = self
                 .times
-                .busy(|| Ok::<_, anyhow::Error>(cutter.push(&batch, &input.columns.texts(&batch)?)))?;
+                .busy(|| Ok::<_, anyhow::Error>(cutter.push(&batch, &input.columns.subjects(&batch)?)))?;
             if !self.send(windows, first_part, &input.file, &ranges)? {
                 return Ok(false);
             }

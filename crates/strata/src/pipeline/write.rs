@@ -4,109 +4,116 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use anyhow::Context;
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::buffer::NullBuffer;
-use serde_json::{Map, Value, json};
-use strata_io::{PartWriter, WriterOptions, vector_array};
+use arrow::compute::take;
+use strata_bert::Unit;
+use strata_io::vector_array;
 
 use crate::job::Job;
-use crate::output::Output;
 use crate::pipeline::Done;
 use crate::pipeline::encode::Encoded;
+use crate::pipeline::target::Target;
 use crate::plan::Part;
 use crate::report::Counts;
+use crate::rows;
 use crate::stages::StageTimes;
+use crate::subjects::Subjects;
 
-/// Writes windows as they come, and commits a part with its last one.
+/// Writes windows as they come, and ends a part with its last one.
 pub fn write(
     job: &Job,
     parts: &[Part],
-    output: &mut Output,
+    target: &mut dyn Target,
     source: Receiver<Encoded>,
     done: &mut Done,
 ) -> anyhow::Result<StageTimes> {
     let mut times = StageTimes::default();
-    let mut open: Option<OpenPart> = None;
+    // The part that is open, and what was counted in it. One that the reader gave up stays open until
+    // the next one begins.
+    let mut open: Option<(usize, Counts)> = None;
     while let Ok(encoded) = times.waiting(|| source.recv()) {
         times.busy(|| -> anyhow::Result<()> {
-            let part = &parts[encoded.window.part];
-            // A part that the reader gave up stays open until the next one starts: it is dropped.
-            let mut current = match open.take().filter(|open| open.part == encoded.window.part) {
-                Some(current) => current,
-                None => OpenPart::create(job, part, encoded.window.part, output)?,
+            let (index, ends_part, counts) = (encoded.window.part, encoded.window.ends_part, encoded.counts);
+            let part = &parts[index];
+            let mut so_far = match open.take().filter(|(open, _)| *open == index) {
+                Some((_, so_far)) => so_far,
+                None => {
+                    target.begin(job, part)?;
+                    Counts::default()
+                }
             };
-            let (ends_part, counts) = (encoded.window.ends_part, encoded.counts);
             for batch in batches(job, part, encoded)? {
-                current.writer.write(&batch)?;
+                target.write(&batch)?;
             }
-            current.counts += counts;
+            so_far += counts;
             if ends_part {
-                current.commit(part, output, done)
+                done.bytes += target.end(part, so_far)?;
+                done.counts += so_far;
+                done.parts += 1;
             } else {
-                open = Some(current);
-                Ok(())
+                open = Some((index, so_far));
             }
+            Ok(())
         })?;
     }
     Ok(times)
 }
 
-/// The part that is being written; dropped, it leaves nothing behind.
-struct OpenPart {
-    /// Its index among the parts that are made.
-    part: usize,
-    writer: PartWriter,
-    counts: Counts,
-}
-
-impl OpenPart {
-    fn create(job: &Job, part: &Part, index: usize, output: &Output) -> anyhow::Result<Self> {
-        let options = WriterOptions {
-            format: job.settings.format,
-            provenance: Some(output.provenance(part)?),
-            owner: output.owner(),
-            ..WriterOptions::default()
-        };
-        let schema = job.inputs[part.input].columns.schema.clone();
-        let writer = PartWriter::create(&output.folder, &part.file_name, schema, &options)?;
-        Ok(Self { part: index, writer, counts: Counts::default() })
-    }
-
-    fn commit(self, part: &Part, output: &mut Output, done: &mut Done) -> anyhow::Result<()> {
-        let finished = output.commit(part, self.writer.close()?, recorded(self.counts))?;
-        done.counts += self.counts;
-        done.parts += 1;
-        done.bytes += finished.bytes;
-        Ok(())
-    }
-}
-
-/// What the manifest notes about a part.
-fn recorded(counts: Counts) -> Map<String, Value> {
-    let Counts { nulls, truncated, tokens, rows: _, padded_tokens: _ } = counts;
-    let fields = [("nulls", nulls), ("truncated", truncated), ("tokens", tokens)];
-    fields.into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect()
-}
-
-/// The window's rows as the part's columns, in the slices in which they were read.
+/// The window's output rows as the part's columns, in the slices in which its rows were read.
 fn batches(job: &Job, part: &Part, encoded: Encoded) -> anyhow::Result<Vec<RecordBatch>> {
     let columns = &job.inputs[part.input].columns;
-    let Encoded { window, n_tokens, truncated, columns: vectors, counts: _ } = encoded;
-    let mut computed: Vec<ArrayRef> =
-        vec![Arc::new(UInt32Array::from(n_tokens)), Arc::new(BooleanArray::from(truncated))];
+    let unit = job.features.unit();
+    let Encoded { window, documents, columns: vectors, counts: _ } = encoded;
+    let beside = rows::arrays(unit, &documents);
+    let mut arrays = Vec::with_capacity(vectors.len());
     for (column, vectors) in job.features.columns().iter().zip(vectors) {
         let validity = NullBuffer::from(vectors.valid);
         let array = vector_array(vectors.values, Some(validity), &column.shape, job.settings.dtype)
             .with_context(|| format!("cannot store column `{}`", column.name))?;
-        computed.push(array);
+        arrays.push(array);
     }
-    let mut first = 0;
+    let counts: Vec<usize> = documents.iter().map(|document| rows::count(unit, document.as_ref())).collect();
+    let (mut first, mut first_out) = (0, 0);
     let mut batches = Vec::with_capacity(window.batches.len());
-    for read in &window.batches {
-        let computed = computed.iter().map(|array| array.slice(first, read.num_rows()));
-        let arrays = columns.kept(read).iter().cloned().chain(computed).collect();
-        batches.push(RecordBatch::try_new(columns.schema.clone(), arrays)?);
-        first += read.num_rows();
+    for (read, subjects) in window.batches.iter().zip(&window.subjects) {
+        let counts = &counts[first..first + read.num_rows()];
+        let out = first_out..first_out + counts.iter().sum::<usize>();
+        let slice = |array: &ArrayRef| array.slice(out.start, out.len());
+        let (before, labels) = match unit {
+            Unit::Row => (columns.kept(read).to_vec(), Vec::new()),
+            Unit::Token | Unit::Word | Unit::Span => (
+                repeated(columns.kept(read), counts, window.first_row + first as u64)?,
+                labels(subjects, counts)?,
+            ),
+        };
+        let all =
+            before.into_iter().chain(beside.iter().map(slice)).chain(labels).chain(arrays.iter().map(slice));
+        batches.push(RecordBatch::try_new(columns.schema.clone(), all.collect())?);
+        (first, first_out) = (first + read.num_rows(), out.end);
     }
     Ok(batches)
+}
+
+/// The number of each row from `first_row` on, and the kept columns, as often as the row has output
+/// rows.
+fn repeated(kept: &[ArrayRef], counts: &[usize], first_row: u64) -> anyhow::Result<Vec<ArrayRef>> {
+    let rows = counts.iter().enumerate().flat_map(|(row, &count)| std::iter::repeat_n(row as u64, count));
+    let rows = UInt64Array::from_iter_values(rows);
+    let numbers = UInt64Array::from_iter_values(rows.values().iter().map(|row| first_row + row));
+    let mut arrays: Vec<ArrayRef> = vec![Arc::new(numbers)];
+    for column in kept {
+        arrays.push(take(column, &rows, None)?);
+    }
+    Ok(arrays)
+}
+
+/// What the spans of some rows carry.
+fn labels(subjects: &Subjects, counts: &[usize]) -> anyhow::Result<Vec<ArrayRef>> {
+    let (labels, places) = subjects.labels();
+    // Rows without a text have no output rows, whatever spans are named for them.
+    let with_rows = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+    let places = with_rows.flat_map(|(row, _)| places(row)).map(|place| place as u64);
+    let places = UInt64Array::from_iter_values(places);
+    Ok(labels.iter().map(|column| take(column, &places, None)).collect::<Result<_, _>>()?)
 }

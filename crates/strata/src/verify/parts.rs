@@ -77,8 +77,8 @@ fn check_part(
     }
     match PartFile::open(path) {
         Ok(part) => {
-            if part.rows != record.num_rows() {
-                found.problems.push(format!("has {} rows, expected {}", part.rows, record.num_rows()));
+            if part.rows != record.output_rows {
+                found.problems.push(format!("has {} rows, expected {}", part.rows, record.output_rows));
             }
             let content = manifest.inputs.get(&record.input).map(|input| input.blake3.as_str());
             let expected = provenance(&manifest.fingerprint, &record.input, content, record.rows)?;

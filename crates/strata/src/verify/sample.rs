@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::Context;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float32Type};
+use arrow::datatypes::{DataType, Float32Type, UInt32Type, UInt64Type};
 use serde::Serialize;
-use strata_bert::Extractor;
+use strata_bert::{Assembly, Extractor};
 use strata_io::{FloatType, Manifest, Notes, PartFile, differences};
 
 use super::Problem;
@@ -18,6 +18,7 @@ use crate::failure::Refusal;
 use crate::job::{Job, JobInput};
 use crate::options::Options;
 use crate::output::OPTIONS;
+use crate::rows;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::survey::Survey;
@@ -137,13 +138,13 @@ fn refuse_another_model(manifest: &Manifest, survey: &Survey) -> Result<(), Refu
 
 /// `count` rows evenly over all parts, as part and row of the part.
 fn spread(manifest: &Manifest, count: usize) -> Vec<(&String, u64)> {
-    let total: u64 = manifest.parts.values().map(|part| part.num_rows()).sum();
+    let total: u64 = manifest.parts.values().map(|part| part.output_rows).sum();
     let count = (count as u64).min(total);
     let mut wanted = (0..count).map(|index| (2 * index + 1) * total / (2 * count)).peekable();
     let mut rows = Vec::new();
     let mut first = 0;
     for (file, part) in &manifest.parts {
-        let end = first + part.num_rows();
+        let end = first + part.output_rows;
         while let Some(row) = wanted.next_if(|&row| row < end) {
             rows.push((file, row - first));
         }
@@ -167,33 +168,49 @@ struct Compared {
 }
 
 impl Encoder<'_> {
-    /// Compares row `row` of a part whose first row is row `first` of `input`.
+    /// Compares row `row` of a part whose first row is of row `first` of `input`.
     fn compare(&self, part: &PartFile, input: &JobInput, first: u64, row: u64) -> anyhow::Result<Compared> {
-        let source = only(input.file.read(&input.columns.read, first + row..first + row + 1)?)?;
-        let texts = input.columns.texts(&source)?;
+        let (input_row, index) = self.origin(part, first, row)?;
+        let source = only(input.file.read(&input.columns.read, input_row..input_row + 1)?)?;
+        let subjects = input.columns.subjects(&source)?;
+        let text = subjects.get(0).map(|text| self.job.tokenizer.encode(&[text])).transpose()?;
+        let document = text.as_ref().and_then(|documents| documents.first());
+        let mut assembly = Assembly::new(&self.job.features, [document]);
+        for (number, window) in document.iter().flat_map(|document| document.windows.iter().enumerate()) {
+            assembly.add(0, number, &self.extractor.extract(&[window])?);
+        }
+        let fresh = assembly.finish();
+        let fresh_row = match index {
+            None => 0,
+            Some(index) => {
+                let items = document.map_or(&[][..], |document| &document.items);
+                items.iter().position(|item| item.index == index).context("the item is gone")?
+            }
+        };
+
         let columns = self.job.features.columns();
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let stored = only(part.read(&names, row..row + 1)?)?;
         let mut compared = Compared { difference: 0.0, column: None };
-        let encoding = texts.get(0).map(|text| self.job.tokenizer.encode(&[text])).transpose()?;
-        let encoding = encoding.as_ref().and_then(|encodings| encodings.first());
-        let fresh = encoding.map(|encoding| self.extractor.extract(&[encoding])).transpose()?;
-        let mut rest = fresh.as_deref().unwrap_or_default();
-        for (column, stored) in columns.iter().zip(stored.columns()) {
-            let counts = encoding.is_some_and(|encoding| {
-                encoding.has_ordinary_tokens() || !self.job.features.needs_ordinary_tokens(column)
-            });
-            let values;
-            (values, rest) = rest.split_at(if encoding.is_some() { column.width() } else { 0 });
-            let is_off = match (counts, stored.is_null(0)) {
+        for ((column, stored), fresh) in columns.iter().zip(stored.columns()).zip(&fresh) {
+            let values = &fresh.values[fresh_row * column.width()..][..column.width()];
+            let is_off = match (fresh.valid[fresh_row], stored.is_null(0)) {
                 (true, false) => self.is_off(&flat(stored)?, values, &mut compared.difference),
-                (counts, is_null) => counts == is_null,
+                (is_valid, is_null) => is_valid == is_null,
             };
             if is_off {
                 compared.column.get_or_insert_with(|| column.name.clone());
             }
         }
         Ok(compared)
+    }
+
+    /// The row of the input that a row of a part comes from, and the number of its item.
+    fn origin(&self, part: &PartFile, first: u64, row: u64) -> anyhow::Result<(u64, Option<u32>)> {
+        let Some(index) = rows::index_name(self.job.features.unit()) else { return Ok((first + row, None)) };
+        let stated = only(part.read(&[rows::ROW.to_owned(), index], row..row + 1)?)?;
+        let (row, index) = (stated.column(0).as_primitive::<UInt64Type>(), stated.column(1));
+        Ok((row.value(0), Some(index.as_primitive::<UInt32Type>().value(0))))
     }
 
     fn is_off(&self, stored: &[f32], fresh: &[f32], largest: &mut f32) -> bool {

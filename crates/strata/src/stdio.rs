@@ -1,0 +1,98 @@
+//! `-` as input or output: an Arrow IPC stream on stdin or stdout.
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::Path;
+
+use fs_err::File;
+use strata_io::Notes;
+use tempfile::TempDir;
+
+use crate::cli::RunArguments;
+use crate::failure::Refusal;
+use crate::job::Job;
+use crate::pipeline::target::Stream;
+use crate::pipeline::{self, Done};
+use crate::progress::Progress;
+use crate::report::Report;
+use crate::settings::{OnBadFile, STDIO};
+use crate::signals::Signals;
+use crate::survey::Survey;
+
+/// What a part of stdin is called, and what its format is known by.
+const STDIN_FILE: &str = "stdin.arrows";
+
+/// Copies stdin to a temporary file where it is the input, and names that file instead: rows are
+/// counted before they are encoded, and hashed to tell what is already there. The file goes with
+/// what is returned.
+///
+/// # Errors
+/// stdin is a terminal, or one of several inputs; it cannot be read or the file not be written; a
+/// signal has come.
+pub fn spool_stdin(inputs: &mut [String], signals: &Signals) -> anyhow::Result<Option<TempDir>> {
+    if !inputs.iter().any(|input| input == STDIO) {
+        return Ok(None);
+    }
+    let [input] = inputs else {
+        return Err(Refusal::usage("--input - is stdin, and does not go with other inputs".to_owned()).into());
+    };
+    if io::stdin().is_terminal() {
+        return Err(Refusal::usage(
+            "--input - reads an Arrow IPC stream, and stdin is a terminal".to_owned(),
+        )
+        .hint("pipe the stream into strata, or name a file")
+        .into());
+    }
+    let folder = tempfile::Builder::new().prefix("strata-").tempdir()?;
+    let path = folder.path().join(STDIN_FILE);
+    let mut file = File::create(&path)?;
+    let mut stdin = io::stdin().lock();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        signals.check()?;
+        match stdin.read(&mut buffer)? {
+            0 => break,
+            count => file.write_all(&buffer[..count])?,
+        }
+    }
+    signals.check()?;
+    *input = path.to_string_lossy().into_owned();
+    Ok(Some(folder))
+}
+
+/// Encodes everything and writes it to stdout.
+///
+/// # Errors
+/// Options that need a folder; whatever ends a run; stdout is closed.
+pub fn stream(
+    job: &Job,
+    arguments: &RunArguments,
+    signals: &Signals,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let needs_folder = [
+        ("--dry-run", arguments.dry_run),
+        ("--overwrite", arguments.overwrite),
+        ("--prune", arguments.prune),
+        ("--shard", job.settings.shard.is_some()),
+        ("--rows-per-part", job.settings.rows_per_part.is_some()),
+        ("--on-bad-file skip", job.settings.on_bad_file == OnBadFile::Skip),
+    ];
+    if let Some((option, _)) = needs_folder.iter().find(|(_, given)| *given) {
+        let message = format!("{option} does not go with --output -: it is about a folder of parts");
+        return Err(Refusal::usage(message).hint("leave it out, or name a folder").into());
+    }
+    let survey = Survey::take(job, None, &mut Notes::default(), signals)?;
+    let first = job.inputs.first().ok_or_else(|| anyhow::anyhow!("a run without inputs was not refused"))?;
+    let mut stream = Stream::start(&first.columns.schema, serde_json::to_string(&survey.fingerprint)?)?;
+    let extractor = job.extractor()?;
+    let rows = survey.plan.iter().map(|part| part.rows.end - part.rows.start).sum();
+    let progress = Progress::start(arguments.progress, rows);
+    let mut done = Done::default();
+    let result = pipeline::run(job, &survey.plan, &mut stream, &extractor, &progress, signals, &mut done);
+    progress.finish();
+    report.add(done, &survey, Vec::new());
+    result?;
+    stream.finish()?;
+    report.print(Path::new("stdout"));
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! The options about what is encoded and what an output row stands for: which of them go together.
+
+use strata_bert::{Division, Overflow, Unit};
+
+use crate::failure::Refusal;
+use crate::settings::{one_of, parse};
+
+/// The input columns that are encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    Text(String),
+    Pair(String, String),
+    Words(String),
+    Spans(String, String),
+}
+
+impl Subject {
+    /// Each option that names a column, with the column.
+    pub fn columns(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Text(text) => vec![("--text", text)],
+            Self::Pair(first, second) => vec![("--text", first), ("--text-pair", second)],
+            Self::Words(words) => vec![("--words", words)],
+            Self::Spans(text, spans) => vec![("--text", text), ("--spans", spans)],
+        }
+    }
+}
+
+/// What the user said.
+pub struct Asked<'a> {
+    pub text: Option<String>,
+    pub text_pair: Option<String>,
+    pub spans: Option<String>,
+    pub words: Option<String>,
+    pub special_tokens: &'a Option<String>,
+}
+
+/// What is encoded, and how it is divided.
+///
+/// # Errors
+/// Options that do not go together.
+pub fn settle(unit: Unit, asked: Asked) -> Result<(Subject, Division), Refusal> {
+    let Asked { text, text_pair, spans, words, special_tokens } = asked;
+    let refuse = |option: &str, reason: &str| {
+        Err(Refusal::usage(format!("{option} does not go with --unit {unit}: {reason}")))
+    };
+    if text_pair.is_some() && unit != Unit::Row {
+        return refuse("--text-pair", "the places of its tokens would be in either of two texts");
+    }
+    if words.is_some() && unit != Unit::Word {
+        return refuse("--words", "it says what a word is");
+    }
+    if spans.is_some() && unit != Unit::Span {
+        return refuse("--spans", "it names the spans that are encoded");
+    }
+    if special_tokens.is_some() && matches!(unit, Unit::Word | Unit::Span) {
+        return refuse("--special-tokens", "no special token is part of a word or span");
+    }
+    let has_text = text.is_some();
+    let text = text.unwrap_or_else(|| "text".to_owned());
+    Ok(match unit {
+        Unit::Row => match text_pair {
+            Some(pair) => (Subject::Pair(text, pair), Division::Whole),
+            None => (Subject::Text(text), Division::Whole),
+        },
+        Unit::Token => {
+            let special = special_tokens.as_deref() != Some("exclude");
+            (Subject::Text(text), Division::Tokens { special })
+        }
+        Unit::Word => match words.as_deref().unwrap_or("tokenizer") {
+            "tokenizer" => (Subject::Text(text), Division::TokenizerWords),
+            "whitespace" => (Subject::Text(text), Division::WhitespaceWords),
+            _ if has_text => {
+                return Err(Refusal::usage("--text does not go with a column of --words".to_owned())
+                    .hint("the words are what is encoded; leave --text out, or say --words whitespace"));
+            }
+            column => (Subject::Words(column.to_owned()), Division::GivenWords),
+        },
+        Unit::Span => match spans {
+            Some(spans) => (Subject::Spans(text, spans), Division::Spans),
+            None => {
+                return Err(Refusal::usage("--spans is missing".to_owned())
+                    .hint("with --unit span, name the column of the spans: structs with start and end"));
+            }
+        },
+    })
+}
+
+/// What becomes of a text that the model cannot see at once.
+///
+/// # Errors
+/// No such choice; a stride without windows; windows over pairs.
+pub fn overflow(choice: &str, stride: Option<usize>, pairs: bool) -> Result<Overflow, Refusal> {
+    let overflow = parse(
+        "--overflow",
+        choice,
+        one_of(&[
+            ("truncate", Overflow::Truncate),
+            ("window", Overflow::Window { stride }),
+            ("error", Overflow::Truncate),
+        ]),
+    )?;
+    match overflow {
+        Overflow::Window { .. } if pairs => {
+            Err(Refusal::usage("--overflow window does not go with --text-pair".to_owned())
+                .hint("windows over two texts have no agreed meaning; cut them, or say --overflow error"))
+        }
+        Overflow::Truncate if stride.is_some() => {
+            Err(Refusal::usage(format!("--stride does not go with --overflow {choice}"))
+                .hint("it is what windows share; say --overflow window"))
+        }
+        overflow => Ok(overflow),
+    }
+}
