@@ -25,7 +25,7 @@ impl SelfAttention {
             Linear::shapes(&format!("{name}.self.{projection}"), hidden, hidden, shapes);
         }
         Linear::shapes(&format!("{name}.output.dense"), hidden, hidden, shapes);
-        LayerNorm::shapes(&format!("{name}.output.LayerNorm"), config, shapes);
+        LayerNorm::shapes(&format!("{name}.output.LayerNorm"), hidden, shapes);
     }
 
     pub(crate) fn load(

@@ -24,7 +24,7 @@ impl EncoderLayer {
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
         Linear::shapes(&format!("{name}.intermediate.dense"), wide, hidden, shapes);
         Linear::shapes(&format!("{name}.output.dense"), hidden, wide, shapes);
-        LayerNorm::shapes(&format!("{name}.output.LayerNorm"), config, shapes);
+        LayerNorm::shapes(&format!("{name}.output.LayerNorm"), hidden, shapes);
     }
 
     pub(crate) fn load(

@@ -1,4 +1,4 @@
-//! Text in, layer vectors out: a BERT encoder on burn.
+//! Text in, layer vectors out: encoders of the BERT families on burn.
 //!
 //! A [`Checkpoint`] is opened, a [`TextTokenizer`] turns texts into [`Encoding`]s, [`batch::plan`]
 //! groups them by length, and an [`Extractor`] computes the [`Features`] asked for, running no
@@ -40,6 +40,7 @@ mod embeddings;
 mod encoder;
 mod error;
 mod extract;
+mod family;
 mod features;
 mod layers;
 mod memory;
@@ -48,7 +49,9 @@ mod ops;
 #[cfg(test)]
 mod parity;
 mod pooling;
+mod random_weights;
 mod tokenizer;
+mod weight_files;
 mod weights;
 
 pub use checkpoint::{Checkpoint, Fingerprint};

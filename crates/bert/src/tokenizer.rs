@@ -67,7 +67,7 @@ impl TextTokenizer {
         // What the file says of truncation and padding is somebody's habit, not the model's.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|e| invalid(e.to_string()))?;
-        let positions = checkpoint.config.max_position_embeddings;
+        let positions = checkpoint.config.max_tokens();
         let max_length = max_length.unwrap_or(positions);
         let special = tried(|| tokenizer.encode_fast("", true)).map_err(invalid)?.len();
         if max_length > positions || max_length <= special {

@@ -35,7 +35,10 @@ impl Job {
     /// # Errors
     /// Anything that makes the run impossible.
     pub fn prepare(settings: Settings) -> anyhow::Result<Self> {
-        let checkpoint = Checkpoint::open(&settings.model)?;
+        let checkpoint = match settings.random_weights {
+            Some(seed) => Checkpoint::with_random_weights(&settings.model, seed)?,
+            None => Checkpoint::open(&settings.model)?,
+        };
         let features = Features::resolve(&settings.features, &checkpoint.config)?;
         let tokenizer = TextTokenizer::load(&checkpoint, settings.max_length)?;
         Extractor::check(&checkpoint, &features, settings.device, settings.compute)?;
@@ -141,6 +144,8 @@ fn fingerprint(
         max_batch_tokens,
         // The tokenizer knows the length that is meant where none is given.
         max_length: _,
+        // Part of the model's identity.
+        random_weights: _,
         // Decide which rows are made where, not their values.
         inputs: _,
         model: _,
@@ -156,7 +161,7 @@ fn fingerprint(
         "layer_convention": "0 is the embedding output, N the output of the Nth encoder layer",
         "model": {
             "files": model,
-            "model_type": "bert",
+            "model_type": checkpoint.config.model_type(),
             "hidden_size": checkpoint.config.hidden_size,
             "num_hidden_layers": checkpoint.config.num_hidden_layers,
         },

@@ -17,6 +17,7 @@ pub struct Settings {
     pub text: String,
     pub keep: Keep,
     pub model: PathBuf,
+    pub random_weights: Option<u32>,
     pub device: DeviceKind,
     pub compute: Compute,
     pub features: FeatureOptions,
@@ -77,7 +78,7 @@ impl TryFrom<Options> for Settings {
     fn try_from(options: Options) -> anyhow::Result<Self> {
         let Options { input, model, features, output, run } = options;
         let options::InputOptions { paths, text, keep } = input;
-        let options::ModelOptions { path: model, device, compute } = model;
+        let options::ModelOptions { path: model, random_weights, device, compute } = model;
         let options::OutputOptions { path: output, format, dtype, rows_per_part } = output;
         let options::RunOptions { max_batch_tokens, threads, shard, on_bad_file } = run;
         let options::FeatureOptions { layers, pooling, combine, normalize, special_tokens, max_length } =
@@ -101,6 +102,7 @@ impl TryFrom<Options> for Settings {
             text: text.unwrap_or_else(|| "text".to_owned()),
             keep: Keep::parse(keep.as_deref().unwrap_or("all")),
             model: required("--model", "model.path", model.filter(|path| !path.is_empty()))?.into(),
+            random_weights,
             features,
             max_length,
             output: required("--output", "output.path", output.filter(|path| !path.is_empty()))?.into(),
