@@ -107,12 +107,25 @@ fn a_run_with_random_weights_resumes_and_verifies() {
 }
 
 #[test]
-fn another_seed_or_trained_weights_are_another_model() {
+fn another_seed_and_trained_weights_are_other_models() {
     let sandbox = untrained();
     sandbox.succeed(&format!("{RANDOM} 7"));
-    assert_refused!(sandbox, &format!("{RANDOM} 8 --report other.json").replace("--report report.json ", ""), @"");
+    assert_refused!(sandbox, "run --input in.parquet --model untrained --layers all --output out --rows-per-part 2 \
+        --random-weights 8", @r"
+    success: false
+    exit_code: 78
+    ----- stdout -----
+
+    ----- stderr -----
+    error: out holds parts made otherwise: model.files.random_weights was 7, is now 8
+    hint: write to another folder, or start afresh with --overwrite
+    ");
+    let trained = "run --input in.parquet --model tiny-bert --layers all --output out --rows-per-part 2";
+    assert_eq!(sandbox.strata(trained).output().unwrap().status.code(), Some(78));
+
+    let seed_7 = sandbox.parts("out");
     sandbox.succeed(&format!("{RANDOM} 8 --overwrite"));
-    let seed_8 = sandbox.parts("out");
+    assert_ne!(sandbox.parts("out"), seed_7);
     sandbox.succeed(&format!("{RANDOM} 7 --overwrite"));
-    assert_ne!(sandbox.parts("out"), seed_8);
+    assert_eq!(sandbox.parts("out"), seed_7);
 }
