@@ -11,7 +11,14 @@ const RANDOM: &str = "run --input in.parquet --model untrained --layers all --ou
 
 #[test]
 fn every_family_gives_the_reference_s_vectors() {
-    for name in ["tiny-roberta", "tiny-xlm-roberta", "tiny-camembert", "tiny-distilbert", "tiny-electra"] {
+    for name in [
+        "tiny-roberta",
+        "tiny-xlm-roberta",
+        "tiny-camembert",
+        "tiny-distilbert",
+        "tiny-electra",
+        "tiny-mpnet",
+    ] {
         let reference = Reference::load(name);
         let sandbox = Sandbox::with_texts(reference.strings());
         sandbox.link(name, &fixture(name));

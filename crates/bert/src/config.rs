@@ -203,6 +203,12 @@ fn refuse_unsupported(json: &Map<String, Value>, family: &Family, path: &Path) -
     };
     refuse("position_embedding_type", &["absolute"])?;
     refuse(family.key_in_file("hidden_act"), ACTIVATIONS)?;
+    for &(key, granted) in family.granted {
+        if let Some(found) = json.get(key).filter(|found| found.as_u64() != Some(granted)) {
+            let (path, found, expected) = (path.to_owned(), found.to_string(), granted.to_string());
+            return Err(Error::Unsupported { path, key, found, expected });
+        }
+    }
     for key in ["is_decoder", "add_cross_attention", "is_encoder_decoder"] {
         if json.get(key) == Some(&Value::Bool(true)) {
             return Err(Error::Unsupported {
@@ -270,6 +276,11 @@ mod tests {
             let config = parse(|c| c["model_type"] = json!(model_type)).unwrap();
             assert_eq!((config.pad_token_id, config.max_tokens()), (pad, longest), "{model_type}");
         }
+        let mpnet = |c: &mut Value| {
+            (c["model_type"], c["relative_attention_num_buckets"]) = (json!("mpnet"), json!(64));
+        };
+        let error = parse(mpnet).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { key: "relative_attention_num_buckets", .. }), "{error}");
         let electra = parse(|c| c["model_type"] = json!("electra")).unwrap();
         assert_eq!((electra.embedding_size(), electra.hidden_size), (128, 12));
         assert_eq!(parse(|c| c["embedding_size"] = json!(7)).unwrap().embedding_size(), 12);

@@ -20,6 +20,10 @@ pub(crate) struct Family {
     layer_norm_eps: Option<f64>,
     pub(crate) positions: Positions,
     pub(crate) token_types: TokenTypes,
+    /// Whether attention depends on how far two tokens are apart.
+    pub(crate) relative_positions: bool,
+    /// Keys of which the computation takes a value for granted; another is refused.
+    pub(crate) granted: &'static [(&'static str, u64)],
     /// Whether its models may have a pooler.
     pub(crate) has_pooler: bool,
     /// What names of tensors begin with in a model that was trained for a task.
@@ -60,6 +64,8 @@ const BERT: Family = Family {
     layer_norm_eps: None,
     positions: Positions::FromZero,
     token_types: TokenTypes::OfTokenizer,
+    relative_positions: false,
+    granted: &[],
     has_pooler: true,
     prefix: "bert.",
     renames: &[],
@@ -76,7 +82,7 @@ const ROBERTA: Family = Family {
     ..BERT
 };
 
-static FAMILIES: [Family; 6] = [
+static FAMILIES: [Family; 7] = [
     BERT,
     ROBERTA,
     Family { model_type: "xlm-roberta", ..ROBERTA },
@@ -129,6 +135,21 @@ static FAMILIES: [Family; 6] = [
             "qa_outputs.",
         ],
         ..BERT
+    },
+    Family {
+        model_type: "mpnet",
+        token_types: TokenTypes::None,
+        relative_positions: true,
+        granted: &[("relative_attention_num_buckets", 32), ("pad_token_id", 1)],
+        prefix: "mpnet.",
+        renames: &[
+            (".attention.attn.q.", ".attention.self.query."),
+            (".attention.attn.k.", ".attention.self.key."),
+            (".attention.attn.v.", ".attention.self.value."),
+            (".attention.attn.o.", ".attention.output.dense."),
+            (".attention.LayerNorm.", ".attention.output.LayerNorm."),
+        ],
+        ..ROBERTA
     },
 ];
 

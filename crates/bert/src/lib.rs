@@ -50,6 +50,7 @@ mod ops;
 mod parity;
 mod pooling;
 mod random_weights;
+mod relative;
 mod tokenizer;
 mod weight_files;
 mod weights;

@@ -2,16 +2,19 @@
 
 use burn::tensor::{Bool, Device, Int, Tensor};
 
+use crate::attention::Scope;
 use crate::checkpoint::WeightSource;
 use crate::embeddings::Embeddings;
 use crate::encoder::{EncoderLayer, Linear};
 use crate::random_weights::RandomWeights;
+use crate::relative::RelativeBias;
 use crate::weights::{Shapes, Weights};
 use crate::{Checkpoint, Compute, Config, Error};
 
 /// An encoder of any family whose parameters lie on one device.
 pub(crate) struct BertModel {
     embeddings: Embeddings,
+    relative_bias: Option<RelativeBias>,
     layers: Vec<EncoderLayer>,
     pooler: Option<Linear>,
     hidden_size: usize,
@@ -52,6 +55,7 @@ impl BertModel {
         let layer = |index| EncoderLayer::load(index, &weights, config, device, compute);
         Ok(Self {
             embeddings: Embeddings::load(&weights, config, device)?,
+            relative_bias: RelativeBias::load(&weights, config, device)?,
             layers: (0..num_layers).map(layer).collect::<Result<_, _>>()?,
             pooler: with_pooler
                 .then(|| Linear::load(POOLER, &weights, device, Compute::Float32))
@@ -66,14 +70,15 @@ impl BertModel {
         let [batch, seq_len] = input.input_ids.dims();
         let mut state = self.embeddings.forward(input.input_ids, input.token_type_ids);
         visit(0, &state);
+        let scope = match (&self.relative_bias, input.attention_mask) {
+            (Some(bias), mask) => Scope::Biased(bias.forward(seq_len, mask)),
+            (None, Some(mask)) => Scope::Masked(mask),
+            (None, None) => Scope::All,
+        };
         for (index, layer) in self.layers.iter().enumerate() {
             // Folded to two dimensions: a product over three is a slow batched one.
             let hidden = state.reshape([batch * seq_len, self.hidden_size]);
-            state = layer.forward(hidden, batch, input.attention_mask.clone()).reshape([
-                batch,
-                seq_len,
-                self.hidden_size,
-            ]);
+            state = layer.forward(hidden, batch, &scope).reshape([batch, seq_len, self.hidden_size]);
             visit(index + 1, &state);
         }
         state
@@ -127,6 +132,7 @@ fn refuse_absurd_size(shapes: &Shapes) -> Result<(), Error> {
 fn encoder_shapes(config: &Config) -> Shapes {
     let mut shapes = Shapes::new();
     Embeddings::shapes(config, &mut shapes);
+    RelativeBias::shapes(config, &mut shapes);
     for index in 0..config.num_hidden_layers {
         EncoderLayer::shapes(index, config, &mut shapes);
     }

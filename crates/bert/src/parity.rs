@@ -16,8 +16,15 @@ use crate::{
 const TOLERANCE: f32 = 1e-4;
 
 /// A model of every family.
-const FAMILIES: [&str; 6] =
-    ["tiny-bert", "tiny-roberta", "tiny-xlm-roberta", "tiny-camembert", "tiny-distilbert", "tiny-electra"];
+const FAMILIES: [&str; 7] = [
+    "tiny-bert",
+    "tiny-roberta",
+    "tiny-xlm-roberta",
+    "tiny-camembert",
+    "tiny-distilbert",
+    "tiny-electra",
+    "tiny-mpnet",
+];
 
 /// Both backends on the processor, and the first GPU where there is one.
 #[expect(clippy::print_stdout, reason = "a test that leaves the GPU out says so")]
