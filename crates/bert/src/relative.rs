@@ -72,7 +72,44 @@ fn bucket(distance: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::bucket;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{DeviceKind, ops};
+
+    /// Values between -1 and 1 that no two places share by rule.
+    fn values<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+        let value = |at: usize| ((at * 7919 + 17) % 1999) as f32 / 999.5 - 1.0;
+        let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    proptest! {
+        #[test]
+        fn padding_changes_nothing_on_either_backend(length in 1_usize..150, padding in 0_usize..150) {
+            let (heads, head_size) = (2, 4);
+            let width = heads * head_size;
+            let run = |kind: DeviceKind, padding: usize| {
+                let device = kind.open().unwrap();
+                let seq_len = length + padding;
+                let tokens = values([length, 3 * width], &device) * 3;
+                let padded = Tensor::cat(vec![tokens, Tensor::ones([padding, 3 * width], &device) * 9], 0);
+                let flags: Vec<bool> = (0..seq_len).map(|at| at < length).collect();
+                let attend = (padding > 0)
+                    .then(|| Tensor::<2, Bool>::from_data(TensorData::new(flags, [1, seq_len]), &device));
+                let table = values([BUCKETS as usize, heads], &device) * 2;
+                let bias = RelativeBias { table, device: device.clone() }.forward(seq_len, attend);
+                let context = ops::biased_self_attention(padded, bias, 1, heads);
+                context.narrow(0, 0, length).into_data().try_to_vec::<f32>().unwrap()
+            };
+            let alone = run(DeviceKind::Cpu, 0);
+            for (kind, padding) in [(DeviceKind::Cpu, padding), (DeviceKind::Flex, 0), (DeviceKind::Flex, padding)] {
+                let found = run(kind, padding);
+                let worst = alone.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                prop_assert!(worst < 1e-5 && found.iter().all(|value| value.is_finite()), "{kind}: {worst}");
+            }
+        }
+    }
 
     #[test]
     fn distances_have_the_classes_of_the_reference() {

@@ -114,9 +114,8 @@ fn linear(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
 }
 
 fn attention(projected: &Tensor, attend: Option<&Tensor>, batch: usize, heads: usize) -> Tensor {
-    let hidden = projected.size()[1] / 3;
     #[cfg(target_arch = "x86_64")]
-    if is_on_kernels(projected) && x86::can_attend(hidden / heads as i64) {
+    if is_on_kernels(projected) && x86::can_attend(projected.size()[1] / 3 / heads as i64) {
         let lengths = attend.map(row_lengths);
         return x86::attention(&projected.contiguous(), batch, heads, lengths.as_deref());
     }
