@@ -70,6 +70,10 @@ fn help_of_run_names_every_option_with_its_default() {
           --model <DIR>
               A Hugging Face checkpoint folder
 
+          --random-weights <SEED>
+              Take weights as they are before training, drawn from this seed, and not those of the
+              folder
+
           --device <DEVICE>
               Where it runs: cpu, cuda, cuda:N or flex [default: cpu]
 

@@ -8,6 +8,7 @@ mod faulty;
 mod inputs;
 mod memory;
 mod minilm;
+mod models;
 mod operations;
 mod options;
 mod output;

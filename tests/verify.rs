@@ -64,6 +64,7 @@ fn a_part_that_is_whole_but_of_other_rows_is_found_out() {
     parts["a-00001.parquet"]["bytes"] = first["bytes"].clone();
     parts["a-00001.parquet"]["blake3"] = first["blake3"].clone();
     parts["c-00001.parquet"]["rows"] = serde_json::json!([4, 6]);
+    parts["c-00001.parquet"]["output_rows"] = 2.into();
     sandbox.write("out/manifest.json", json.to_string());
     fs_err::copy(sandbox.path("out/a-00000.parquet"), sandbox.path("out/a-00001.parquet")).unwrap();
     let found = problems(&sandbox);

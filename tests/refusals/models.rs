@@ -36,6 +36,36 @@ fn a_model_folder_without_a_tokenizer() {
 }
 
 #[test]
+fn a_model_folder_without_weights() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    sandbox.copy_model("broken");
+    fs_err::remove_file(sandbox.path("broken/model.safetensors")).unwrap();
+    assert_refused!(sandbox, BROKEN, @r"
+    success: false
+    exit_code: 78
+    ----- stdout -----
+
+    ----- stderr -----
+    error: broken holds no model.safetensors, nor pytorch_model.bin, nor the .index.json of either
+    hint: a Hugging Face checkpoint holds config.json, tokenizer.json and model.safetensors or pytorch_model.bin
+    ");
+}
+
+#[test]
+fn a_pooler_that_the_family_lacks() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    sandbox.link("electra", &crate::support::fixture("tiny-electra"));
+    assert_refused!(sandbox, "run --input in.parquet --model electra --output out --pooling pooler", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: pooling is pooler, but models of type electra have none
+    ");
+}
+
+#[test]
 fn weights_that_lack_a_tensor() {
     let sandbox = Sandbox::with_texts(["cat"]);
     sandbox.break_weights(|tensors| {
@@ -123,7 +153,7 @@ fn a_configuration_that_asks_for_what_is_not_supported() {
 fn a_configuration_of_another_family() {
     let sandbox = Sandbox::with_texts(["cat"]);
     sandbox.break_config(|config| {
-        config.insert("model_type".to_owned(), "roberta".into());
+        config.insert("model_type".to_owned(), "gpt2".into());
     });
     assert_refused!(sandbox, BROKEN, @r#"
     success: false
@@ -131,7 +161,7 @@ fn a_configuration_of_another_family() {
     ----- stdout -----
 
     ----- stderr -----
-    error: broken/config.json: model_type is "roberta", which is not supported; expected bert
+    error: broken/config.json: model_type is "gpt2", which is not supported; expected bert, roberta, xlm-roberta, camembert, distilbert, electra, mpnet
     "#);
 }
 

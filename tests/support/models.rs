@@ -21,7 +21,7 @@ impl Sandbox {
         let mut tensors: Tensors<'_> =
             SafeTensors::deserialize(&bytes).unwrap().tensors().into_iter().collect();
         change(&mut tensors);
-        self.copy_model();
+        self.copy_model("broken");
         fs_err::remove_file(self.path("broken/model.safetensors")).unwrap();
         safetensors::serialize_to_file(tensors, None, &self.path("broken/model.safetensors")).unwrap();
     }
@@ -31,14 +31,15 @@ impl Sandbox {
         let text = fs_err::read_to_string(fixture("tiny-bert").join("config.json")).unwrap();
         let mut config: Map<String, Value> = serde_json::from_str(&text).unwrap();
         change(&mut config);
-        self.copy_model();
+        self.copy_model("broken");
         self.write("broken/config.json", serde_json::to_string(&config).unwrap());
     }
 
-    fn copy_model(&self) {
-        fs_err::create_dir(self.path("broken")).unwrap();
+    /// Writes a copy of the model `tiny-bert`.
+    pub fn copy_model(&self, folder: &str) {
+        fs_err::create_dir(self.path(folder)).unwrap();
         for name in ["config.json", "tokenizer.json", "model.safetensors"] {
-            fs_err::copy(fixture("tiny-bert").join(name), self.path("broken").join(name)).unwrap();
+            fs_err::copy(fixture("tiny-bert").join(name), self.path(folder).join(name)).unwrap();
         }
     }
 }

@@ -16,6 +16,16 @@ pub(crate) struct SelfAttention {
     heads: usize,
 }
 
+/// What each token of a batch attends to.
+pub(crate) enum Scope {
+    /// Every token of its row.
+    All,
+    /// As [`ops::self_attention`] takes it.
+    Masked(Tensor<2, Bool>),
+    /// As [`ops::biased_self_attention`] takes it.
+    Biased(Tensor<4>),
+}
+
 const PROJECTIONS: [&str; 3] = ["query", "key", "value"];
 
 impl SelfAttention {
@@ -25,7 +35,7 @@ impl SelfAttention {
             Linear::shapes(&format!("{name}.self.{projection}"), hidden, hidden, shapes);
         }
         Linear::shapes(&format!("{name}.output.dense"), hidden, hidden, shapes);
-        LayerNorm::shapes(&format!("{name}.output.LayerNorm"), config, shapes);
+        LayerNorm::shapes(&format!("{name}.output.LayerNorm"), hidden, shapes);
     }
 
     pub(crate) fn load(
@@ -44,15 +54,14 @@ impl SelfAttention {
         })
     }
 
-    /// `[batch · seq_len, hidden_size]` to the same shape; `attend` as in [`ops::self_attention`].
-    pub(crate) fn forward(
-        &self,
-        hidden: Tensor<2>,
-        batch: usize,
-        attend: Option<Tensor<2, Bool>>,
-    ) -> Tensor<2> {
+    /// `[batch · seq_len, hidden_size]` to the same shape.
+    pub(crate) fn forward(&self, hidden: Tensor<2>, batch: usize, scope: &Scope) -> Tensor<2> {
         let projected = self.query_key_value.forward(hidden.clone());
-        let context = ops::self_attention(projected, attend, batch, self.heads);
+        let context = match scope {
+            Scope::All => ops::self_attention(projected, None, batch, self.heads),
+            Scope::Masked(attend) => ops::self_attention(projected, Some(attend.clone()), batch, self.heads),
+            Scope::Biased(bias) => ops::biased_self_attention(projected, bias.clone(), batch, self.heads),
+        };
         self.output.forward_add_norm(context, hidden, &self.output_norm)
     }
 }

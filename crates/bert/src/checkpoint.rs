@@ -1,12 +1,12 @@
 //! A Hugging Face checkpoint folder: which files it holds, and their identity.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::weight_files::WeightFiles;
 use crate::{Config, Error};
 
 /// An opened checkpoint: its configuration is read and checked, its weights are not yet touched.
@@ -15,39 +15,62 @@ pub struct Checkpoint {
     /// The model's architecture.
     pub config: Config,
     folder: PathBuf,
-    weights: Vec<PathBuf>,
+    weights: WeightSource,
+}
+
+/// Where the weights come from.
+#[derive(Debug, Clone)]
+pub(crate) enum WeightSource {
+    Files(WeightFiles),
+    /// From a seed.
+    Random(u32),
 }
 
 /// What a checkpoint is, as hexadecimal sha256 sums of its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The weights files, in the order of their names.
-    pub weights_sha256: String,
+    /// The weights files, in the order of their names; none where the weights are random.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights_sha256: Option<String>,
+    /// The seed of random weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub random_weights: Option<u32>,
     /// `config.json`.
     pub config_sha256: String,
     /// `tokenizer.json`.
     pub tokenizer_sha256: String,
 }
 
-#[derive(Deserialize)]
-struct WeightIndex {
-    weight_map: BTreeMap<String, String>,
-}
-
 impl Checkpoint {
-    /// Opens the folder of a checkpoint: `config.json`, `tokenizer.json`, and `model.safetensors`,
-    /// which may be in several files under `model.safetensors.index.json`.
+    /// Opens the folder of a checkpoint: `config.json`, `tokenizer.json`, and `model.safetensors` or
+    /// `pytorch_model.bin`, either of which may be in several files under its `.index.json`. Other
+    /// files in the folder do not matter.
     ///
     /// # Errors
     /// The folder or one of the files is missing, or the configuration cannot be honoured.
     pub fn open(folder: &Path) -> Result<Self, Error> {
+        Self::with_weights(folder, || Ok(WeightSource::Files(WeightFiles::find(folder)?)))
+    }
+
+    /// Opens the folder of a checkpoint, but takes weights as they are before training, drawn from
+    /// `seed`. Weights files are neither needed nor read.
+    ///
+    /// # Errors
+    /// Those of [`Checkpoint::open`].
+    pub fn with_random_weights(folder: &Path, seed: u32) -> Result<Self, Error> {
+        Self::with_weights(folder, || Ok(WeightSource::Random(seed)))
+    }
+
+    fn with_weights(
+        folder: &Path,
+        weights: impl FnOnce() -> Result<WeightSource, Error>,
+    ) -> Result<Self, Error> {
         if !folder.is_dir() {
             return Err(Error::NoFolder(folder.to_owned()));
         }
         let config = Config::read(&existing(folder, "config.json")?)?;
         existing(folder, "tokenizer.json")?;
-        let weights = weight_files(folder)?;
-        Ok(Self { config, folder: folder.to_owned(), weights })
+        Ok(Self { config, folder: folder.to_owned(), weights: weights()? })
     }
 
     /// The folder it was opened from.
@@ -57,16 +80,22 @@ impl Checkpoint {
 
     /// The files that decide about the vectors.
     pub fn files(&self) -> Vec<PathBuf> {
-        [self.folder.join("config.json"), self.tokenizer()].into_iter().chain(self.weights.clone()).collect()
+        let weights = self.weight_files().iter().cloned();
+        [self.folder.join("config.json"), self.tokenizer()].into_iter().chain(weights).collect()
     }
 
-    /// Sums of the files that decide about the vectors. Reads the weights once.
+    /// Sums of the files that decide about the vectors, and the seed if there is one. Reads the weights once.
     ///
     /// # Errors
     /// A file cannot be read.
     pub fn fingerprint(&self) -> Result<Fingerprint, Error> {
+        let (weights_sha256, random_weights) = match &self.weights {
+            WeightSource::Files(files) => (Some(sha256(&files.paths)?), None),
+            WeightSource::Random(seed) => (None, Some(*seed)),
+        };
         Ok(Fingerprint {
-            weights_sha256: sha256(&self.weights)?,
+            weights_sha256,
+            random_weights,
             config_sha256: sha256(&[self.folder.join("config.json")])?,
             tokenizer_sha256: sha256(&[self.tokenizer()])?,
         })
@@ -76,13 +105,20 @@ impl Checkpoint {
         self.folder.join("tokenizer.json")
     }
 
-    pub(crate) fn weights(&self) -> &[PathBuf] {
+    pub(crate) fn weights(&self) -> &WeightSource {
         &self.weights
+    }
+
+    fn weight_files(&self) -> &[PathBuf] {
+        match &self.weights {
+            WeightSource::Files(files) => &files.paths,
+            WeightSource::Random(_) => &[],
+        }
     }
 
     /// What messages about the weights name: the file, or the folder of several.
     pub(crate) fn weights_name(&self) -> &Path {
-        match self.weights.as_slice() {
+        match self.weight_files() {
             [file] => file,
             _ => &self.folder,
         }
@@ -92,29 +128,6 @@ impl Checkpoint {
 fn existing(folder: &Path, expected: &'static str) -> Result<PathBuf, Error> {
     let path = folder.join(expected);
     if path.is_file() { Ok(path) } else { Err(Error::MissingFile { folder: folder.to_owned(), expected }) }
-}
-
-fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let index = folder.join("model.safetensors.index.json");
-    if !index.is_file() {
-        return Ok(vec![existing(folder, "model.safetensors")?]);
-    }
-    let invalid = |reason: String| Error::Invalid { path: index.clone(), reason };
-    let parsed: WeightIndex =
-        serde_json::from_str(&fs_err::read_to_string(&index)?).map_err(|e| invalid(e.to_string()))?;
-    let mut names: Vec<&String> = parsed.weight_map.values().collect();
-    names.sort_unstable();
-    names.dedup();
-    let inside = |name: &&String| {
-        let mut parts = Path::new(name.as_str()).components();
-        matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
-    };
-    if let Some(outside) = names.iter().find(|name| !inside(name)) {
-        return Err(invalid(format!("`{outside}` is not the name of a file in the same folder")));
-    }
-    let missing = |path: &PathBuf| Err(invalid(format!("it names {}, which is not there", path.display())));
-    let paths: Vec<PathBuf> = names.into_iter().map(|name| folder.join(name)).collect();
-    paths.iter().find(|path| !path.is_file()).map_or(Ok(paths.clone()), missing)
 }
 
 fn sha256(paths: &[PathBuf]) -> Result<String, Error> {

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::Error;
+use crate::family::{Family, Positions, TokenTypes};
 
-/// The architecture of a BERT encoder, with the names of Hugging Face's `config.json`.
+/// The architecture of an encoder, with the names of Hugging Face's `config.json` for BERT, whatever
+/// its family calls them.
 ///
 /// Source: <https://huggingface.co/docs/transformers/model_doc/bert#transformers.BertConfig>
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -22,23 +25,41 @@ pub struct Config {
     /// Width of the feed-forward layer.
     pub intermediate_size: usize,
     /// Activation of the feed-forward layer.
+    #[serde(default)]
     pub hidden_act: Activation,
-    /// Longest sequence, in tokens, special ones counted.
+    /// Number of rows of the position embeddings; see [`Config::max_tokens`].
     pub max_position_embeddings: usize,
-    /// Number of rows of the token type embeddings.
+    /// Number of rows of the token type embeddings, 0 in families that have none.
     pub type_vocab_size: usize,
     /// Added to the variance in every layer norm.
+    #[serde(default = "default_epsilon")]
     pub layer_norm_eps: f64,
     /// The token that fills the end of a short row in a padded batch.
     #[serde(default)]
     pub pad_token_id: u32,
+    /// Standard deviation of weights before training.
+    #[serde(default = "default_initializer_range")]
+    pub initializer_range: f64,
+    #[serde(default)]
+    embedding_size: Option<usize>,
+    #[serde(skip, default = "Family::bert")]
+    pub(crate) family: &'static Family,
+}
+
+fn default_epsilon() -> f64 {
+    1e-12
+}
+
+fn default_initializer_range() -> f64 {
+    0.02
 }
 
 /// The activation between the two products of a feed-forward layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// The exact form, with the error function.
+    #[default]
     #[serde(alias = "gelu_python")]
     Gelu,
     /// The tanh approximation under any of its names.
@@ -72,11 +93,20 @@ impl Config {
     /// Checks the text of a `config.json`; `path` is for messages.
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let invalid = |reason: String| Error::Invalid { path: path.to_owned(), reason };
-        let json: serde_json::Value = serde_json::from_str(text).map_err(|e| invalid(e.to_string()))?;
-        refuse_unsupported(&json, path)?;
-        let config: Self = serde_json::from_value(json).map_err(|e| invalid(e.to_string()))?;
+        let mut json: Map<String, Value> = serde_json::from_str(text).map_err(|e| invalid(e.to_string()))?;
+        json.retain(|_, value| !value.is_null());
+        let family = family(&json, path)?;
+        refuse_unsupported(&json, family, path)?;
+        family.canonical_keys(&mut json);
+        let config: Self = serde_json::from_value(json.into()).map_err(|e| invalid(e.to_string()))?;
+        let config = Self { family, ..config };
         config.check().map_err(invalid)?;
         Ok(config)
+    }
+
+    /// The family's name, as `model_type` states it.
+    pub fn model_type(&self) -> &'static str {
+        self.family.model_type
     }
 
     /// Width of one attention head.
@@ -84,44 +114,85 @@ impl Config {
         self.hidden_size / self.num_attention_heads
     }
 
+    /// Width of the embeddings; where it is not that of the hidden states, they are projected.
+    pub fn embedding_size(&self) -> usize {
+        self.embedding_size.unwrap_or(self.hidden_size)
+    }
+
+    /// Longest sequence, in tokens, special ones counted.
+    pub fn max_tokens(&self) -> usize {
+        self.max_position_embeddings.saturating_sub(match self.family.positions {
+            Positions::FromZero => 0,
+            Positions::AfterPadding => self.pad_token_id as usize + 1,
+        })
+    }
+
     fn check(&self) -> Result<(), String> {
         let sizes = [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
+            ("embedding_size", self.embedding_size()),
             ("num_hidden_layers", self.num_hidden_layers),
             ("num_attention_heads", self.num_attention_heads),
             ("intermediate_size", self.intermediate_size),
             ("max_position_embeddings", self.max_position_embeddings),
             ("type_vocab_size", self.type_vocab_size),
         ];
-        if let Some((key, _)) = sizes.iter().find(|(_, size)| *size == 0) {
-            return Err(format!("{key} is 0, expected at least 1"));
+        let may_be_0 = |key| key == "type_vocab_size" && self.family.token_types == TokenTypes::None;
+        if let Some((key, _)) = sizes.into_iter().find(|&(key, size)| size == 0 && !may_be_0(key)) {
+            return Err(format!("{} is 0, expected at least 1", self.family.key_in_file(key)));
+        }
+        if self.max_tokens() == 0 {
+            return Err(format!(
+                "max_position_embeddings is {}, which leaves none beside those up to pad_token_id {}",
+                self.max_position_embeddings, self.pad_token_id
+            ));
         }
         if self.num_hidden_layers > MOST_LAYERS {
             let found = self.num_hidden_layers;
-            return Err(format!("num_hidden_layers is {found}, expected at most {MOST_LAYERS}"));
+            let key = self.family.key_in_file("num_hidden_layers");
+            return Err(format!("{key} is {found}, expected at most {MOST_LAYERS}"));
         }
         if self.pad_token_id as usize >= self.vocab_size {
             let (pad, known) = (self.pad_token_id, self.vocab_size);
             return Err(format!("pad_token_id is {pad}, but the model has {known} word embeddings"));
         }
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
+            let [width, heads] =
+                ["hidden_size", "num_attention_heads"].map(|key| self.family.key_in_file(key));
             return Err(format!(
-                "hidden_size {} is not a multiple of num_attention_heads {}",
+                "{width} {} is not a multiple of {heads} {}",
                 self.hidden_size, self.num_attention_heads
             ));
         }
         if !(self.layer_norm_eps.is_finite() && self.layer_norm_eps > 0.0) {
             return Err(format!("layer_norm_eps is {}, expected a positive number", self.layer_norm_eps));
         }
+        if !(self.initializer_range.is_finite() && self.initializer_range >= 0.0) {
+            return Err(format!(
+                "initializer_range is {}, expected no negative number",
+                self.initializer_range
+            ));
+        }
         Ok(())
     }
 }
 
+/// The family that `model_type` names, or BERT where there is no such key.
+fn family(json: &Map<String, Value>, path: &Path) -> Result<&'static Family, Error> {
+    let Some(found) = json.get("model_type") else { return Ok(Family::bert()) };
+    found.as_str().and_then(Family::named).ok_or_else(|| Error::Unsupported {
+        path: path.to_owned(),
+        key: "model_type",
+        found: found.to_string(),
+        expected: Family::names().join(", "),
+    })
+}
+
 /// Refuses by name what would otherwise be computed wrongly in silence.
-fn refuse_unsupported(json: &serde_json::Value, path: &Path) -> Result<(), Error> {
+fn refuse_unsupported(json: &Map<String, Value>, family: &Family, path: &Path) -> Result<(), Error> {
     let refuse = |key: &'static str, expected: &[&str]| match json.get(key) {
-        None | Some(serde_json::Value::Null) => Ok(()),
+        None => Ok(()),
         Some(found) if found.as_str().is_some_and(|text| expected.contains(&text)) => Ok(()),
         Some(found) => Err(Error::Unsupported {
             path: path.to_owned(),
@@ -130,11 +201,16 @@ fn refuse_unsupported(json: &serde_json::Value, path: &Path) -> Result<(), Error
             expected: expected.join(", "),
         }),
     };
-    refuse("model_type", &["bert"])?;
     refuse("position_embedding_type", &["absolute"])?;
-    refuse("hidden_act", ACTIVATIONS)?;
+    refuse(family.key_in_file("hidden_act"), ACTIVATIONS)?;
+    for &(key, granted) in family.granted {
+        if let Some(found) = json.get(key).filter(|found| found.as_u64() != Some(granted)) {
+            let (path, found, expected) = (path.to_owned(), found.to_string(), granted.to_string());
+            return Err(Error::Unsupported { path, key, found, expected });
+        }
+    }
     for key in ["is_decoder", "add_cross_attention", "is_encoder_decoder"] {
-        if json.get(key) == Some(&serde_json::Value::Bool(true)) {
+        if json.get(key) == Some(&Value::Bool(true)) {
             return Err(Error::Unsupported {
                 path: path.to_owned(),
                 key,
@@ -181,6 +257,36 @@ mod tests {
     }
 
     #[test]
+    fn a_family_has_its_own_keys_and_defaults() {
+        let distilbert = json!({
+            "model_type": "distilbert", "vocab_size": 100, "dim": 12, "n_layers": 2, "n_heads": 3,
+            "hidden_dim": 48, "activation": "relu", "max_position_embeddings": 32, "layer_norm_eps": 0.5,
+        });
+        let config = Config::parse(&distilbert.to_string(), Path::new("config.json")).unwrap();
+        assert_eq!((config.hidden_size, config.num_hidden_layers, config.head_size()), (12, 2, 4));
+        assert_eq!((config.intermediate_size, config.hidden_act), (48, Activation::Relu));
+        assert_eq!((config.type_vocab_size, config.layer_norm_eps), (0, 1e-12));
+        let error =
+            Config::parse(&distilbert.to_string().replace("relu", "quick_gelu"), Path::new("config.json"));
+        assert!(matches!(error, Err(Error::Unsupported { key: "activation", .. })));
+
+        for (model_type, pad, longest) in
+            [("bert", 0, 32), ("electra", 0, 32), ("roberta", 1, 30), ("camembert", 1, 30)]
+        {
+            let config = parse(|c| c["model_type"] = json!(model_type)).unwrap();
+            assert_eq!((config.pad_token_id, config.max_tokens()), (pad, longest), "{model_type}");
+        }
+        let mpnet = |c: &mut Value| {
+            (c["model_type"], c["relative_attention_num_buckets"]) = (json!("mpnet"), json!(64));
+        };
+        let error = parse(mpnet).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { key: "relative_attention_num_buckets", .. }), "{error}");
+        let electra = parse(|c| c["model_type"] = json!("electra")).unwrap();
+        assert_eq!((electra.embedding_size(), electra.hidden_size), (128, 12));
+        assert_eq!(parse(|c| c["embedding_size"] = json!(7)).unwrap().embedding_size(), 12);
+    }
+
+    #[test]
     fn a_configuration_that_contradicts_itself_is_refused() {
         for (key, value) in [
             ("num_attention_heads", json!(5)),
@@ -188,9 +294,13 @@ mod tests {
             ("layer_norm_eps", json!(0.0)),
             ("hidden_size", json!("12")),
             ("vocab_size", json!(null)),
+            ("type_vocab_size", json!(0)),
+            ("initializer_range", json!(-0.1)),
         ] {
             let error = parse(|c| c[key] = value.clone()).unwrap_err();
             assert!(matches!(error, Error::Invalid { .. }), "{key}={value}: {error}");
         }
+        let roberta = |c: &mut Value| (c["model_type"], c["pad_token_id"]) = (json!("roberta"), json!(31));
+        assert!(parse(roberta).unwrap_err().to_string().contains("max_position_embeddings"));
     }
 }

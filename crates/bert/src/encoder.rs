@@ -1,8 +1,8 @@
 //! The encoder layers.
 
-use burn::tensor::{Bool, Device, Tensor, activation};
+use burn::tensor::{Device, Tensor, activation};
 
-use crate::attention::SelfAttention;
+use crate::attention::{Scope, SelfAttention};
 use crate::config::Activation;
 use crate::embeddings::LayerNorm;
 use crate::weights::{Shapes, Weights};
@@ -24,7 +24,7 @@ impl EncoderLayer {
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
         Linear::shapes(&format!("{name}.intermediate.dense"), wide, hidden, shapes);
         Linear::shapes(&format!("{name}.output.dense"), hidden, wide, shapes);
-        LayerNorm::shapes(&format!("{name}.output.LayerNorm"), config, shapes);
+        LayerNorm::shapes(&format!("{name}.output.LayerNorm"), hidden, shapes);
     }
 
     pub(crate) fn load(
@@ -46,13 +46,8 @@ impl EncoderLayer {
     }
 
     /// `[batch · seq_len, hidden_size]` to the same shape.
-    pub(crate) fn forward(
-        &self,
-        hidden: Tensor<2>,
-        batch: usize,
-        attend: Option<Tensor<2, Bool>>,
-    ) -> Tensor<2> {
-        let hidden = self.attention.forward(hidden, batch, attend);
+    pub(crate) fn forward(&self, hidden: Tensor<2>, batch: usize, scope: &Scope) -> Tensor<2> {
+        let hidden = self.attention.forward(hidden, batch, scope);
         let wide = self.intermediate.forward_activated(hidden.clone(), self.activation);
         self.output.forward_add_norm(wide, hidden, &self.output_norm)
     }

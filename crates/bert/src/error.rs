@@ -154,7 +154,7 @@ impl Error {
                 "write one with transformers: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
             }
             Self::MissingFile { .. } => {
-                "a Hugging Face checkpoint holds config.json, tokenizer.json and model.safetensors"
+                "a Hugging Face checkpoint holds config.json, tokenizer.json and model.safetensors or pytorch_model.bin"
             }
             Self::MissingTensor { .. } | Self::WrongTensor { .. } | Self::UnexpectedTensor { .. } => {
                 "the weights and config.json do not belong together, or the download is incomplete"

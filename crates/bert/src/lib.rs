@@ -1,4 +1,4 @@
-//! Text in, layer vectors out: a BERT encoder on burn.
+//! Text in, layer vectors out: encoders of the BERT families on burn.
 //!
 //! A [`Checkpoint`] is opened, a [`TextTokenizer`] turns texts into [`Document`]s, [`batch::plan`]
 //! groups their windows by length, an [`Extractor`] computes what the [`Features`] asked for need of
@@ -48,6 +48,7 @@ mod embeddings;
 mod encoder;
 mod error;
 mod extract;
+mod family;
 mod features;
 mod items;
 mod layers;
@@ -57,8 +58,11 @@ mod ops;
 #[cfg(test)]
 mod parity;
 mod pooling;
+mod random_weights;
+mod relative;
 mod tokenizer;
 mod unit;
+mod weight_files;
 mod weights;
 mod windows;
 

@@ -1,5 +1,5 @@
 //! Every dimension of every hidden state against recorded states of the reference implementation
-//! (transformers; `tests/fixtures/make_tiny_bert.py` records them and notes the version).
+//! (transformers; the scripts in `tests/fixtures` record them and note the version).
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,17 @@ use crate::{
 };
 
 const TOLERANCE: f32 = 1e-4;
+
+/// A model of every family.
+const FAMILIES: [&str; 7] = [
+    "tiny-bert",
+    "tiny-roberta",
+    "tiny-xlm-roberta",
+    "tiny-camembert",
+    "tiny-distilbert",
+    "tiny-electra",
+    "tiny-mpnet",
+];
 
 /// Both backends on the processor, and the first GPU where there is one.
 #[expect(clippy::print_stdout, reason = "a test that leaves the GPU out says so")]
@@ -39,7 +50,7 @@ struct ReferenceText {
     truncated: bool,
 }
 
-fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
 }
 
@@ -71,21 +82,32 @@ fn tensor(states: &[u8], name: &str) -> (Vec<usize>, Vec<f32>) {
     (view.shape().to_vec(), values)
 }
 
-/// Hidden states `[layers + 1][batch, seq_len, hidden]` and the pooler's output of one padded batch.
-fn run(model: &BertModel, batch: &[&Encoding], device: &Device) -> (Vec<Vec<f32>>, Vec<f32>) {
+/// A whole model, with the pooler if its family has one.
+fn load(checkpoint: &Checkpoint, device: &Device, compute: Compute) -> BertModel {
+    let config = &checkpoint.config;
+    BertModel::load(checkpoint, config.num_hidden_layers, config.family.has_pooler, device, compute).unwrap()
+}
+
+/// Hidden states `[layers + 1][batch, seq_len, hidden]` and the pooler's output of one batch, padded
+/// with `pad`.
+fn run(
+    model: &BertModel,
+    batch: &[&Encoding],
+    pad: u32,
+    device: &Device,
+) -> (Vec<Vec<f32>>, Option<Vec<f32>>) {
     let seq_len = batch.iter().map(|encoding| encoding.len()).max().unwrap();
     let shape = [batch.len(), seq_len];
-    let padded = |of: fn(&Encoding) -> &[u32]| {
-        let ids = batch
-            .iter()
-            .flat_map(|e| (0..seq_len).map(move |at| of(e).get(at).map_or(0, |&id| i64::from(id))));
+    let padded = |of: fn(&Encoding) -> &[u32], pad: u32| {
+        let ids =
+            batch.iter().flat_map(|e| (0..seq_len).map(move |at| i64::from(*of(e).get(at).unwrap_or(&pad))));
         Tensor::<2, Int>::from_data(TensorData::new(ids.collect::<Vec<i64>>(), shape), device)
     };
     let mask: Vec<bool> = batch.iter().flat_map(|e| (0..seq_len).map(|at| at < e.len())).collect();
     let needs_mask = mask.contains(&false);
     let input = ModelInput {
-        input_ids: padded(|e| &e.input_ids),
-        token_type_ids: padded(|e| &e.token_type_ids),
+        input_ids: padded(|e| &e.input_ids, pad),
+        token_type_ids: padded(|e| &e.token_type_ids, 0),
         attention_mask: needs_mask
             .then(|| Tensor::<2, Bool>::from_data(TensorData::new(mask, shape), device)),
     };
@@ -94,7 +116,7 @@ fn run(model: &BertModel, batch: &[&Encoding], device: &Device) -> (Vec<Vec<f32>
         assert_eq!(layer, states.len());
         states.push(hidden.to_data().try_to_vec::<f32>().unwrap());
     });
-    let pooler_output = model.pooler_output(&last).unwrap().into_data().try_to_vec().unwrap();
+    let pooler_output = model.pooler_output(&last).map(|output| output.into_data().try_to_vec().unwrap());
     (states, pooler_output)
 }
 
@@ -121,47 +143,66 @@ fn assert_alone_equals_reference(checkpoint_name: &str, reference_name: &str) {
     let encodings = encodings(&checkpoint, &reference);
     for device_kind in devices() {
         let device = device_kind.open().unwrap();
-        let model = BertModel::load(
-            &checkpoint,
-            checkpoint.config.num_hidden_layers,
-            true,
-            &device,
-            Compute::Float32,
-        )
-        .unwrap();
+        let model = load(&checkpoint, &device, Compute::Float32);
         for (index, encoding) in encodings.iter().enumerate() {
-            let (found, pooler_output) = run(&model, &[encoding], &device);
+            let (found, pooler_output) = run(&model, &[encoding], checkpoint.config.pad_token_id, &device);
+            let what = format!("{checkpoint_name}, text {index} on {device_kind}");
             let (_, expected) = tensor(&states, &format!("text_{index}.hidden_states"));
-            assert_close(
-                &found.concat(),
-                &expected,
-                &format!("{checkpoint_name}, text {index} on {device_kind}"),
-            );
-            let (_, expected) = tensor(&states, &format!("text_{index}.pooler_output"));
-            assert_close(
-                &pooler_output,
-                &expected,
-                &format!("{checkpoint_name}, pooler {index} on {device_kind}"),
-            );
+            assert_close(&found.concat(), &expected, &what);
+            if let Some(found) = pooler_output {
+                let (_, expected) = tensor(&states, &format!("text_{index}.pooler_output"));
+                assert_close(&found, &expected, &format!("pooler of {what}"));
+            }
+        }
+    }
+}
+
+/// All texts in one batch, held to the recorded batch and to what was recorded of each text alone.
+fn assert_padded_equals_reference(name: &str) {
+    let checkpoint = Checkpoint::open(&fixture(name)).unwrap();
+    let (reference, states) = reference(name);
+    let encodings = encodings(&checkpoint, &reference);
+    let batch: Vec<&Encoding> = encodings.iter().collect();
+    let (shape, padded) = tensor(&states, "padded.hidden_states");
+    let [layers, rows, seq_len, hidden] = shape[..] else { panic!("{shape:?}") };
+    for device_kind in devices() {
+        let device = device_kind.open().unwrap();
+        let model = load(&checkpoint, &device, Compute::Float32);
+        let (found, _) = run(&model, &batch, checkpoint.config.pad_token_id, &device);
+        assert_eq!((found.len(), rows), (layers, batch.len()));
+        for (layer, found) in found.iter().enumerate() {
+            for (row, encoding) in batch.iter().enumerate() {
+                let what = format!("{name}, layer {layer}, text {row} on {device_kind}");
+                let tokens = encoding.len() * hidden;
+                let found = &found[row * seq_len * hidden..][..tokens];
+                assert_close(found, &padded[(layer * rows + row) * seq_len * hidden..][..tokens], &what);
+                let (_, alone) = tensor(&states, &format!("text_{row}.hidden_states"));
+                assert_close(found, &alone[layer * tokens..][..tokens], &what);
+            }
         }
     }
 }
 
 #[test]
 fn texts_are_tokenized_as_the_reference_does() {
-    let checkpoint = Checkpoint::open(&fixture("tiny-bert")).unwrap();
-    let (reference, _) = reference("tiny-bert");
-    let texts: Vec<&str> = reference.texts.iter().map(|text| text.text.as_str()).collect();
-    for (text, document) in reference.texts.iter().zip(tokenize(&checkpoint, &texts, None)) {
-        assert_eq!(document.windows[0].input_ids, text.input_ids, "{:?}", text.text);
-        assert_eq!(document.windows[0].token_type_ids, text.token_type_ids, "{:?}", text.text);
-        assert_eq!(document.truncated, text.truncated, "{:?}", text.text);
+    for name in FAMILIES {
+        let checkpoint = Checkpoint::open(&fixture(name)).unwrap();
+        let (reference, _) = reference(name);
+        let texts: Vec<&str> = reference.texts.iter().map(|text| text.text.as_str()).collect();
+        for (text, document) in reference.texts.iter().zip(tokenize(&checkpoint, &texts, None)) {
+            assert_eq!(document.windows[0].input_ids, text.input_ids, "{name}: {:?}", text.text);
+            assert_eq!(document.windows[0].token_type_ids, text.token_type_ids, "{name}: {:?}", text.text);
+            assert_eq!(document.truncated, text.truncated, "{name}: {:?}", text.text);
+        }
+        assert!(reference.texts.iter().any(|text| text.truncated), "{name}");
     }
 }
 
 #[test]
-fn every_dimension_of_every_layer_equals_the_reference() {
-    assert_alone_equals_reference("tiny-bert", "tiny-bert");
+fn every_dimension_of_every_layer_of_every_family_equals_the_reference() {
+    for name in FAMILIES {
+        assert_alone_equals_reference(name, name);
+    }
 }
 
 #[test]
@@ -176,35 +217,43 @@ fn every_activation_equals_the_reference() {
 }
 
 #[test]
-fn padding_changes_no_dimension_of_any_layer() {
-    let checkpoint = Checkpoint::open(&fixture("tiny-bert")).unwrap();
-    let (reference, states) = reference("tiny-bert");
-    let encodings = encodings(&checkpoint, &reference);
-    let batch: Vec<&Encoding> = encodings.iter().collect();
-    let (shape, padded) = tensor(&states, "padded.hidden_states");
-    let [layers, rows, seq_len, hidden] = shape[..] else { panic!("{shape:?}") };
-    for device_kind in devices() {
-        let device = device_kind.open().unwrap();
-        let model = BertModel::load(
-            &checkpoint,
-            checkpoint.config.num_hidden_layers,
-            true,
-            &device,
-            Compute::Float32,
-        )
-        .unwrap();
-        let (found, _) = run(&model, &batch, &device);
-        assert_eq!((found.len(), rows), (layers, batch.len()));
-        for (layer, found) in found.iter().enumerate() {
-            for (row, encoding) in batch.iter().enumerate() {
-                let what = format!("layer {layer}, text {row} on {device_kind}");
-                let tokens = encoding.len() * hidden;
-                let found = &found[row * seq_len * hidden..][..tokens];
-                assert_close(found, &padded[(layer * rows + row) * seq_len * hidden..][..tokens], &what);
-                let (_, alone) = tensor(&states, &format!("text_{row}.hidden_states"));
-                assert_close(found, &alone[layer * tokens..][..tokens], &what);
-            }
-        }
+fn padding_changes_no_dimension_of_any_layer_of_any_family() {
+    for name in FAMILIES {
+        assert_padded_equals_reference(name);
+    }
+}
+
+#[test]
+fn pickled_weights_give_the_same_states() {
+    assert_alone_equals_reference("tiny-bert-bin", "tiny-bert");
+}
+
+#[test]
+fn random_weights_are_the_same_however_many_layers_are_loaded() {
+    let device = DeviceKind::Flex.open().unwrap();
+    for name in FAMILIES {
+        let checkpoint = Checkpoint::with_random_weights(&fixture(name), 7).unwrap();
+        let encoding = encodings(&checkpoint, &reference(name).0).swap_remove(1);
+        let states = |model: &BertModel| run(model, &[&encoding], checkpoint.config.pad_token_id, &device).0;
+        let whole = states(&load(&checkpoint, &device, Compute::Float32));
+        let lower = BertModel::load(&checkpoint, 1, false, &device, Compute::Float32).unwrap();
+        assert_eq!(states(&lower), whole[..2], "{name}");
+        assert_ne!(whole[1], whole[2], "{name}");
+        let other = Checkpoint::with_random_weights(&fixture(name), 8).unwrap();
+        assert_ne!(states(&load(&other, &device, Compute::Float32)), whole, "{name}");
+    }
+}
+
+#[test]
+fn what_the_tokenizer_says_of_types_is_nothing_to_a_family_without_them() {
+    let device = DeviceKind::Flex.open().unwrap();
+    for name in ["tiny-roberta", "tiny-distilbert"] {
+        let checkpoint = Checkpoint::open(&fixture(name)).unwrap();
+        let model = load(&checkpoint, &device, Compute::Float32);
+        let plain = encodings(&checkpoint, &reference(name).0).swap_remove(1);
+        let typed = Encoding { token_type_ids: vec![1; plain.len()], ..plain.clone() };
+        let states = |encoding| run(&model, &[encoding], checkpoint.config.pad_token_id, &device).0;
+        assert_eq!(states(&plain), states(&typed), "{name}");
     }
 }
 
@@ -219,20 +268,19 @@ fn bfloat16_keeps_the_direction_of_every_token_in_every_layer() {
         // Without the instructions it is refused, which a test of its own states.
         return;
     }
-    let checkpoint = Checkpoint::open(&fixture("tiny-bert")).unwrap();
-    let (reference, states) = reference("tiny-bert");
-    let encodings = encodings(&checkpoint, &reference);
     let device = DeviceKind::Cpu.open().unwrap();
-    let layers = checkpoint.config.num_hidden_layers;
-    let model = BertModel::load(&checkpoint, layers, true, &device, Compute::BFloat16).unwrap();
-    for (index, encoding) in encodings.iter().enumerate() {
-        let (found, _) = run(&model, &[encoding], &device);
-        let (_, expected) = tensor(&states, &format!("text_{index}.hidden_states"));
-        let vectors = found.concat();
-        let pairs =
-            vectors.chunks(checkpoint.config.hidden_size).zip(expected.chunks(checkpoint.config.hidden_size));
-        for (found, expected) in pairs {
-            assert!(cosine(found, expected) > 0.999, "text {index}: {}", cosine(found, expected));
+    for name in FAMILIES {
+        let checkpoint = Checkpoint::open(&fixture(name)).unwrap();
+        let (reference, states) = reference(name);
+        let model = load(&checkpoint, &device, Compute::BFloat16);
+        let hidden = checkpoint.config.hidden_size;
+        for (index, encoding) in encodings(&checkpoint, &reference).iter().enumerate() {
+            let (found, _) = run(&model, &[encoding], checkpoint.config.pad_token_id, &device);
+            let (_, expected) = tensor(&states, &format!("text_{index}.hidden_states"));
+            for (found, expected) in found.concat().chunks(hidden).zip(expected.chunks(hidden)) {
+                let cosine = cosine(found, expected);
+                assert!(cosine > 0.999, "{name}, text {index}: {cosine}");
+            }
         }
     }
 }

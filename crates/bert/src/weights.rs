@@ -1,53 +1,48 @@
-//! Weights files: names and shapes checked before a byte of a tensor is read.
+//! A model's weights: names and shapes checked before a byte of a tensor is read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use half::{bf16, f16};
-use memmap2::Mmap;
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 
 use crate::Error;
+use crate::family::Family;
+use crate::random_weights::RandomWeights;
+use crate::weight_files::{StoredTensor, WeightFiles};
 
-/// Weights files mapped into memory; only the pages of tensors that are used are ever read.
-pub(crate) struct WeightFiles(Vec<(PathBuf, Mmap)>);
-
-impl WeightFiles {
-    pub(crate) fn map(paths: &[PathBuf]) -> Result<Self, Error> {
-        let map = |path: &PathBuf| {
-            let file = fs_err::File::open(path)?;
-            // SAFETY: the map is read only. As with every mapped file, nobody may shrink it meanwhile.
-            let map = unsafe { Mmap::map(file.file()) }?;
-            Ok((path.clone(), map))
-        };
-        paths.iter().map(map).collect::<Result<_, Error>>().map(Self)
-    }
-}
-
-/// Tensors under the names of `BertModel`, whatever generation of names the files use.
-pub(crate) struct Weights<'data> {
+/// Tensors under the names of our modules, whatever family and generation of names they have.
+pub(crate) struct Weights {
     path: PathBuf,
-    tensors: BTreeMap<String, (String, TensorView<'data>)>,
+    family: &'static Family,
+    tensors: BTreeMap<String, Source>,
 }
 
-impl<'data> Weights<'data> {
-    /// Reads the headers of `files`; `path` names them all in messages.
-    pub(crate) fn read(files: &'data WeightFiles, path: &Path) -> Result<Self, Error> {
+enum Source {
+    Stored(StoredTensor),
+    Random(RandomWeights, Vec<usize>),
+}
+
+impl Weights {
+    /// Reads what `files` say they hold; `path` names them all in messages.
+    pub(crate) fn open(files: &WeightFiles, family: &'static Family, path: &Path) -> Result<Self, Error> {
         let mut tensors = BTreeMap::new();
-        for (file, map) in &files.0 {
-            let parsed = SafeTensors::deserialize(map)
-                .map_err(|error| Error::Invalid { path: file.clone(), reason: error.to_string() })?;
-            for (name, view) in parsed.tensors() {
-                let canonical = canonical_name(&name);
-                if let Some((other, _)) = tensors.insert(canonical, (name.clone(), view)) {
-                    let reason = format!("`{other}` and `{name}` name the same tensor");
-                    return Err(Error::Invalid { path: file.clone(), reason });
-                }
+        for stored in files.tensors()? {
+            let (file, name) = (stored.file.clone(), stored.name.clone());
+            let earlier = tensors.insert(family.canonical_name(&name), Source::Stored(stored));
+            if let Some(Source::Stored(other)) = earlier {
+                let reason = format!("`{}` and `{name}` name the same tensor", other.name);
+                return Err(Error::Invalid { path: file, reason });
             }
         }
-        Ok(Self { path: path.to_owned(), tensors })
+        Ok(Self { path: path.to_owned(), family, tensors })
+    }
+
+    /// Tensors of these shapes that no training has touched.
+    pub(crate) fn random(random: RandomWeights, family: &'static Family, shapes: &[&Shapes]) -> Self {
+        let shapes = shapes.iter().copied().flatten();
+        let tensor =
+            |(name, shape): (&String, &Vec<usize>)| (name.clone(), Source::Random(random, shape.clone()));
+        Self { path: PathBuf::new(), family, tensors: shapes.map(tensor).collect() }
     }
 
     /// Checks that every expected tensor is there with its shape, and nothing else but `optional`
@@ -56,22 +51,17 @@ impl<'data> Weights<'data> {
         if let Some((name, shape)) = expected.iter().find(|(name, _)| !self.tensors.contains_key(*name)) {
             return Err(self.missing(name, shape));
         }
-        for (name, (found_name, view)) in &self.tensors {
-            let shape = expected.get(name).or_else(|| optional.get(name));
-            match shape {
-                None if is_beside_the_encoder(name) => {}
+        for (name, source) in &self.tensors {
+            let Source::Stored(stored) = source else { continue };
+            match expected.get(name).or_else(|| optional.get(name)) {
+                None if self.family.is_beside_the_encoder(name) => {}
                 None => {
-                    return Err(Error::UnexpectedTensor {
-                        path: self.path.clone(),
-                        name: found_name.clone(),
-                    });
+                    let (path, name) = (self.path.clone(), stored.name.clone());
+                    return Err(Error::UnexpectedTensor { path, name });
                 }
-                Some(shape) if shape != view.shape() => {
-                    return Err(self.wrong(
-                        found_name,
-                        format!("of shape {:?}", view.shape()),
-                        format!("{shape:?}"),
-                    ));
+                Some(shape) if *shape != stored.shape => {
+                    let found = format!("of shape {:?}", stored.shape);
+                    return Err(self.wrong(stored, found, format!("{shape:?}")));
                 }
                 Some(_) => {}
             }
@@ -85,74 +75,107 @@ impl<'data> Weights<'data> {
 
     /// A tensor as float32 on `device`, whichever float type the file stores.
     pub(crate) fn load<const D: usize>(&self, name: &str, device: &Device) -> Result<Tensor<D>, Error> {
-        let Some((found_name, view)) = self.tensors.get(name) else {
-            return Err(self.missing(name, &[]));
-        };
-        let bytes = view.data();
-        let values: Vec<f32> = match view.dtype() {
-            Dtype::F32 => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-            Dtype::F16 => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
-            Dtype::BF16 => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
-            other => {
-                return Err(self.wrong(
-                    found_name,
-                    format!("of type {other:?}"),
-                    "F32, F16 or BF16".to_owned(),
-                ));
+        let (values, shape) = self.values(name)?;
+        Ok(Tensor::from_data(TensorData::new(values, shape.to_vec()), device))
+    }
+
+    fn values(&self, name: &str) -> Result<(Vec<f32>, &[usize]), Error> {
+        match self.tensors.get(name) {
+            None => Err(self.missing(name, &[])),
+            Some(Source::Random(random, shape)) => Ok((random.values(name, shape), shape)),
+            Some(Source::Stored(stored)) => {
+                let float = stored.float.as_ref().map_err(|other| {
+                    self.wrong(stored, format!("of type {other}"), "F32, F16 or BF16".to_owned())
+                })?;
+                Ok((stored.read(*float)?, &stored.shape))
             }
-        };
-        Ok(Tensor::from_data(TensorData::new(values, view.shape().to_vec()), device))
+        }
     }
 
     fn missing(&self, name: &str, shape: &[usize]) -> Error {
-        Error::MissingTensor { path: self.path.clone(), name: name.to_owned(), shape: shape.to_vec() }
+        let name = self.family.name_in_file(name);
+        Error::MissingTensor { path: self.path.clone(), name, shape: shape.to_vec() }
     }
 
-    fn wrong(&self, name: &str, found: String, expected: String) -> Error {
-        Error::WrongTensor { path: self.path.clone(), name: name.to_owned(), found, expected }
+    fn wrong(&self, stored: &StoredTensor, found: String, expected: String) -> Error {
+        Error::WrongTensor { path: self.path.clone(), name: stored.name.clone(), found, expected }
     }
 }
 
 /// Names of tensors and the shapes a configuration implies for them.
 pub(crate) type Shapes = BTreeMap<String, Vec<usize>>;
 
-/// Both generations of names, on the one that `BertModel` uses today.
-///
-/// | in the file | here |
-/// |---|---|
-/// | `bert.encoder.layer.0.…` | `encoder.layer.0.…` |
-/// | `….LayerNorm.gamma` | `….LayerNorm.weight` |
-/// | `….LayerNorm.beta` | `….LayerNorm.bias` |
-fn canonical_name(name: &str) -> String {
-    let name = name.strip_prefix("bert.").unwrap_or(name);
-    if let Some(stem) = name.strip_suffix(".gamma") {
-        format!("{stem}.weight")
-    } else if let Some(stem) = name.strip_suffix(".beta") {
-        format!("{stem}.bias")
-    } else {
-        name.to_owned()
-    }
-}
-
-/// Task heads and a stored constant: they hold nothing that a hidden state depends on.
-fn is_beside_the_encoder(name: &str) -> bool {
-    name == "embeddings.position_ids"
-        || ["cls.", "classifier.", "qa_outputs."].iter().any(|head| name.starts_with(head))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::canonical_name;
+    use half::{bf16, f16};
+    use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
+
+    use super::*;
+    use crate::parity::fixture;
+
+    fn weights(folder: &Path) -> Weights {
+        Weights::open(&WeightFiles::find(folder).unwrap(), Family::bert(), folder).unwrap()
+    }
+
+    /// Both hold the same tensors, those of the first after rounding them.
+    fn assert_equal(folder: &Path, round: impl Fn(&str, f32) -> f32) {
+        let (single, found) = (weights(&fixture("tiny-bert")), weights(folder));
+        assert!(single.tensors.len() > 60);
+        for name in single.tensors.keys() {
+            let (values, shape) = single.values(name).unwrap();
+            let rounded: Vec<f32> = values.into_iter().map(|value| round(name, value)).collect();
+            assert_eq!(found.values(name).unwrap(), (rounded, shape), "{name} in {}", folder.display());
+        }
+    }
+
+    fn to_f16(value: f32) -> f32 {
+        f16::from_f32(value).to_f32()
+    }
+
+    fn to_bf16(value: f32) -> f32 {
+        bf16::from_f32(value).to_f32()
+    }
 
     #[test]
-    fn both_generations_of_names_meet() {
-        for (old, new) in [
-            ("bert.embeddings.LayerNorm.gamma", "embeddings.LayerNorm.weight"),
-            ("bert.embeddings.LayerNorm.beta", "embeddings.LayerNorm.bias"),
-            ("bert.pooler.dense.weight", "pooler.dense.weight"),
-            ("encoder.layer.11.output.dense.bias", "encoder.layer.11.output.dense.bias"),
-        ] {
-            assert_eq!(canonical_name(old), new);
-        }
+    fn half_precision_in_safetensors_is_read_as_it_is() {
+        let single = weights(&fixture("tiny-bert"));
+        let write = |dtype, bytes: fn(f32) -> [u8; 2]| {
+            let folder = tempfile::tempdir().unwrap();
+            let halves: Vec<(&String, Vec<u8>, &[usize])> = single
+                .tensors
+                .keys()
+                .map(|name| {
+                    let (values, shape) = single.values(name).unwrap();
+                    (name, values.into_iter().flat_map(bytes).collect(), shape)
+                })
+                .collect();
+            let views = halves
+                .iter()
+                .map(|(name, bytes, shape)| (name, TensorView::new(dtype, shape.to_vec(), bytes).unwrap()));
+            serialize_to_file(views, None, &folder.path().join("model.safetensors")).unwrap();
+            folder
+        };
+        let folder = write(Dtype::F16, |value| f16::from_f32(value).to_le_bytes());
+        assert_equal(folder.path(), |_, value| to_f16(value));
+        let folder = write(Dtype::BF16, |value| bf16::from_f32(value).to_le_bytes());
+        assert_equal(folder.path(), |_, value| to_bf16(value));
+    }
+
+    #[test]
+    fn pickled_weights_are_read_as_they_are_in_one_file_or_several_of_any_age() {
+        assert_equal(&fixture("tiny-bert-bin"), |_, value| value);
+        assert_equal(&fixture("tiny-bert-bin-half"), |name, value| {
+            if name.starts_with("embeddings.") { to_bf16(value) } else { to_f16(value) }
+        });
+    }
+
+    #[test]
+    fn safetensors_are_preferred() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs_err::copy(fixture("tiny-bert").join("model.safetensors"), path("model.safetensors")).unwrap();
+        fs_err::write(path("pytorch_model.bin"), "nonsense").unwrap();
+        fs_err::write(path("pytorch_model.bin.index.json"), "nonsense").unwrap();
+        assert_equal(folder.path(), |_, value| value);
     }
 }

@@ -70,26 +70,58 @@ fn tensors_that_overlap_or_reach_beyond_the_file_are_refused() {
     }
 }
 
-#[test]
-fn pickled_weights_are_not_touched() {
+/// A copy of the fixture model whose weights are pickled.
+fn pickled() -> TempDir {
     let folder = copy();
     fs_err::remove_file(folder.path().join("model.safetensors")).unwrap();
-    // Unpickled, this would create a file.
-    let witness = folder.path().join("witness");
-    let pickle = format!("cposix\nsystem\n(S'touch {}'\ntR.", witness.display());
-    fs_err::write(folder.path().join("pytorch_model.bin"), pickle).unwrap();
-    let error = refused(folder.path());
-    assert!(error.to_string().contains("safetensors"), "{error}");
-    assert!(!witness.exists());
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny-bert-bin");
+    fs_err::copy(fixture.join("pytorch_model.bin"), folder.path().join("pytorch_model.bin")).unwrap();
+    folder
+}
+
+#[test]
+fn what_a_pickle_asks_to_be_run_is_not_run() {
+    let folder = pickled();
+    load(folder.path()).unwrap();
+    let (path, witness) = (folder.path().join("pytorch_model.bin"), folder.path().join("witness"));
+    // Unpickled, each would create a file: as the whole object, as a value, in protocols 0 and 2.
+    let command = format!("touch {}", witness.display());
+    let call = format!("cposix\nsystem\n(S'{command}'\ntR");
+    let short = u8::try_from(command.len()).unwrap();
+    let binary = [b"\x80\x02cposix\nsystem\nU", &[short][..], command.as_bytes(), b"\x85R"].concat();
+    for pickle in [
+        format!("{call}.").into_bytes(),
+        format!("(dS'weight'\n{call}s.").into_bytes(),
+        [&binary[..], b"."].concat(),
+        [b"\x80\x02}U\x01a", &binary[2..], b"s."].concat(),
+    ] {
+        fs_err::write(&path, &pickle).unwrap();
+        refused(folder.path());
+        assert!(!witness.exists(), "{}", String::from_utf8_lossy(&pickle));
+    }
+}
+
+#[test]
+fn pickled_weights_that_are_cut_short_are_refused() {
+    let folder = pickled();
+    let path = folder.path().join("pytorch_model.bin");
+    let bytes = fs_err::read(&path).unwrap();
+    for length in (0..bytes.len()).step_by(997) {
+        fs_err::write(&path, &bytes[..length]).unwrap();
+        refused(folder.path());
+    }
 }
 
 #[test]
 fn an_index_that_names_files_elsewhere_is_refused() {
     let folder = copy();
-    for name in ["../model.safetensors", "/etc/passwd", "a/b.safetensors", "..", "", "a\\u0000b"] {
-        let index = format!(r#"{{"weight_map":{{"a":"{name}"}}}}"#);
-        fs_err::write(folder.path().join("model.safetensors.index.json"), index).unwrap();
-        refused(folder.path());
+    for weights in ["pytorch_model.bin", "model.safetensors"] {
+        let _ = fs_err::remove_file(folder.path().join("model.safetensors"));
+        for name in ["../model.safetensors", "/etc/passwd", "a/b.safetensors", "..", "", "a\\u0000b"] {
+            let index = format!(r#"{{"weight_map":{{"a":"{name}"}}}}"#);
+            fs_err::write(folder.path().join(format!("{weights}.index.json")), index).unwrap();
+            refused(folder.path());
+        }
     }
 }
 
@@ -121,6 +153,31 @@ proptest! {
         let folder = copy();
         fs_err::write(folder.path().join(name), bytes).unwrap();
         prop_assert!(load(folder.path()).is_err());
+    }
+
+    #[test]
+    fn pickled_weights_may_be_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let folder = pickled();
+        fs_err::write(folder.path().join("pytorch_model.bin"), bytes).unwrap();
+        prop_assert!(load(folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_piece_of_pickled_weights_may_be_replaced(
+        place in any::<prop::sample::Index>(),
+        piece in prop::collection::vec(any::<u8>(), 1..6),
+    ) {
+        let folder = pickled();
+        let path = folder.path().join("pytorch_model.bin");
+        let mut bytes = fs_err::read(&path).unwrap();
+        // The pickle is at the beginning, the archive's directory at the end.
+        let (pickle, directory) = (0..12_000, bytes.len() - 12_000..bytes.len());
+        let places: Vec<usize> = pickle.chain(directory).collect();
+        let start = *place.get(&places);
+        let end = bytes.len().min(start + piece.len());
+        bytes[start..end].copy_from_slice(&piece[..end - start]);
+        fs_err::write(&path, bytes).unwrap();
+        let _ = load(folder.path());
     }
 
     #[test]

@@ -35,7 +35,10 @@ impl Job {
     /// # Errors
     /// Anything that makes the run impossible.
     pub fn prepare(settings: Settings) -> anyhow::Result<Self> {
-        let checkpoint = Checkpoint::open(&settings.model)?;
+        let checkpoint = match settings.random_weights {
+            Some(seed) => Checkpoint::with_random_weights(&settings.model, seed)?,
+            None => Checkpoint::open(&settings.model)?,
+        };
         let features = Features::resolve(&settings.features, &checkpoint.config)?;
         let tokenizer = TextTokenizer::load(&checkpoint, &settings.tokenizer)?;
         Extractor::check(&checkpoint, &features, settings.device, settings.compute)?;
@@ -157,6 +160,8 @@ fn fingerprint(
         tokenizer: TokenizerOptions { max_length: _, overflow: _, division, pairs: _ },
         // No part comes of a text that is refused.
         refuse_overflow: _,
+        // Part of the model's identity.
+        random_weights: _,
         // Decide which rows are made where, not their values.
         inputs: _,
         model: _,
@@ -177,7 +182,7 @@ fn fingerprint(
         "layer_convention": "0 is the embedding output, N the output of the Nth encoder layer",
         "model": {
             "files": model,
-            "model_type": "bert",
+            "model_type": checkpoint.config.model_type(),
             "hidden_size": checkpoint.config.hidden_size,
             "num_hidden_layers": checkpoint.config.num_hidden_layers,
         },

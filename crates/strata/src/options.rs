@@ -60,6 +60,9 @@ pub struct ModelOptions {
     /// A Hugging Face checkpoint folder.
     #[arg(id = "model.path", long = "model", value_name = "DIR")]
     pub path: Option<String>,
+    /// Take weights as they are before training, drawn from this seed, and not those of the folder.
+    #[arg(id = "model.random_weights", long = "random-weights", value_name = "SEED")]
+    pub random_weights: Option<u32>,
     /// Where it runs: cpu, cuda, cuda:N or flex [default: cpu].
     #[arg(id = "model.device", long = "device", value_name = "DEVICE")]
     pub device: Option<String>,

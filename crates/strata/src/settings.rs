@@ -20,6 +20,7 @@ pub struct Settings {
     pub subject: Subject,
     pub keep: Keep,
     pub model: PathBuf,
+    pub random_weights: Option<u32>,
     pub device: DeviceKind,
     pub compute: Compute,
     pub features: FeatureOptions,
@@ -92,7 +93,7 @@ impl TryFrom<Options> for Settings {
     fn try_from(options: Options) -> anyhow::Result<Self> {
         let Options { input, model, features, output, run } = options;
         let options::InputOptions { paths, text, text_pair, spans, keep } = input;
-        let options::ModelOptions { path: model, device, compute } = model;
+        let options::ModelOptions { path: model, random_weights, device, compute } = model;
         let options::OutputOptions { path: output, format, dtype, rows_per_part } = output;
         let options::RunOptions { max_batch_tokens, threads, shard, on_bad_file } = run;
         let options::FeatureOptions {
@@ -136,6 +137,7 @@ impl TryFrom<Options> for Settings {
             subject,
             keep: Keep::parse(keep.as_deref().unwrap_or(default_keep)),
             model: required("--model", "model.path", model.filter(|path| !path.is_empty()))?.into(),
+            random_weights,
             features,
             tokenizer: TokenizerOptions {
                 max_length,

@@ -156,6 +156,10 @@ impl Survey {
 /// Sums of the model's files. Noted for each file, so that touching one of them is enough to read
 /// all again.
 fn model_identity(job: &Job, notes: &mut Notes) -> anyhow::Result<Value> {
+    if job.settings.random_weights.is_some() {
+        // The seed is in no file, and without weights there is little to read.
+        return Ok(serde_json::to_value(job.checkpoint.fingerprint()?)?);
+    }
     let files = job.checkpoint.files();
     let mut noted = files.iter().map(|file| notes.hash_of(file));
     if let Some(Some(first)) = noted.next()

@@ -73,6 +73,11 @@ impl EncoderOps for LibTorch {
     ) -> TchTensor {
         TchTensor::new(attention(&projected.tensor, Some(&attend.tensor), batch, heads))
     }
+
+    fn biased_self_attention(projected: TchTensor, bias: TchTensor, batch: usize, heads: usize) -> TchTensor {
+        let bias = bias.tensor.to_kind(projected.tensor.kind());
+        TchTensor::new(attention_of_parts(&projected.tensor, Some(bias), batch, heads))
+    }
 }
 
 fn pack(weight: &Tensor, kind: Kind) -> Tensor {
@@ -109,17 +114,23 @@ fn linear(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
 }
 
 fn attention(projected: &Tensor, attend: Option<&Tensor>, batch: usize, heads: usize) -> Tensor {
-    let hidden = projected.size()[1] / 3;
     #[cfg(target_arch = "x86_64")]
-    if is_on_kernels(projected) && x86::can_attend(hidden / heads as i64) {
+    if is_on_kernels(projected) && x86::can_attend(projected.size()[1] / 3 / heads as i64) {
         let lengths = attend.map(row_lengths);
         return x86::attention(&projected.contiguous(), batch, heads, lengths.as_deref());
     }
-    let (batch, heads, tokens) = (batch as i64, heads as i64, projected.size()[0]);
+    // Not through burn: it hands its mask to libtorch unchanged, where `true` means the opposite.
+    let rows = batch as i64;
+    let mask = attend.map(|attend| attend.view([rows, 1, 1, projected.size()[0] / rows]));
+    attention_of_parts(projected, mask, batch, heads)
+}
+
+/// `mask` is added to the scores, or if it is boolean says which to keep.
+fn attention_of_parts(projected: &Tensor, mask: Option<Tensor>, batch: usize, heads: usize) -> Tensor {
+    let (batch, heads) = (batch as i64, heads as i64);
+    let (tokens, hidden) = (projected.size()[0], projected.size()[1] / 3);
     let joint = projected.view([batch, tokens / batch, 3, heads, hidden / heads]);
     let part = |index| joint.select(2, index).transpose(1, 2);
-    // Not through burn: it hands its mask to libtorch unchanged, where `true` means the opposite.
-    let mask = attend.map(|attend| attend.view([batch, 1, 1, tokens / batch]));
     let (query, key, value) = (part(0), part(1), part(2));
     Tensor::scaled_dot_product_attention(&query, &key, &value, mask, 0.0, false, None, false)
         .transpose(1, 2)

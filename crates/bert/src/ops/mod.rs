@@ -60,7 +60,7 @@ trait EncoderOps: Backend {
     }
 
     fn self_attention(projected: FloatTensor<Self>, batch: usize, heads: usize) -> FloatTensor<Self> {
-        attention_of_parts::<Self>(projected, None, batch, heads)
+        attention_of_parts::<Self>(projected, None, None, batch, heads)
     }
 
     fn masked_self_attention(
@@ -69,13 +69,23 @@ trait EncoderOps: Backend {
         batch: usize,
         heads: usize,
     ) -> FloatTensor<Self> {
-        attention_of_parts::<Self>(projected, Some(attend), batch, heads)
+        attention_of_parts::<Self>(projected, Some(attend), None, batch, heads)
+    }
+
+    fn biased_self_attention(
+        projected: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        batch: usize,
+        heads: usize,
+    ) -> FloatTensor<Self> {
+        attention_of_parts::<Self>(projected, None, Some(bias), batch, heads)
     }
 }
 
 fn attention_of_parts<B: Backend>(
     projected: FloatTensor<B>,
     attend: Option<BoolTensor<B>>,
+    bias: Option<FloatTensor<B>>,
     batch: usize,
     heads: usize,
 ) -> FloatTensor<B> {
@@ -94,7 +104,7 @@ fn attention_of_parts<B: Backend>(
         let left_out = B::bool_reshape(B::bool_not(attend), [batch, 1, 1, seq_len].into());
         B::bool_expand(left_out, [batch, heads, seq_len, seq_len].into())
     });
-    let context = B::attention(part(0), part(1), part(2), mask, None, AttentionModuleOptions::default());
+    let context = B::attention(part(0), part(1), part(2), mask, bias, AttentionModuleOptions::default());
     B::float_reshape(B::float_swap_dims(context, 1, 2), [tokens, hidden].into())
 }
 
@@ -163,6 +173,24 @@ pub(crate) fn self_attention(
         None => Dispatch::self_attention(projected, batch, heads),
         Some(attend) => Dispatch::masked_self_attention(projected, attend.into_dispatch(), batch, heads),
     })
+}
+
+/// [`self_attention`] among all tokens of a row, with `bias` added to its scores: `[batch, heads,
+/// seq_len, seq_len]`, or one for the whole batch.
+pub(crate) fn biased_self_attention(
+    projected: Tensor<2>,
+    bias: Tensor<4>,
+    batch: usize,
+    heads: usize,
+) -> Tensor<2> {
+    let [_, _, queries, keys] = bias.dims();
+    let bias = bias.expand([batch, heads, queries, keys]);
+    Tensor::from_dispatch(Dispatch::biased_self_attention(
+        projected.into_dispatch(),
+        bias.into_dispatch(),
+        batch,
+        heads,
+    ))
 }
 
 #[cfg(test)]

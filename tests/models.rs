@@ -1,0 +1,138 @@
+//! Models of every kind, as a run takes them.
+
+use serde_json::Value;
+
+use crate::support::reference::{Reference, assert_close, pool};
+use crate::support::tables::{names, part_paths};
+use crate::support::{Sandbox, assert_refused, fixture, read_output, vectors};
+
+const RANDOM: &str = "run --input in.parquet --model untrained --layers all --output out --report report.json \
+    --rows-per-part 2 --random-weights";
+
+#[test]
+fn every_family_gives_the_reference_s_vectors() {
+    for name in [
+        "tiny-roberta",
+        "tiny-xlm-roberta",
+        "tiny-camembert",
+        "tiny-distilbert",
+        "tiny-electra",
+        "tiny-mpnet",
+    ] {
+        let reference = Reference::load(name);
+        let sandbox = Sandbox::with_texts(reference.strings());
+        sandbox.link(name, &fixture(name));
+        sandbox.succeed(&format!("run --input in.parquet --model {name} --output out --layers all"));
+        let output = read_output(&sandbox.path("out"));
+        for layer in 0..=2 {
+            for (text, found) in vectors(&output, &format!("layer_{layer}_mean")).iter().enumerate() {
+                let expected = pool("mean", &reference.hidden_states(text)[layer]);
+                let what = format!("{name}, layer {layer}, text {text}");
+                assert_close(found.as_deref(), expected.as_deref(), &what);
+            }
+        }
+        let manifest = manifest(&sandbox);
+        assert_eq!(manifest["model"]["model_type"], name.trim_start_matches("tiny-"));
+    }
+}
+
+#[test]
+fn pickled_weights_give_the_same_vectors() {
+    let sandbox = Sandbox::with_texts(Reference::load("tiny-bert").strings());
+    sandbox.link("bin", &fixture("tiny-bert-bin"));
+    sandbox.succeed("run --input in.parquet --model tiny-bert --output out --layers all");
+    sandbox.succeed("run --input in.parquet --model bin --output bin-out --layers all");
+    assert_eq!(read_output(&sandbox.path("out")).columns(), read_output(&sandbox.path("bin-out")).columns());
+}
+
+#[test]
+fn a_folder_of_sentence_transformers_is_a_checkpoint() {
+    let sandbox = Sandbox::with_texts(["The cat sat on the dog."]);
+    sandbox.copy_model("sentences");
+    for (name, content) in [
+        (
+            "modules.json",
+            r#"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}]"#,
+        ),
+        ("config_sentence_transformers.json", "{}"),
+        ("sentence_bert_config.json", r#"{"max_seq_length": 5, "do_lower_case": false}"#),
+        ("special_tokens_map.json", "{}"),
+        ("vocab.txt", "[PAD]"),
+    ] {
+        sandbox.write(&format!("sentences/{name}"), content);
+    }
+    fs_err::create_dir(sandbox.path("sentences/1_Pooling")).unwrap();
+    sandbox.write("sentences/1_Pooling/config.json", r#"{"pooling_mode_cls_token": true}"#);
+    sandbox.succeed("run --input in.parquet --model sentences --output sentences-out");
+    sandbox.succeed("run --input in.parquet --model tiny-bert --output out");
+    assert_eq!(
+        read_output(&sandbox.path("out")).columns(),
+        read_output(&sandbox.path("sentences-out")).columns()
+    );
+}
+
+/// A sandbox whose model `untrained` has no weights.
+fn untrained() -> Sandbox {
+    let sandbox = Sandbox::with_texts(["cat", "The cat sat on the dog.", "", "hello"]);
+    sandbox.copy_model("untrained");
+    fs_err::remove_file(sandbox.path("untrained/model.safetensors")).unwrap();
+    sandbox
+}
+
+fn manifest(sandbox: &Sandbox) -> Value {
+    let bytes = fs_err::read(sandbox.path("out/manifest.json")).unwrap();
+    serde_json::from_slice::<Value>(&bytes).unwrap()["fingerprint"].clone()
+}
+
+#[test]
+fn random_weights_give_the_columns_of_trained_ones_and_other_vectors() {
+    let sandbox = untrained();
+    sandbox.succeed(&format!("{RANDOM} 7"));
+    sandbox.succeed("run --input in.parquet --model tiny-bert --layers all --output trained");
+    let (random, trained) = (read_output(&sandbox.path("out")), read_output(&sandbox.path("trained")));
+    assert_eq!(random.schema(), trained.schema());
+    for name in names(&random).iter().filter(|name| name.starts_with("layer_")) {
+        assert_ne!(vectors(&random, name), vectors(&trained, name), "{name}");
+    }
+    let files = &manifest(&sandbox)["model"]["files"];
+    assert_eq!(files["random_weights"], 7);
+    assert!(files.get("weights_sha256").is_none());
+}
+
+#[test]
+fn a_run_with_random_weights_resumes_and_verifies() {
+    let sandbox = untrained();
+    sandbox.succeed(&format!("{RANDOM} 7"));
+    let parts = sandbox.parts("out");
+    assert_eq!(parts.len(), 2);
+    fs_err::remove_file(&part_paths(&sandbox.path("out"))[1]).unwrap();
+    sandbox.succeed(&format!("{RANDOM} 7"));
+    let report = sandbox.report("report.json");
+    assert_eq!((report["parts_written"].as_u64(), report["parts_kept"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(sandbox.parts("out"), parts);
+    sandbox.succeed("verify out");
+}
+
+#[test]
+fn another_seed_and_trained_weights_are_other_models() {
+    let sandbox = untrained();
+    sandbox.succeed(&format!("{RANDOM} 7"));
+    assert_refused!(sandbox, "run --input in.parquet --model untrained --layers all --output out --rows-per-part 2 \
+        --random-weights 8", @r"
+    success: false
+    exit_code: 78
+    ----- stdout -----
+
+    ----- stderr -----
+    error: out holds parts made otherwise: model.files.random_weights was 7, is now 8
+    hint: write to another folder, or start afresh with --overwrite
+    ");
+    let trained = "run --input in.parquet --model tiny-bert --layers all --output out --rows-per-part 2";
+    assert_eq!(sandbox.strata(trained).output().unwrap().status.code(), Some(78));
+
+    let seed_7 = sandbox.parts("out");
+    sandbox.succeed(&format!("{RANDOM} 8 --overwrite"));
+    assert_ne!(sandbox.parts("out"), seed_7);
+    sandbox.succeed(&format!("{RANDOM} 7 --overwrite"));
+    assert_eq!(sandbox.parts("out"), seed_7);
+}
