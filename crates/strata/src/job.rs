@@ -10,6 +10,7 @@ use strata_io::{Input, find};
 
 use crate::columns::Columns;
 use crate::failure::{Refusal, in_one_line};
+use crate::hub;
 use crate::settings::Settings;
 
 /// A run that can be done.
@@ -35,7 +36,7 @@ impl Job {
     /// # Errors
     /// Anything that makes the run impossible.
     pub fn prepare(settings: Settings) -> anyhow::Result<Self> {
-        let checkpoint = Checkpoint::open(&settings.model)?;
+        let checkpoint = Checkpoint::open(&hub::locate(&settings.model)?)?;
         let features = Features::resolve(&settings.features, &checkpoint.config)?;
         let tokenizer = TextTokenizer::load(&checkpoint, settings.max_length)?;
         Extractor::check(&checkpoint, &features, settings.device, settings.compute)?;

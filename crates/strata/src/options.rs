@@ -49,8 +49,9 @@ pub struct InputOptions {
 #[serde(default)]
 #[command(next_help_heading = "Model")]
 pub struct ModelOptions {
-    /// A Hugging Face checkpoint folder.
-    #[arg(id = "model.path", long = "model", value_name = "DIR")]
+    /// A Hugging Face checkpoint folder, or the id of a model that `strata fetch` has put into the
+    /// local cache.
+    #[arg(id = "model.path", long = "model", value_name = "DIR|ID")]
     pub path: Option<String>,
     /// Where it runs: cpu, cuda, cuda:N or flex [default: cpu].
     #[arg(id = "model.device", long = "device", value_name = "DEVICE")]
