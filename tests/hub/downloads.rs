@@ -64,7 +64,15 @@ fn damaged_bytes_are_refused_and_not_kept() {
     let hub = Hub::start();
     let sandbox = hub.sandbox();
     hub.state().manners.damage = true;
-    assert_strata!(sandbox, FETCH, @r"");
+    assert_strata!(sandbox, FETCH, @r"
+    success: false
+    exit_code: 65
+    ----- stdout -----
+
+    ----- stderr -----
+    error: the bytes of model.safetensors are not those that [HUB] has promised ([HASH])
+    hint: nothing of them was kept; the same command fetches them again
+    ");
     assert!(!weights(&sandbox).exists() && !incomplete(&sandbox).exists());
     hub.state().manners.damage = false;
     sandbox.succeed(FETCH);

@@ -10,7 +10,15 @@ use crate::support::{Sandbox, assert_refused, assert_strata, fixture};
 fn a_model_is_fetched_and_run_by_its_id() {
     let hub = Hub::start();
     let sandbox = hub.sandbox();
-    assert_strata!(sandbox, FETCH, @r"");
+    assert_strata!(sandbox, FETCH, @r"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    hf/hub/models--tiny--bert/snapshots/0123456789abcdef0123456789abcdef01234567
+
+    ----- stderr -----
+    tiny/bert: 3 files, [SIZE]
+    ");
     assert_fetched(&sandbox);
     // As huggingface_hub lays it out: relative links, and a ref that holds the commit alone.
     let file = sandbox.path(MODEL).join("snapshots").join(MAIN).join("model.safetensors");
@@ -36,7 +44,15 @@ fn a_second_fetch_downloads_nothing() {
     sandbox.succeed(FETCH);
     hub.requests();
     let before = sandbox.tree();
-    assert_strata!(sandbox, FETCH, @r"");
+    assert_strata!(sandbox, FETCH, @r"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+    hf/hub/models--tiny--bert/snapshots/0123456789abcdef0123456789abcdef01234567
+
+    ----- stderr -----
+    tiny/bert is there already
+    ");
     assert!(hub.requests().iter().all(|request| request.method == "HEAD"));
     assert_eq!(sandbox.tree(), before);
 }
@@ -145,7 +161,15 @@ fn a_variable_that_forbids_the_network_is_obeyed() {
     sandbox.succeed(FETCH);
     hub.requests();
     sandbox.set("HF_HUB_OFFLINE", "1");
-    assert_refused!(sandbox, FETCH, @r"");
+    assert_refused!(sandbox, FETCH, @r"
+    success: false
+    exit_code: 78
+    ----- stdout -----
+
+    ----- stderr -----
+    error: HF_HUB_OFFLINE is set: nothing may be fetched
+    hint: unset HF_HUB_OFFLINE for this command
+    ");
     sandbox.succeed(&run("tiny/bert", "out"));
     assert_eq!(hub.requests().len(), 0);
 }

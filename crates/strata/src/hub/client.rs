@@ -1,5 +1,6 @@
 //! The hub's two calls: what a file is (HEAD), and its bytes (GET).
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use ureq::http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, ETAG, LOCATION, RANGE};
@@ -159,7 +160,13 @@ impl Client {
         }
         let response =
             request.body(()).map_err(ureq::Error::from).and_then(|request| self.agent.run(request));
-        response.map_err(|error| unreachable(address, &error))
+        response.map_err(|error| match error {
+            ureq::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+                Refusal::configuration(format!("no safe connection to {}: {error}", host(address)))
+                    .hint("set SSL_CERT_FILE to the certificates that your network demands")
+            }
+            error => unreachable(address, &error),
+        })
     }
 
     /// Says what an answer means that is neither the file nor the way to it.
