@@ -60,6 +60,18 @@ fn a_server_that_falls_silent_is_given_up_on() {
 }
 
 #[test]
+fn a_link_that_has_expired_is_worth_another_try() {
+    let hub = Hub::start();
+    let sandbox = hub.sandbox();
+    hub.state().manners.links_expire = true;
+    let said = assert_exit(&mut sandbox.strata(FETCH), 75);
+    assert!(said.contains("answers 403"), "{said}");
+    hub.state().manners.links_expire = false;
+    sandbox.succeed(FETCH);
+    assert_fetched(&sandbox);
+}
+
+#[test]
 fn damaged_bytes_are_refused_and_not_kept() {
     let hub = Hub::start();
     let sandbox = hub.sandbox();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{FETCH, MODEL, assert_exit, assert_fetched, lay_out, run, weights};
-use crate::support::hub::{Hub, MAIN, OLD};
+use crate::support::hub::{Files, Hub, MAIN, OLD};
 use crate::support::{Sandbox, assert_refused, assert_strata, fixture};
 
 #[test]
@@ -129,7 +129,7 @@ fn weights_in_several_files_come_with_their_index() {
 #[test]
 fn older_weights_come_where_there_are_no_others() {
     let hub = Hub::start();
-    let fetch = |change: &dyn Fn(&mut std::collections::BTreeMap<String, Vec<u8>>)| {
+    let fetch = |change: &dyn Fn(&mut Files)| {
         change(hub.state().commits.get_mut(MAIN).unwrap());
         let sandbox = hub.sandbox();
         sandbox.succeed(FETCH);

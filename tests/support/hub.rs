@@ -17,7 +17,8 @@ pub const MAIN: &str = "0123456789abcdef0123456789abcdef01234567";
 /// The commit that `v1` and `refs/pr/1` stand at.
 pub const OLD: &str = "89abcdef0123456789abcdef0123456789abcdef";
 
-type Files = BTreeMap<String, Vec<u8>>;
+/// Files by name.
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// The hub, with the one model `tiny/bert`.
 pub struct Hub {
@@ -49,6 +50,8 @@ pub struct Manners {
     /// Large files have one wrong byte.
     pub damage: bool,
     pub ignores_ranges: bool,
+    /// Links to large files lead nowhere any more.
+    pub links_expire: bool,
 }
 
 /// A request that has been answered.
@@ -231,6 +234,9 @@ fn hub_answer(state: &State, request: &Request, place: SocketAddr) -> Answer {
 
 /// `/SUM`.
 fn large_file(state: &State, request: &Request) -> Answer {
+    if state.manners.links_expire {
+        return (403, Vec::new(), Vec::new());
+    }
     let files = state.commits.values().flatten();
     let found =
         files.filter(|(name, _)| is_large(name)).find(|(name, bytes)| request.path[1..] == etag(name, bytes));

@@ -175,6 +175,8 @@ impl Client {
         let code = text(response, "x-error-code");
         match status.as_u16() {
             200..=399 => Ok(()),
+            // Where the bytes are, a link is good for a while only.
+            400..=499 if !same_host(address, &self.endpoint) => Err(passing(hub, status)),
             401 | 403 => Err(self.forbidden(response, id, address)),
             404 if code.as_deref() == Some("RevisionNotFound") => {
                 Err(Refusal::not_found(format!("{name} at {hub} has no revision `{}`", id.revision)))
@@ -182,8 +184,7 @@ impl Client {
             404 => Err(Refusal::not_found(format!("no model {name} at {hub}")).hint(
                 "look at the spelling; a private model is not there for whoever may not read it (HF_TOKEN)",
             )),
-            408 | 429 | 500.. => Err(Refusal::try_again(format!("{hub} answers {status}"))
-                .hint("the same command goes on from here")),
+            408 | 429 | 500.. => Err(passing(hub, status)),
             _ => Err(strange(address, &format!("answers {status}"))),
         }
     }
@@ -254,6 +255,10 @@ fn same_host(one: &Uri, other: &Uri) -> bool {
 fn host(address: &Uri) -> &str {
     let authority = address.authority().map_or("", |authority| authority.as_str());
     authority.rsplit('@').next().unwrap_or(authority)
+}
+
+fn passing(hub: &str, status: StatusCode) -> Refusal {
+    Refusal::try_again(format!("{hub} answers {status}")).hint("the same command goes on from here")
 }
 
 fn strange(address: &Uri, what: &str) -> Refusal {
