@@ -1,7 +1,7 @@
 //! Models by their id at the Hugging Face hub: found in the local cache, fetched into it. The cache is
 //! the one huggingface_hub writes, so that it is shared with transformers.
 //!
-//! Only [`fetch`] touches the network.
+//! Only [`fetch()`] touches the network.
 
 mod blob;
 mod cache;
