@@ -17,6 +17,7 @@ fn help_names_the_verbs() {
       inspect  Show what an output folder holds: schema, provenance, counts, a summary of every vector
                column
       verify   Hold an output folder against its manifest, and encode a sample of its rows again
+      fetch    Fetch a model from the Hugging Face hub into the local cache, for `--model ID`
       help     Print this message or the help of the given subcommand(s)
 
     Options:
@@ -67,8 +68,9 @@ fn help_of_run_names_every_option_with_its_default() {
               Input columns to carry through: all, none, or names separated by commas [default: all]
 
     Model:
-          --model <DIR>
-              A Hugging Face checkpoint folder
+          --model <DIR|ID>
+              A Hugging Face checkpoint folder, or the id of a model that `strata fetch` has put into
+              the local cache
 
           --random-weights <SEED>
               Take weights as they are before training, drawn from this seed, and not those of the

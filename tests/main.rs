@@ -5,6 +5,7 @@ mod cli;
 mod crash;
 mod faults;
 mod faulty;
+mod hub;
 mod inputs;
 mod memory;
 mod minilm;

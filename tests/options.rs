@@ -180,7 +180,7 @@ fn an_option_that_does_not_exist_is_answered_with_the_nearest_one() {
 
       tip: a similar argument exists: '--layers'
 
-    Usage: strata run --input <PATH>... --model <DIR> --output <DIR> --layers <LAYERS> [PIPELINE]
+    Usage: strata run --input <PATH>... --model <DIR|ID> --output <DIR> --layers <LAYERS> [PIPELINE]
 
     For more information, try '--help'.
     ");

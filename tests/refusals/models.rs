@@ -14,8 +14,8 @@ fn a_model_folder_that_does_not_exist() {
     ----- stdout -----
 
     ----- stderr -----
-    error: no model folder bert-base
-    hint: name a folder that holds config.json, tokenizer.json and model.safetensors
+    error: no model folder bert-base, and no model of that id in hf/hub
+    hint: name a folder that holds config.json, tokenizer.json and model.safetensors, or fetch the model: strata fetch bert-base
     ");
 }
 

@@ -1,5 +1,6 @@
 //! A folder to run `strata` in, and ways to write its inputs and to read its outputs.
 
+pub mod hub;
 pub mod models;
 pub mod reference;
 pub mod tables;
@@ -14,11 +15,12 @@ pub use tables::{read_output, texts, vectors, write_table};
 
 /// What differs from run to run: times and rates, sizes that follow the version of a codec, and who
 /// holds a lock.
-pub const FILTERS: [(&str, &str); 5] = [
+pub const FILTERS: [(&str, &str); 6] = [
     (r"\d+\.\d seconds, [\d,]+ rows/s, [\d,]+ tokens/s", "[TIME], [RATE] rows/s, [RATE] tokens/s"),
     (r"\d+\.\d+ KiB", "[SIZE]"),
     (r"by process \d+ since [-\d:TZ+]+", "by process [PID] since [TIME]"),
     (r"[0-9a-f]{64}", "[HASH]"),
+    (r"127\.0\.0\.1:\d+", "[HUB]"),
     // Norms and extremes: the last digits are the machine's own.
     (r"(-?\d+\.\d\d)\d\d\b", "$1.."),
 ];
@@ -68,11 +70,15 @@ pub fn run(options: &str) -> String {
 
 /// A folder of its own for each test, in which `tiny-bert` is the fixture model. Commands run
 /// inside, so that every path they are given and print is relative.
-pub struct Sandbox(TempDir);
+pub struct Sandbox {
+    folder: TempDir,
+    environment: BTreeMap<&'static str, String>,
+}
 
 impl Sandbox {
     pub fn new() -> Self {
-        let sandbox = Self(tempfile::Builder::new().prefix("strata-test-").tempdir().unwrap());
+        let folder = tempfile::Builder::new().prefix("strata-test-").tempdir().unwrap();
+        let sandbox = Self { folder, environment: BTreeMap::new() };
         sandbox.link("tiny-bert", &fixture("tiny-bert"));
         sandbox
     }
@@ -85,7 +91,7 @@ impl Sandbox {
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     pub fn link(&self, name: &str, target: &Path) {
@@ -99,9 +105,16 @@ impl Sandbox {
     /// A command in this folder; arguments are separated by spaces.
     pub fn strata(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_strata"));
-        command.args(arguments.split_whitespace()).current_dir(self.0.path());
+        command.args(arguments.split_whitespace()).current_dir(self.folder.path());
         command.env_clear().env("NO_COLOR", "1").env("COLUMNS", "100");
+        // Nobody's own cache of models.
+        command.env("HF_HOME", "hf").envs(&self.environment);
         command
+    }
+
+    /// Sets a variable for the commands to come; an empty one counts as unset.
+    pub fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.environment.insert(name, value.into());
     }
 
     /// Runs a command that must succeed.
@@ -116,7 +129,7 @@ impl Sandbox {
     /// leave behind does not count.
     pub fn tree(&self) -> BTreeMap<PathBuf, Option<String>> {
         let mut tree = BTreeMap::new();
-        let mut folders = vec![self.0.path().to_owned()];
+        let mut folders = vec![self.folder.path().to_owned()];
         while let Some(folder) = folders.pop() {
             for entry in fs_err::read_dir(&folder).unwrap() {
                 let path = entry.unwrap().path();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::console::LogFormat;
+use crate::hub::ModelId;
 use crate::options::Options;
 
 /// Turn a column of text into columns of BERT layer vectors.
@@ -30,6 +31,8 @@ pub enum Command {
     },
     /// Hold an output folder against its manifest, and encode a sample of its rows again.
     Verify(VerifyArguments),
+    /// Fetch a model from the Hugging Face hub into the local cache, for `--model ID`.
+    Fetch(FetchArguments),
 }
 
 #[derive(Debug, Args)]
@@ -75,7 +78,7 @@ pub struct VerifyArguments {
     pub sample: usize,
 
     /// The model to encode the sample with [default: where it was at the last run].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR|ID")]
     pub model: Option<PathBuf>,
 
     /// The input files [default: where they were at the last run].
@@ -85,6 +88,17 @@ pub struct VerifyArguments {
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct FetchArguments {
+    /// The model, as NAME or ORG/NAME, and @REVISION (a branch, a tag, a commit) if not main.
+    #[arg(value_name = "ID")]
+    pub model: ModelId,
+
+    /// When to show progress: bars on a terminal, a plain line every few seconds elsewhere.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub progress: ProgressMode,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

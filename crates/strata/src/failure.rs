@@ -36,7 +36,17 @@ impl Refusal {
         Self { message: message.into(), hint: None, code: code::CONFIGURATION }
     }
 
-    /// Input files that do not go together.
+    /// Something that was asked for by name and is not there.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, code: code::NO_INPUT }
+    }
+
+    /// Something that may well succeed later.
+    pub fn try_again(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, code: code::TRY_AGAIN }
+    }
+
+    /// Input files that do not go together, or bytes that are not those that were promised.
     pub fn bad_data(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, code: code::BAD_DATA }
     }
@@ -59,7 +69,7 @@ impl std::error::Error for Refusal {}
 
 /// A run that a signal stopped.
 #[derive(Debug, thiserror::Error)]
-#[error("interrupted by {}; finished parts are kept, the same command goes on from here", name(*.signal))]
+#[error("interrupted by {}; what is finished is kept, the same command goes on from here", name(*.signal))]
 pub struct Interrupted {
     /// The signal's number.
     pub signal: usize,

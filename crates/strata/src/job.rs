@@ -10,6 +10,7 @@ use strata_io::{Input, find};
 
 use crate::columns::Columns;
 use crate::failure::{Refusal, in_one_line};
+use crate::hub;
 use crate::settings::Settings;
 
 /// A run that can be done.
@@ -35,9 +36,10 @@ impl Job {
     /// # Errors
     /// Anything that makes the run impossible.
     pub fn prepare(settings: Settings) -> anyhow::Result<Self> {
+        let folder = hub::locate(&settings.model)?;
         let checkpoint = match settings.random_weights {
-            Some(seed) => Checkpoint::with_random_weights(&settings.model, seed)?,
-            None => Checkpoint::open(&settings.model)?,
+            Some(seed) => Checkpoint::with_random_weights(&folder, seed)?,
+            None => Checkpoint::open(&folder)?,
         };
         let features = Features::resolve(&settings.features, &checkpoint.config)?;
         let tokenizer = TextTokenizer::load(&checkpoint, &settings.tokenizer)?;

@@ -5,6 +5,7 @@ mod columns;
 mod console;
 mod dry_run;
 mod failure;
+mod hub;
 mod inspect;
 mod job;
 mod metrics;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Inspect { folder } => inspect::inspect(&folder),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Fetch(arguments) => hub::fetch(&arguments),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

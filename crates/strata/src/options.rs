@@ -57,8 +57,9 @@ pub struct InputOptions {
 #[serde(default)]
 #[command(next_help_heading = "Model")]
 pub struct ModelOptions {
-    /// A Hugging Face checkpoint folder.
-    #[arg(id = "model.path", long = "model", value_name = "DIR")]
+    /// A Hugging Face checkpoint folder, or the id of a model that `strata fetch` has put into the
+    /// local cache.
+    #[arg(id = "model.path", long = "model", value_name = "DIR|ID")]
     pub path: Option<String>,
     /// Take weights as they are before training, drawn from this seed, and not those of the folder.
     #[arg(id = "model.random_weights", long = "random-weights", value_name = "SEED")]

@@ -1,5 +1,7 @@
 //! `strata run`: settings → job → plan → pipeline → report.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use crate::cli::RunArguments;
@@ -61,7 +63,7 @@ fn attempt(arguments: &RunArguments, report: &mut Report) -> anyhow::Result<()> 
     if arguments.dry_run {
         return dry_run::dry_run(&job, consent, &signals);
     }
-    let mut output = Output::open(&job, consent, options.remembered()?, &signals)?;
+    let mut output = Output::open(&job, consent, options.remembered(job.checkpoint.folder())?, &signals)?;
     let mut done = Done::default();
     let result = make_missing(&job, &mut output, arguments, &signals, &mut done, report);
     let noted = output.save_notes();
@@ -152,15 +154,16 @@ fn set_threads(threads: Option<usize>) {
 
 impl Options {
     /// These options with paths that mean the same wherever one starts, for whoever looks at the
-    /// output later on this machine.
-    fn remembered(&self) -> anyhow::Result<Value> {
-        let absolute = |path: &String| -> anyhow::Result<String> {
+    /// output later on this machine. `model` is where the model was found: an id may stand for another
+    /// one by then.
+    fn remembered(&self, model: &Path) -> anyhow::Result<Value> {
+        fn absolute(path: impl AsRef<Path>) -> anyhow::Result<String> {
             Ok(std::path::absolute(path)?.to_string_lossy().into_owned())
-        };
+        }
         let mut options = self.clone();
         options.input.paths =
             self.input.paths.as_ref().map(|paths| paths.iter().map(absolute).collect()).transpose()?;
-        options.model.path = self.model.path.as_ref().map(absolute).transpose()?;
+        options.model.path = Some(absolute(model)?);
         options.output.path = self.output.path.as_ref().map(absolute).transpose()?;
         options.stated()
     }

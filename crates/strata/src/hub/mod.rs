@@ -1,0 +1,48 @@
+//! Models by their id at the Hugging Face hub: found in the local cache, fetched into it. The cache is
+//! the one huggingface_hub writes, so that it is shared with transformers.
+//!
+//! Only [`fetch()`] touches the network.
+
+mod blob;
+mod cache;
+mod client;
+mod environment;
+mod fetch;
+mod files;
+mod id;
+mod transfer;
+
+use std::path::{Path, PathBuf};
+
+use crate::failure::Refusal;
+use cache::Cache;
+
+pub use fetch::fetch;
+pub use id::ModelId;
+
+/// The folder of the model that the user names by its path, or by its id. A folder of that name wins.
+///
+/// # Errors
+/// It is an id, and the cache holds no such model, or not all of it.
+pub fn locate(model: &Path) -> anyhow::Result<PathBuf> {
+    let id = model.to_str().and_then(|text| text.parse::<ModelId>().ok());
+    let Some(id) = id.filter(|_| !model.exists()) else { return Ok(model.to_owned()) };
+    let cache = Cache::of_environment()?;
+    let fetch = format!("strata fetch {id}");
+    let Some(snapshot) = cache.model(&id).snapshot(&id.revision) else {
+        return Err(Refusal::configuration(format!(
+            "no model folder {id}, and no model of that id in {}",
+            cache.root().display()
+        ))
+        .hint(format!(
+            "name a folder that holds config.json, tokenizer.json and model.safetensors, or fetch the model: {fetch}"
+        ))
+        .into());
+    };
+    match files::missing(&snapshot, &files::WEIGHTS)? {
+        None => Ok(snapshot),
+        Some(file) => Err(Refusal::configuration(format!("{} holds no {file}", snapshot.display()))
+            .hint(format!("fetch the rest of the model: {fetch}"))
+            .into()),
+    }
+}
