@@ -59,13 +59,22 @@ fn help_of_run_names_every_option_with_its_default() {
 
     Input:
           --input <PATH>...
-              Files, folders or quoted patterns: Parquet, Arrow IPC, CSV, JSON Lines
+              Files, folders or quoted patterns: Parquet, Arrow IPC, CSV, JSON Lines; - for an Arrow IPC
+              stream on stdin
 
           --text <COLUMN>
               The text column [default: text]
 
+          --text-pair <COLUMN>
+              A second text column: the model sees both texts of a row together
+
+          --spans <COLUMN>
+              The column of the spans that --unit span is about: structs with start and end, in
+              characters, or lists of such; what else they hold is carried along
+
           --keep <COLUMNS>
-              Input columns to carry through: all, none, or names separated by commas [default: all]
+              Input columns to carry through: all, none, or names separated by commas [default: all for
+              rows, none for tokens, words and spans]
 
     Model:
           --model <DIR|ID>
@@ -88,9 +97,17 @@ fn help_of_run_names_every_option_with_its_default() {
               Layers by number: 0 is the embedding output, N the Nth encoder layer, -1 the last; or all
               [default: -1]
 
+          --unit <UNIT>
+              What one output row stands for: row, token, word or span [default: row]
+
+          --words <WHICH>
+              What a word is: tokenizer (what it never joins), whitespace, or a column of lists of words
+              [default: tokenizer]
+
           --pooling <POOLINGS>
-              How tokens become one vector: cls, mean, max, min, mean_max, last, pooler; several
-              separated by commas [default: mean]
+              How tokens become one vector: cls, mean, max, min, mean_max, last, pooler; of words first,
+              last, mean, max, first_last; of spans also endpoints; several separated by commas
+              [default: mean]
 
           --combine <HOW>
               What becomes of several layers: none, concat, stack, sum or mean [default: none]
@@ -99,15 +116,22 @@ fn help_of_run_names_every_option_with_its_default() {
               Bring each vector to Euclidean length 1
 
           --special-tokens <WHETHER>
-              Whether special tokens count in mean, max and min: include or exclude [default: include]
+              Whether special tokens count in mean, max and min, or are rows of --unit token: include or
+              exclude [default: include]
 
           --max-length <N>
-              Longest text in tokens, special ones counted; longer ones are cut [default: the model's
-              limit]
+              The most tokens the model sees at once, special ones counted [default: the model's limit]
+
+          --overflow <WHAT>
+              What becomes of longer texts: truncate, window (seen through overlapping windows) or error
+              [default: truncate]
+
+          --stride <N>
+              Tokens that neighbouring windows share [default: a quarter of a window]
 
     Output:
           --output <DIR>
-              The folder of parts; made if it does not exist
+              The folder of parts, made if it does not exist; - for an Arrow IPC stream on stdout
 
           --format <FORMAT>
               Format of the parts: parquet or arrow [default: parquet]
@@ -222,6 +246,7 @@ fn inspect_shows_schema_provenance_counts_and_vectors() {
       settings.pooling: ["mean","pooler"]
       settings.special_tokens: include
       settings.text: text
+      settings.unit: row
       strata: 0.1.0
 
     schema

@@ -18,6 +18,7 @@ mod readers;
 mod refusals;
 mod resume;
 mod signals;
+mod stdio;
 mod support;
 mod units;
 mod verify;

@@ -32,7 +32,8 @@ pub struct Options {
 #[serde(default)]
 #[command(next_help_heading = "Input")]
 pub struct InputOptions {
-    /// Files, folders or quoted patterns: Parquet, Arrow IPC, CSV, JSON Lines.
+    /// Files, folders or quoted patterns: Parquet, Arrow IPC, CSV, JSON Lines; - for an Arrow IPC stream
+    /// on stdin.
     #[arg(id = "input.paths", long = "input", value_name = "PATH", num_args = 1..)]
     #[serde(deserialize_with = "one_or_many")]
     pub paths: Option<Vec<String>>,
@@ -119,7 +120,7 @@ pub struct FeatureOptions {
 #[serde(default)]
 #[command(next_help_heading = "Output")]
 pub struct OutputOptions {
-    /// The folder of parts; made if it does not exist.
+    /// The folder of parts, made if it does not exist; - for an Arrow IPC stream on stdout.
     #[arg(id = "output.path", long = "output", value_name = "DIR")]
     pub path: Option<String>,
     /// Format of the parts: parquet or arrow [default: parquet].

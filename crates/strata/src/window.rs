@@ -228,7 +228,7 @@ mod tests {
         #[test]
         fn a_window_that_is_split_is_the_same_rows_in_two(count in 1usize..40, batch_rows in 1usize..9, at in 0usize..40) {
             let texts: Vec<String> = (0..count).map(|row| row.to_string()).collect();
-            let parts = [7..7 + count as u64];
+            let parts = vec![7..7 + count as u64; 1];
             let mut cutter = Cutter::new(WindowLimits { rows: count, text_bytes: 1000 }, &parts);
             let mut windows = Vec::new();
             for chunk in texts.chunks(batch_rows) {

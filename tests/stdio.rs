@@ -1,0 +1,80 @@
+//! `-` as input and output: Arrow IPC streams on stdin and stdout.
+
+use std::io::Cursor;
+use std::process::{Output, Stdio};
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::ipc::reader::StreamReader;
+use fs_err::File;
+
+use crate::support::{Sandbox, read_output, run, texts, write_table};
+
+const TEXTS: [Option<&str>; 5] = [Some("the cat"), None, Some(""), Some("hello world"), Some("dog")];
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::with_texts(TEXTS);
+    write_table(&sandbox.path("in.arrows"), &texts(TEXTS));
+    sandbox
+}
+
+/// Runs a command whose stdin is the table of the sandbox as a stream.
+fn piped(sandbox: &Sandbox, arguments: &str) -> Output {
+    let mut command = sandbox.strata(arguments);
+    command.stdin(File::open(sandbox.path("in.arrows")).unwrap().into_file());
+    command.stdout(Stdio::piped()).output().unwrap()
+}
+
+fn table(stream: &[u8]) -> RecordBatch {
+    let reader = StreamReader::try_new(Cursor::new(stream), None).unwrap();
+    let schema = reader.schema();
+    assert!(schema.metadata()["strata"].contains("layer_convention"), "a stream says where it comes from");
+    concat_batches(&schema, &reader.map(Result::unwrap).collect::<Vec<_>>()).unwrap()
+}
+
+#[test]
+fn a_stream_in_and_a_stream_out_hold_what_files_do() {
+    for unit in ["row", "token"] {
+        let sandbox = sandbox();
+        sandbox.succeed(&run(&format!("--unit {unit}")));
+        let expected = read_output(&sandbox.path("out"));
+        let before = sandbox.tree();
+        for input in ["-", "in.parquet"] {
+            let output = piped(
+                &sandbox,
+                &format!("run --input {input} --model tiny-bert --output - --unit {unit} --progress never"),
+            );
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(table(&output.stdout).columns(), expected.columns(), "{unit} from {input}");
+        }
+        assert_eq!(sandbox.tree(), before, "a stream leaves nothing behind");
+    }
+}
+
+#[test]
+fn stdin_goes_into_a_folder_and_the_same_rows_are_not_encoded_twice() {
+    let sandbox = sandbox();
+    let command = "run --input - --model tiny-bert --output out --report report.json";
+    assert!(piped(&sandbox, command).status.success());
+    assert_eq!(sandbox.parts("out").keys().collect::<Vec<_>>(), ["stdin-00000.parquet"]);
+    assert!(piped(&sandbox, command).status.success());
+    assert_eq!(sandbox.report("report.json")["parts_kept"], 1);
+}
+
+#[test]
+fn what_is_about_a_folder_does_not_go_with_a_stream() {
+    let sandbox = sandbox();
+    for options in
+        ["--dry-run", "--overwrite", "--prune", "--shard 0/2", "--rows-per-part 3", "--on-bad-file skip"]
+    {
+        let output = piped(&sandbox, &format!("run --input - --model tiny-bert --output - {options}"));
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("does not go with --output -"), "{stderr}");
+        assert!(output.stdout.is_empty());
+    }
+    let several = piped(&sandbox, "run --input - in.parquet --model tiny-bert --output out");
+    assert_eq!(several.status.code(), Some(2));
+    let damaged = sandbox.strata("run --input - --model tiny-bert --output out");
+    assert_eq!({ damaged }.stdin(Stdio::null()).output().unwrap().status.code(), Some(65));
+}
