@@ -115,6 +115,10 @@ fn help_of_run_names_every_option_with_its_default() {
           --normalize
               Bring each vector to Euclidean length 1
 
+          --attentions
+              Add figures of each chosen layer's attention, one a head: entropy, distance, and the
+              weight on [CLS], on [SEP] and on the token itself; rows only
+
           --special-tokens <WHETHER>
               Whether special tokens count in mean, max and min, or are rows of --unit token: include or
               exclude [default: include]
@@ -234,6 +238,7 @@ fn inspect_shows_schema_provenance_counts_and_vectors() {
       model.hidden_size: 20
       model.model_type: bert
       model.num_hidden_layers: 4
+      settings.attentions: false
       settings.combine: none
       settings.dtype: float32
       settings.format: parquet

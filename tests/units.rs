@@ -220,6 +220,8 @@ fn options_that_do_not_go_together_are_refused_with_the_reason() {
         "--stride 3",
         "--overflow window --max-length 12 --stride 10",
         "--overflow ignore",
+        "--unit word --attentions",
+        "--layers 0 --attentions",
     ] {
         let command = format!("run --input in.jsonl --model tiny-bert --output out {options}");
         let output = sandbox.strata(&command).output().unwrap();
@@ -264,6 +266,10 @@ fn options_that_do_not_go_together_are_refused_with_the_reason() {
       error: stride is 10; windows hold 10 tokens beside the special ones, so it can be 0 to 9
     --overflow ignore
       error: --overflow: `ignore` is not a choice; expected truncate or window or error
+    --unit word --attentions
+      error: attentions are of rows, and unit is word: a head's figures are means over a text's tokens
+    --layers 0 --attentions
+      error: attentions are of encoder layers, and the only layer chosen is 0, the embedding output
     ");
 }
 

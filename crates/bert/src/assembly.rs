@@ -133,7 +133,9 @@ impl<'a> Assembly<'a> {
         let Self { features, mut columns, .. } = self;
         if features.normalize {
             for (column, vectors) in features.columns().iter().zip(&mut columns) {
-                vectors.values.chunks_exact_mut(column.vector_len()).for_each(normalize);
+                if let Some(len) = column.vector_len() {
+                    vectors.values.chunks_exact_mut(len).for_each(normalize);
+                }
             }
         }
         columns

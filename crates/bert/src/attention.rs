@@ -1,6 +1,7 @@
 //! Multi-head self-attention.
 
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::activation::softmax;
+use burn::tensor::{Bool, Device, FloatDType, Tensor};
 
 use crate::embeddings::LayerNorm;
 use crate::encoder::Linear;
@@ -52,6 +53,29 @@ impl SelfAttention {
             output_norm: LayerNorm::load(&format!("{name}.output.LayerNorm"), weights, config, device)?,
             heads: config.num_attention_heads,
         })
+    }
+
+    /// How much each token looks at each other, `[batch, heads, seq_len, seq_len]`, computed beside
+    /// [`SelfAttention::forward`], whose kernels keep none of it.
+    pub(crate) fn weights(&self, hidden: Tensor<2>, batch: usize, scope: &Scope) -> Tensor<4> {
+        let [tokens, hidden_size] = hidden.dims();
+        let (seq_len, head_size) = (tokens / batch, hidden_size / self.heads);
+        let projected = self.query_key_value.forward(hidden).cast(FloatDType::F32);
+        let joint = projected.reshape([batch, seq_len, 3, self.heads, head_size]);
+        let part = |index| {
+            let part = joint.clone().narrow(2, index, 1).reshape([batch, seq_len, self.heads, head_size]);
+            part.swap_dims(1, 2)
+        };
+        let scores = part(0).matmul(part(1).swap_dims(2, 3)) / (head_size as f32).sqrt();
+        let scores = match scope {
+            Scope::All => scores,
+            Scope::Masked(attend) => {
+                let left_out = attend.clone().bool_not().reshape([batch, 1, 1, seq_len]);
+                scores.mask_fill(left_out.expand([batch, self.heads, seq_len, seq_len]), f32::NEG_INFINITY)
+            }
+            Scope::Biased(bias) => scores + bias.clone(),
+        };
+        softmax(scores, 3)
     }
 
     /// `[batch · seq_len, hidden_size]` to the same shape.

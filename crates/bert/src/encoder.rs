@@ -10,7 +10,7 @@ use crate::{Compute, Config, Error, ops};
 
 /// One encoder layer: attention and feed-forward, each followed by residual and layer norm.
 pub(crate) struct EncoderLayer {
-    attention: SelfAttention,
+    pub(crate) attention: SelfAttention,
     intermediate: Linear,
     activation: Activation,
     output: Linear,

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
+use crate::attentions::Statistic;
 use crate::features::{Column, Features, Source};
 use crate::memory::MemoryLimit;
 use crate::model::{BertModel, ModelInput};
@@ -125,7 +126,15 @@ impl Extractor {
     fn pooled(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
         let (input, mask) = self.to_device(batch);
         let mut pooled = PooledLayers::new(&self.features, &mask);
-        let last = self.model.forward(input, |layer, hidden| pooled.add(layer, hidden));
+        let mut attentions = HashMap::new();
+        let attention_mask = input.attention_mask.clone();
+        let last = self.model.forward(input, |layer, hidden| {
+            pooled.add(layer, hidden);
+            if self.features.needs_attention(layer + 1) {
+                let weights = self.model.attention_weights(layer + 1, hidden, attention_mask.clone());
+                attentions.extend(self.attention_figures(batch, layer + 1, &weights));
+            }
+        });
         let pooler_output = if self.features.needs_pooler() { self.model.pooler_output(&last) } else { None };
         let columns: Vec<Tensor<2>> = self
             .features
@@ -133,11 +142,32 @@ impl Extractor {
             .iter()
             .filter_map(|column| match column.source {
                 Source::Pooler => pooler_output.clone(),
+                Source::Attention(layer, statistic) => attentions.get(&(layer, statistic)).cloned(),
                 Source::Layer(_) | Source::Chosen => Some(pooled.column(column)),
             })
             .collect();
         // One transfer for all columns.
         to_vec(Tensor::cat(columns, 1))
+    }
+
+    /// Every figure of a layer's attention, `[batch, heads]` each.
+    fn attention_figures(
+        &self,
+        batch: &[&Encoding],
+        layer: usize,
+        weights: &Tensor<4>,
+    ) -> Vec<((usize, Statistic), Tensor<2>)> {
+        let [rows, _, seq_len, _] = weights.dims();
+        let numbers = |of: fn(usize, bool) -> bool| {
+            let values = pad_rows(batch, seq_len, 0.0, |encoding| {
+                let tokens = encoding.special_tokens_mask.iter().enumerate();
+                tokens.map(move |(place, &special)| f32::from(of(place, special)))
+            });
+            Tensor::<2>::from_data(TensorData::new(values, [rows, seq_len]), &self.device)
+        };
+        let (tokens, separators) = (numbers(|_, _| true), numbers(|place, special| place > 0 && special));
+        let figure = |statistic: Statistic| ((layer, statistic), statistic.of(weights, &tokens, &separators));
+        Statistic::ALL.into_iter().map(figure).collect()
     }
 
     fn to_device(&self, batch: &[&Encoding]) -> (ModelInput, TokenMask) {
@@ -196,8 +226,8 @@ impl<'a> PooledLayers<'a> {
                 if !self.features.layers.contains(&layer) {
                     return;
                 }
-                for column in self.features.columns().iter().filter(|column| column.source != Source::Pooler)
-                {
+                let of_states = |column: &&Column| matches!(column.source, Source::Layer(_) | Source::Chosen);
+                for column in self.features.columns().iter().filter(of_states) {
                     self.pooled
                         .entry((layer, column.pooling))
                         .or_insert_with(|| pool(column.pooling, hidden, self.mask));
@@ -213,7 +243,7 @@ impl<'a> PooledLayers<'a> {
         }
         let layers = match column.source {
             Source::Layer(layer) => vec![layer],
-            Source::Chosen | Source::Pooler => self.features.layers.clone(),
+            Source::Chosen | Source::Pooler | Source::Attention(..) => self.features.layers.clone(),
         };
         // A stack is a concatenation in memory; only its type tells them apart.
         Tensor::cat(layers.iter().map(|&layer| self.pooled[&(layer, column.pooling)].clone()).collect(), 1)

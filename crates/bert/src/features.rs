@@ -1,5 +1,6 @@
 //! The vectors that were asked for: which layers, pooled and combined how, under which names.
 
+use crate::attentions::Statistic;
 use crate::{Combine, Config, Error, LayerSelection, Pooling, Unit};
 
 /// What the user asks for, before it is held against a model.
@@ -17,6 +18,8 @@ pub struct FeatureOptions {
     pub normalize: bool,
     /// Whether tokens that the tokenizer added count in mean, max and min.
     pub count_special_tokens: bool,
+    /// Whether figures of the chosen layers' attention follow the vectors, one a head; of rows only.
+    pub attentions: bool,
 }
 
 impl Default for FeatureOptions {
@@ -29,6 +32,7 @@ impl Default for FeatureOptions {
             combine: Combine::None,
             normalize: false,
             count_special_tokens: true,
+            attentions: false,
         }
     }
 }
@@ -50,9 +54,13 @@ impl Column {
         self.shape.iter().product()
     }
 
-    /// Length of the vectors that `normalize` brings to length 1: the innermost lists.
-    pub(crate) fn vector_len(&self) -> usize {
-        self.shape.last().copied().unwrap_or(1)
+    /// Length of the vectors that `normalize` brings to length 1: the innermost lists. None where
+    /// the numbers are no vector.
+    pub(crate) fn vector_len(&self) -> Option<usize> {
+        match self.source {
+            Source::Attention(..) => None,
+            Source::Layer(_) | Source::Chosen | Source::Pooler => self.shape.last().copied(),
+        }
     }
 }
 
@@ -65,6 +73,8 @@ pub(crate) enum Source {
     Chosen,
     /// The pooler.
     Pooler,
+    /// The attention of one encoder layer.
+    Attention(usize, Statistic),
 }
 
 /// The vectors asked for, held against a model: every layer exists, every name is settled.
@@ -89,7 +99,7 @@ impl Features {
     pub fn resolve(options: &FeatureOptions, config: &Config) -> Result<Self, Error> {
         let layers = options.layers.resolve(config.num_hidden_layers)?;
         check_poolings(options)?;
-        let columns = columns(options, &layers, config.hidden_size);
+        let mut columns = columns(options, &layers, config.hidden_size);
         if columns.is_empty() {
             return Err(Error::Combination(
                 "no pooling is chosen, so there is no vector to write".to_owned(),
@@ -100,6 +110,9 @@ impl Features {
                 "combine is {}, but the only pooling is pooler, which has no layers to combine",
                 options.combine
             )));
+        }
+        if options.attentions {
+            columns.extend(attention_columns(options.unit, &layers, config.num_attention_heads)?);
         }
         Ok(Self {
             unit: options.unit,
@@ -134,6 +147,11 @@ impl Features {
             return self.num_hidden_layers;
         }
         self.layers.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Whether the attention of an encoder layer is asked for.
+    pub(crate) fn needs_attention(&self, layer: usize) -> bool {
+        self.columns.iter().any(|column| matches!(column.source, Source::Attention(of, _) if of == layer))
     }
 
     /// Whether any column needs the model's pooler.
@@ -186,6 +204,35 @@ fn check_poolings(options: &FeatureOptions) -> Result<(), Error> {
             Err(Error::Combination(format!("unit is {unit} and pooling {pooling}; expected {names}")))
         }
     }
+}
+
+fn attention_columns(unit: Unit, layers: &[usize], heads: usize) -> Result<Vec<Column>, Error> {
+    if unit != Unit::Row {
+        return Err(Error::Combination(format!(
+            "attentions are of rows, and unit is {unit}: a head's figures are means over a text's tokens"
+        )));
+    }
+    let mut encoder_layers: Vec<usize> = Vec::new();
+    for &layer in layers.iter().filter(|&&layer| layer > 0) {
+        if !encoder_layers.contains(&layer) {
+            encoder_layers.push(layer);
+        }
+    }
+    if encoder_layers.is_empty() {
+        return Err(Error::Combination(
+            "attentions are of encoder layers, and the only layer chosen is 0, the embedding output"
+                .to_owned(),
+        ));
+    }
+    let column = |layer, statistic: Statistic| Column {
+        name: format!("layer_{layer}_attention_{}", statistic.name()),
+        shape: vec![heads],
+        source: Source::Attention(layer, statistic),
+        // Each figure is there whatever tokens count.
+        pooling: Pooling::First,
+    };
+    let of_layer = |&layer: &usize| Statistic::ALL.into_iter().map(move |statistic| column(layer, statistic));
+    Ok(encoder_layers.iter().flat_map(of_layer).collect())
 }
 
 fn columns(options: &FeatureOptions, layers: &[usize], hidden_size: usize) -> Vec<Column> {

@@ -219,3 +219,109 @@ impl<'a> Tokens<'a> {
         low
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::parity::fixture;
+    use crate::{Checkpoint, Document, Overflow, TextTokenizer, TokenizerOptions};
+
+    /// What all of the fixture models can see at once.
+    const WIDEST: usize = 19;
+
+    fn document(
+        model: &str,
+        text: &str,
+        division: Division,
+        overflow: Overflow,
+        max_length: usize,
+    ) -> Document {
+        let checkpoint = Checkpoint::open(&fixture(model)).unwrap();
+        let options = TokenizerOptions {
+            division,
+            overflow,
+            max_length: Some(max_length),
+            ..TokenizerOptions::default()
+        };
+        let tokenizer = TextTokenizer::load(&checkpoint, &options).unwrap();
+        tokenizer.encode(&[text.into()]).unwrap().remove(0)
+    }
+
+    fn model() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(&["tiny-bert", "tiny-roberta", "tiny-xlm-roberta", "tiny-camembert"][..])
+    }
+
+    /// Any characters at all, and those that are combined, wide, joined or written from the right.
+    fn text() -> impl Strategy<Value = String> {
+        prop::collection::vec(
+            prop_oneof![
+                any::<char>(),
+                prop::sample::select(vec!['a', ' ', 'é', '\u{301}', '世', '😀', '\u{200d}', 'ש', 'م', '\n'])
+            ],
+            0..40,
+        )
+        .prop_map(String::from_iter)
+    }
+
+    /// What an item says of itself, wherever the model sees it.
+    fn said(document: &Document) -> Vec<(u32, Option<&str>, Option<Range<u32>>)> {
+        let items = document.items.iter();
+        items.map(|item| (item.index, item.text.as_deref(), item.characters.clone())).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_of_any_text_stand_in_it_in_order(model in model(), text in text()) {
+            let document = document(model, &text, Division::Tokens { special: true }, Overflow::Truncate, WIDEST);
+            let mut last = 0;
+            for item in document.items.iter().filter(|item| item.characters.is_some()) {
+                let Range { start, end } = item.characters.clone().unwrap();
+                prop_assert!(last <= start && start <= end && end as usize <= text.chars().count());
+                last = start;
+            }
+            let indices: Vec<u32> = document.items.iter().map(|item| item.index).collect();
+            prop_assert_eq!(indices, (0..document.n_tokens as u32).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn words_between_white_space_are_what_the_text_has_there(model in model(), text in text()) {
+            let windows = Overflow::Window { stride: Some(2) };
+            let document = document(model, &text, Division::WhitespaceWords, windows, 8);
+            let found: Vec<String> = document
+                .items
+                .iter()
+                .map(|item| {
+                    let Range { start, end } = item.characters.clone().unwrap();
+                    text.chars().skip(start as usize).take((end - start) as usize).collect()
+                })
+                .collect();
+            prop_assert_eq!(&found, &text.split_whitespace().collect::<Vec<_>>());
+            prop_assert!(document.items.iter().zip(&found).all(|(item, word)| item.text.as_ref() == Some(word)));
+        }
+
+        #[test]
+        fn windows_miss_no_token_or_word_and_show_none_twice(
+            model in model(),
+            text in text(),
+            (max_length, stride) in (5..WIDEST).prop_flat_map(|most| (Just(most), 0..most - 3)),
+        ) {
+            let windows = Overflow::Window { stride: Some(stride) };
+            for division in [Division::Tokens { special: true }, Division::TokenizerWords] {
+                let seen = document(model, &text, division, windows, max_length);
+                let apart = Overflow::Window { stride: Some(0) };
+                let whole = document(model, &text, division, apart, WIDEST);
+                prop_assert_eq!(said(&seen), said(&whole));
+                prop_assert_eq!(seen.n_tokens, whole.n_tokens);
+                for (item, of_whole) in seen.items.iter().zip(&whole.items) {
+                    let ids = |document: &Document, item: &Item| -> Vec<u32> {
+                        let of = |s: &Segment| document.windows[s.window].input_ids[s.tokens.clone()].to_vec();
+                        item.segments.iter().flat_map(of).collect()
+                    };
+                    prop_assert_eq!(ids(&seen, item), ids(&whole, of_whole));
+                }
+            }
+        }
+    }
+}

@@ -37,6 +37,7 @@ pub mod batch;
 
 mod assembly;
 mod attention;
+mod attentions;
 mod characters;
 mod checkpoint;
 mod combine;

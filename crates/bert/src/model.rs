@@ -70,11 +70,7 @@ impl BertModel {
         let [batch, seq_len] = input.input_ids.dims();
         let mut state = self.embeddings.forward(input.input_ids, input.token_type_ids);
         visit(0, &state);
-        let scope = match (&self.relative_bias, input.attention_mask) {
-            (Some(bias), mask) => Scope::Biased(bias.forward(seq_len, mask)),
-            (None, Some(mask)) => Scope::Masked(mask),
-            (None, None) => Scope::All,
-        };
+        let scope = self.scope(seq_len, input.attention_mask);
         for (index, layer) in self.layers.iter().enumerate() {
             // Folded to two dimensions: a product over three is a slow batched one.
             let hidden = state.reshape([batch * seq_len, self.hidden_size]);
@@ -82,6 +78,27 @@ impl BertModel {
             visit(index + 1, &state);
         }
         state
+    }
+
+    /// The attention of encoder layer `layer`, from 1, over the state below it:
+    /// `[batch, heads, seq_len, seq_len]`.
+    pub(crate) fn attention_weights(
+        &self,
+        layer: usize,
+        below: &Tensor<3>,
+        attention_mask: Option<Tensor<2, Bool>>,
+    ) -> Tensor<4> {
+        let [batch, seq_len, hidden_size] = below.dims();
+        let hidden = below.clone().reshape([batch * seq_len, hidden_size]);
+        self.layers[layer - 1].attention.weights(hidden, batch, &self.scope(seq_len, attention_mask))
+    }
+
+    fn scope(&self, seq_len: usize, attention_mask: Option<Tensor<2, Bool>>) -> Scope {
+        match (&self.relative_bias, attention_mask) {
+            (Some(bias), mask) => Scope::Biased(bias.forward(seq_len, mask)),
+            (None, Some(mask)) => Scope::Masked(mask),
+            (None, None) => Scope::All,
+        }
     }
 
     /// The pooler's output, `[batch, hidden_size]`, from the last layer's hidden state; `None` if

@@ -198,6 +198,7 @@ fn fingerprint(
             "pooling": asked.pooling.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "combine": asked.combine.to_string(),
             "normalize": asked.normalize,
+            "attentions": asked.attentions,
             "special_tokens": if asked.count_special_tokens { "include" } else { "exclude" },
             "max_length": tokenizer.max_length(),
             "overflow": if tokenizer.stride().is_some() { "window" } else { "truncate" },

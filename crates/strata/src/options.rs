@@ -100,6 +100,10 @@ pub struct FeatureOptions {
     /// Bring each vector to Euclidean length 1.
     #[arg(id = "features.normalize", long = "normalize", num_args = 0, default_missing_value = "true")]
     pub normalize: Option<bool>,
+    /// Add figures of each chosen layer's attention, one a head: entropy, distance, and the weight on
+    /// [CLS], on [SEP] and on the token itself; rows only.
+    #[arg(id = "features.attentions", long = "attentions", num_args = 0, default_missing_value = "true")]
+    pub attentions: Option<bool>,
     /// Whether special tokens count in mean, max and min, or are rows of --unit token: include or
     /// exclude [default: include].
     #[arg(id = "features.special_tokens", long = "special-tokens", value_name = "WHETHER")]

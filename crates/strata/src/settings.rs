@@ -103,6 +103,7 @@ impl TryFrom<Options> for Settings {
             pooling,
             combine,
             normalize,
+            attentions,
             special_tokens,
             max_length,
             overflow,
@@ -123,6 +124,7 @@ impl TryFrom<Options> for Settings {
             pooling: parse("--pooling", pooling.as_deref().unwrap_or(default_pooling), poolings)?,
             combine: parse("--combine", combine.as_deref().unwrap_or("none"), Combine::from_str)?,
             normalize: normalize.unwrap_or(false),
+            attentions: attentions.unwrap_or(false),
             count_special_tokens: parse(
                 "--special-tokens",
                 special_tokens.as_deref().unwrap_or("include"),

@@ -1,0 +1,55 @@
+//! What the attention of each head is like, in numbers that fit into columns.
+
+use burn::tensor::{Tensor, TensorData};
+
+/// A figure of a head's attention, the mean over a text's tokens as they look at the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Statistic {
+    /// Of the weights, in nats: 0 where a token looks at one other, `ln n` where at all alike.
+    Entropy,
+    /// Between a token and what it looks at, in tokens.
+    Distance,
+    /// The weight on the first token, `[CLS]`.
+    Cls,
+    /// The weight on the other special tokens, `[SEP]`.
+    Sep,
+    /// The weight on the token itself.
+    Itself,
+}
+
+impl Statistic {
+    pub(crate) const ALL: [Self; 5] = [Self::Entropy, Self::Distance, Self::Cls, Self::Sep, Self::Itself];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Entropy => "entropy",
+            Self::Distance => "distance",
+            Self::Cls => "cls",
+            Self::Sep => "sep",
+            Self::Itself => "self",
+        }
+    }
+
+    /// `[batch, heads]` from `weights`, `[batch, heads, seq_len, seq_len]`; `tokens` and `separators`
+    /// are `[batch, seq_len]`: 1 for tokens and 0 for padding, 1 for special tokens but the first.
+    pub(crate) fn of(self, weights: &Tensor<4>, tokens: &Tensor<2>, separators: &Tensor<2>) -> Tensor<2> {
+        let [batch, heads, seq_len, _] = weights.dims();
+        let (weights, device) = (weights.clone(), weights.device());
+        let between = |value: fn(usize, usize) -> f32| {
+            let values = (0..seq_len * seq_len).map(|at| value(at / seq_len, at % seq_len)).collect();
+            Tensor::<4>::from_data(TensorData::new(values, [1, 1, seq_len, seq_len]), &device)
+        };
+        let of_token = match self {
+            // Padding has no weight, and a logarithm that counts for nothing.
+            Self::Entropy => (weights.clone() * weights.clamp_min(f32::MIN_POSITIVE).log()).sum_dim(3).neg(),
+            Self::Distance => (weights * between(|query, key| query.abs_diff(key) as f32)).sum_dim(3),
+            Self::Itself => (weights * between(|query, key| f32::from(query == key))).sum_dim(3),
+            Self::Cls => weights.narrow(3, 0, 1),
+            Self::Sep => (weights * separators.clone().reshape([batch, 1, 1, seq_len])).sum_dim(3),
+        };
+        let of_token = of_token.reshape([batch, heads, seq_len]);
+        let counted = tokens.clone().reshape([batch, 1, seq_len]);
+        let sum = (of_token * counted.clone()).sum_dim(2) / counted.sum_dim(2);
+        sum.reshape([batch, heads])
+    }
+}
