@@ -265,8 +265,10 @@ mod tests {
         .prop_map(String::from_iter)
     }
 
+    type Said<'a> = (u32, Option<&'a str>, Option<Range<u32>>);
+
     /// What an item says of itself, wherever the model sees it.
-    fn said(document: &Document) -> Vec<(u32, Option<&str>, Option<Range<u32>>)> {
+    fn said(document: &Document) -> Vec<Said<'_>> {
         let items = document.items.iter();
         items.map(|item| (item.index, item.text.as_deref(), item.characters.clone())).collect()
     }
