@@ -117,7 +117,7 @@ fn help_of_run_names_every_option_with_its_default() {
 
           --attentions
               Add figures of each chosen layer's attention, one a head: entropy, distance, and the
-              weight on [CLS], on [SEP] and on the token itself; rows only
+              weight on the first token, on other special ones and on itself; rows only
 
           --special-tokens <WHETHER>
               Whether special tokens count in mean, max and min, or are rows of --unit token: include or

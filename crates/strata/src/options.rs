@@ -101,7 +101,7 @@ pub struct FeatureOptions {
     #[arg(id = "features.normalize", long = "normalize", num_args = 0, default_missing_value = "true")]
     pub normalize: Option<bool>,
     /// Add figures of each chosen layer's attention, one a head: entropy, distance, and the weight on
-    /// [CLS], on [SEP] and on the token itself; rows only.
+    /// the first token, on other special ones and on itself; rows only.
     #[arg(id = "features.attentions", long = "attentions", num_args = 0, default_missing_value = "true")]
     pub attentions: Option<bool>,
     /// Whether special tokens count in mean, max and min, or are rows of --unit token: include or
