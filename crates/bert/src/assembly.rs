@@ -43,7 +43,7 @@ impl<'a> Assembly<'a> {
         let mut count = 0;
         for document in &documents {
             rows.push(count);
-            count += if of_items { document.map_or(0, |document| document.items.len()) } else { 1 };
+            count += features.unit.rows_of(*document);
         }
         let column = |column: &Column| VectorColumn {
             values: vec![0.0; count * column.width()],
@@ -101,7 +101,7 @@ impl<'a> Assembly<'a> {
         for (column, target) in self.features.columns().iter().zip(&mut self.columns) {
             let values;
             (values, rest) = rest.split_at(column.width());
-            if document.has_ordinary_tokens() || !self.features.needs_ordinary_tokens(column) {
+            if !self.features.needs_ordinary_tokens(column) || document.has_ordinary_tokens() {
                 target.valid[row] = true;
                 let target = &mut target.values[row * column.width()..][..column.width()];
                 target.iter_mut().zip(values).for_each(|(target, value)| *target += share * value);

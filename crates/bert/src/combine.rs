@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
+use crate::names::{name_of, named};
 
 /// What becomes of several chosen layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,16 +35,12 @@ impl FromStr for Combine {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::NAMES.iter().find(|(name, _)| *name == text).map(|&(_, combine)| combine).ok_or(Error::Option {
-            what: "combination",
-            found: text.to_owned(),
-            expected: "none, concat, stack, sum or mean",
-        })
+        named(&Self::NAMES, text, "combination", "none, concat, stack, sum or mean")
     }
 }
 
 impl fmt::Display for Combine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::NAMES.iter().find(|(_, combine)| combine == self).map_or("", |(name, _)| name))
+        f.write_str(name_of(&Self::NAMES, self))
     }
 }

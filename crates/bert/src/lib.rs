@@ -55,6 +55,7 @@ mod items;
 mod layers;
 mod memory;
 mod model;
+mod names;
 mod ops;
 #[cfg(test)]
 mod parity;

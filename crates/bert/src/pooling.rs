@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use burn::tensor::{Bool, Int, Tensor};
 
+use crate::names::{name_of, named};
 use crate::{Error, Unit};
 
 /// How the tokens of a text, word or span become one vector.
@@ -109,18 +110,18 @@ impl FromStr for Pooling {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::NAMES.iter().find(|(name, _)| *name == text).map(|&(_, pooling)| pooling).ok_or(Error::Option {
-            what: "pooling",
-            found: text.to_owned(),
-            expected: "cls, first, mean, max, min, mean_max, last, first_last, endpoints or pooler",
-        })
+        named(
+            &Self::NAMES,
+            text,
+            "pooling",
+            "cls, first, mean, max, min, mean_max, last, first_last, endpoints or pooler",
+        )
     }
 }
 
 impl fmt::Display for Pooling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::NAMES.iter().find(|(_, pooling)| pooling == self).map_or("", |(name, _)| name);
-        f.write_str(name)
+        f.write_str(name_of(&Self::NAMES, self))
     }
 }
 

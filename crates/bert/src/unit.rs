@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Error;
+use crate::names::{name_of, named};
+use crate::{Document, Error};
 
 /// What one output row, and so one vector, stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,22 +23,23 @@ pub enum Unit {
 impl Unit {
     const NAMES: [(&str, Self); 4] =
         [("row", Self::Row), ("token", Self::Token), ("word", Self::Word), ("span", Self::Span)];
+
+    /// How many output rows a document has; none stands for a text that is missing.
+    pub fn rows_of(self, document: Option<&Document>) -> usize {
+        if self == Self::Row { 1 } else { document.map_or(0, |document| document.items.len()) }
+    }
 }
 
 impl FromStr for Unit {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::NAMES.iter().find(|(name, _)| *name == text).map(|&(_, unit)| unit).ok_or(Error::Option {
-            what: "unit",
-            found: text.to_owned(),
-            expected: "row, token, word or span",
-        })
+        named(&Self::NAMES, text, "unit", "row, token, word or span")
     }
 }
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::NAMES.iter().find(|(_, unit)| unit == self).map_or("", |(name, _)| name))
+        f.write_str(name_of(&Self::NAMES, self))
     }
 }

@@ -10,7 +10,6 @@ use crate::console::{counted, print_result};
 use crate::job::Job;
 use crate::output;
 use crate::plan::Part;
-use crate::rows;
 use crate::signals::Signals;
 use crate::survey::{Consent, Survey};
 
@@ -68,7 +67,7 @@ fn estimate(job: &Job, to_do: &[&Part], rows: u64, signals: &Signals) -> anyhow:
     let per_row = mean(documents.iter().map(Document::encoded_tokens).sum());
     let vectors_per_row = match job.features.unit() {
         Unit::Row => 1.0,
-        unit => mean(documents.iter().map(|document| rows::count(unit, Some(document))).sum()),
+        unit => mean(documents.iter().map(|document| unit.rows_of(Some(document))).sum()),
     };
     let rate = tokens_per_second(job, &documents, signals)?;
     let tokens = per_row * rows as f64;

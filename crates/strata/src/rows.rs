@@ -11,11 +11,6 @@ use strata_bert::{Document, Item, Unit};
 /// The place of a row in its input file; only where an input row has several.
 pub const ROW: &str = "row";
 
-/// How many output rows a document has.
-pub fn count(unit: Unit, document: Option<&Document>) -> usize {
-    if unit == Unit::Row { 1 } else { document.map_or(0, |document| document.items.len()) }
-}
-
 /// The column that numbers the items of a row.
 pub fn index_name(unit: Unit) -> Option<String> {
     (unit != Unit::Row).then(|| format!("{unit}_index"))

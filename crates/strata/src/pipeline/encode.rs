@@ -5,7 +5,6 @@ use strata_bert::{Assembly, Document, Encoding, Extractor, Unit, VectorColumn, b
 use crate::pipeline::tokenize::Tokenized;
 use crate::progress::Progress;
 use crate::report::Counts;
-use crate::rows;
 use crate::signals::Signals;
 use crate::window::Window;
 
@@ -77,7 +76,7 @@ fn counts(unit: Unit, documents: &[Option<Document>]) -> Counts {
     let texts = || documents.iter().flatten();
     Counts {
         rows: documents.len() as u64,
-        output_rows: documents.iter().map(|document| rows::count(unit, document.as_ref()) as u64).sum(),
+        output_rows: documents.iter().map(|document| unit.rows_of(document.as_ref()) as u64).sum(),
         nulls: (documents.len() - texts().count()) as u64,
         truncated: texts().filter(|document| document.truncated).count() as u64,
         tokens: texts().map(|document| document.encoded_tokens() as u64).sum(),

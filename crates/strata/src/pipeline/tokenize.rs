@@ -7,7 +7,6 @@ use strata_bert::{Document, TextInput};
 use crate::failure::Refusal;
 use crate::job::Job;
 use crate::plan::Part;
-use crate::rows;
 use crate::window::Window;
 
 /// A window whose texts are tokenized.
@@ -69,7 +68,7 @@ fn divide(tokenized: Tokenized, job: &Job) -> Vec<Tokenized> {
     let mut groups = Vec::new();
     let mut rest = tokenized;
     loop {
-        let counts = rest.documents.iter().map(|document| rows::count(unit, document.as_ref()));
+        let counts = rest.documents.iter().map(|document| unit.rows_of(document.as_ref()));
         let Some(rows) = fitting(counts, most) else {
             groups.push(rest);
             return groups;

@@ -73,7 +73,7 @@ fn batches(job: &Job, part: &Part, encoded: Encoded) -> anyhow::Result<Vec<Recor
             .with_context(|| format!("cannot store column `{}`", column.name))?;
         arrays.push(array);
     }
-    let counts: Vec<usize> = documents.iter().map(|document| rows::count(unit, document.as_ref())).collect();
+    let counts: Vec<usize> = documents.iter().map(|document| unit.rows_of(document.as_ref())).collect();
     let (mut first, mut first_out) = (0, 0);
     let mut batches = Vec::with_capacity(window.batches.len());
     for (read, subjects) in window.batches.iter().zip(&window.subjects) {
