@@ -5,9 +5,10 @@ use std::arch::x86_64::*;
 use half::bf16;
 use tch::{Device, Kind, Tensor};
 
+use super::product::{Product, multiply};
 use super::scratch::{Scratch, lines, with_scratch};
 use super::simd::{LANES, exp, load, store};
-use super::sys::{Element, Product, parallel};
+use super::sys::{Element, parallel};
 
 /// Queries that are worked on together.
 const QUERIES: usize = 32;
@@ -107,30 +108,15 @@ impl<E: Element> Heads<E> {
             for at in (0..len).step_by(QUERIES) {
                 // The last block reaches back into the one before it rather than be a smaller one.
                 let at = at.min(len - block);
-                let size = Product {
-                    m: block,
-                    n: keys,
-                    k: head_size,
-                    lda: stride,
-                    ldb: keys,
-                    ldc: keys,
-                    add: false,
-                };
-                E::product(size, query.add(at * stride), transposed, scores);
+                let size = Product { m: block, n: keys, k: head_size, lda: stride, ldb: keys, ldc: keys };
+                multiply(size, query.add(at * stride), transposed, scores);
                 let mut sums = [0.0; QUERIES];
                 for (row, sum) in sums.iter_mut().enumerate().take(block) {
                     *sum = softmax(scores.add(row * keys), weights.add(row * keys), len, keys, self.scale);
                 }
-                let size = Product {
-                    m: block,
-                    n: head_size,
-                    k: keys,
-                    lda: keys,
-                    ldb: head_size,
-                    ldc: head_size,
-                    add: false,
-                };
-                E::product(size, weights, values, mixed);
+                let size =
+                    Product { m: block, n: head_size, k: keys, lda: keys, ldb: head_size, ldc: head_size };
+                multiply(size, weights, values, mixed);
                 for (row, sum) in sums.iter().enumerate().take(block) {
                     let target = self.context.add((first + at + row) * hidden + head * head_size);
                     let share = _mm512_set1_ps(sum.recip());

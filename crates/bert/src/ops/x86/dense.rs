@@ -6,16 +6,15 @@ use std::ops::Range;
 use half::bf16;
 use tch::{Device, Kind, Tensor};
 
+use super::product::{Product, multiply};
 use super::scratch::{Scratch, lines, with_scratch};
 use super::simd::{LANES, gelu, load, store};
-use super::sys::{Element, Product, parallel};
+use super::sys::{Element, parallel};
 
 /// Outputs whose weights lie together, as a panel that stays in cache.
 pub(crate) const PANEL: usize = 64;
 /// Rows of one small product.
 const ROWS: usize = 64;
-/// Inputs of one small product.
-const DEPTH: usize = 1024;
 /// Fewer rows are not worth another thread.
 const LEAST_ROWS_PER_THREAD: usize = 8;
 
@@ -138,13 +137,14 @@ impl<E: Element> Layer<E> {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn run(&self, rows: Range<usize>, mut scratch: Scratch) {
         let tile: *mut f32 = scratch.take(ROWS * PANEL);
+        let inputs = self.inputs;
         // SAFETY: as promised to this function.
         unsafe {
-            let mut input = self.input.add(rows.start * self.inputs);
+            let mut input = self.input.add(rows.start * inputs);
             if self.converts {
-                let converted: *mut E = scratch.take(rows.len() * self.inputs);
-                let source = self.input.cast::<f32>().add(rows.start * self.inputs);
-                for at in (0..rows.len() * self.inputs).step_by(LANES) {
+                let converted: *mut E = scratch.take(rows.len() * inputs);
+                let source = self.input.cast::<f32>().add(rows.start * inputs);
+                for at in (0..rows.len() * inputs).step_by(LANES) {
                     store(converted.add(at), load(source.add(at)));
                 }
                 input = converted;
@@ -152,7 +152,8 @@ impl<E: Element> Layer<E> {
             for panel in 0..self.outputs.div_ceil(PANEL) {
                 for first in (0..rows.len()).step_by(ROWS) {
                     let count = ROWS.min(rows.len() - first);
-                    self.product(input.add(first * self.inputs), count, panel, tile);
+                    let size = Product { m: count, n: PANEL, k: inputs, lda: inputs, ldb: PANEL, ldc: PANEL };
+                    multiply(size, input.add(first * inputs), self.panels.add(panel * inputs * PANEL), tile);
                     for row in 0..count {
                         self.finish(tile.add(row * PANEL), rows.start + first + row, panel);
                     }
@@ -168,29 +169,6 @@ impl<E: Element> Layer<E> {
                         epsilon,
                     );
                 }
-            }
-        }
-    }
-
-    unsafe fn product(&self, input: *const E, rows: usize, panel: usize, tile: *mut f32) {
-        for depth in (0..self.inputs).step_by(DEPTH) {
-            let size = Product {
-                m: rows,
-                n: PANEL,
-                k: DEPTH.min(self.inputs - depth),
-                lda: self.inputs,
-                ldb: PANEL,
-                ldc: PANEL,
-                add: depth > 0,
-            };
-            // SAFETY: as promised to `run`.
-            unsafe {
-                E::product(
-                    size,
-                    input.add(depth),
-                    self.panels.add((panel * self.inputs + depth) * PANEL),
-                    tile,
-                );
             }
         }
     }

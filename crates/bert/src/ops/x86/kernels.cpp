@@ -7,13 +7,7 @@ namespace blas = at::native::cpublas;
 
 extern "C" {
 
-// c[m, n] (+)= a[m, k] · b[k, n], float32 throughout.
-void strata_product_f32(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc, bool add,
-                        const float* a, const float* b, float* c) noexcept {
-    blas::brgemm(m, n, k, lda, ldb, ldc, add, a, b, c, false);
-}
-
-// The same over bfloat16, summed in float32; rows 2i and 2i+1 of b lie interleaved.
+// c[m, n] (+)= a[m, k] · b[k, n], bfloat16 summed in float32; rows 2i and 2i+1 of b lie interleaved.
 void strata_product_bf16(int64_t m, int64_t n, int64_t k, int64_t lda, int64_t ldb, int64_t ldc, bool add,
                          const c10::BFloat16* a, const c10::BFloat16* b, float* c) noexcept {
     blas::brgemm(m, n, k, lda, ldb, ldc, add, a, b, c, true);

@@ -1,10 +1,11 @@
 //! Dense layers and attention for x86-64 processors with AVX-512.
 //!
-//! libtorch's small matrix product does the multiplications; the rest happens here on its results
-//! while they are in cache, in float32.
+//! What follows a product happens on its sums while they are in cache, in float32. Where there are
+//! tile registers (AMX), libtorch multiplies.
 
 mod attention;
 mod dense;
+mod product;
 mod scratch;
 mod simd;
 mod sys;

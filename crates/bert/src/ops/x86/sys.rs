@@ -1,22 +1,15 @@
 //! The C++ beside this file, and what it needs to be called safely.
 
+use std::arch::asm;
+use std::arch::x86_64::*;
 use std::ffi::c_void;
+use std::sync::LazyLock;
 
 use half::bf16;
 
+use super::product::Product;
+
 unsafe extern "C" {
-    fn strata_product_f32(
-        m: i64,
-        n: i64,
-        k: i64,
-        lda: i64,
-        ldb: i64,
-        ldc: i64,
-        add: bool,
-        a: *const f32,
-        b: *const f32,
-        c: *mut f32,
-    );
     fn strata_product_bf16(
         m: i64,
         n: i64,
@@ -32,38 +25,55 @@ unsafe extern "C" {
     fn strata_parallel(tasks: i64, run: extern "C" fn(*const c_void, i64), context: *const c_void);
 }
 
-/// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`.
-#[derive(Clone, Copy)]
-pub(crate) struct Product {
-    pub(crate) m: usize,
-    pub(crate) n: usize,
-    pub(crate) k: usize,
-    pub(crate) lda: usize,
-    pub(crate) ldb: usize,
-    pub(crate) ldc: usize,
-    /// Whether the product is added to what `c` holds.
-    pub(crate) add: bool,
+/// Whether the processor has tile registers for bfloat16.
+pub(crate) fn has_amx() -> bool {
+    static HAS_AMX: LazyLock<bool> = LazyLock::new(|| {
+        const AMX_BF16: u32 = 1 << 22;
+        __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & AMX_BF16 != 0
+    });
+    *HAS_AMX
+}
+
+/// The product by libtorch, which knows how to use tile registers.
+///
+/// # Safety
+/// The pointers reach as far as `size` says; the processor has bfloat16.
+pub(crate) unsafe fn amx_product(size: Product, a: *const bf16, b: *const bf16, c: *mut f32) {
+    /// Inputs of one call: what stays in the nearest cache.
+    const DEPTH: usize = 1024;
+    let [m, n, lda, ldb, ldc] = [size.m, size.n, size.lda, size.ldb, size.ldc].map(|size| size as i64);
+    for depth in (0..size.k).step_by(DEPTH) {
+        let k = DEPTH.min(size.k - depth) as i64;
+        // SAFETY: as promised to this function.
+        unsafe {
+            let (a, b) = (a.add(depth), b.add(depth * size.ldb));
+            strata_product_bf16(m, n, k, lda, ldb, ldc, depth > 0, a, b, c);
+        }
+    }
 }
 
 /// A type that matrix products take; they sum in float32.
 pub(crate) trait Element: Copy + Default + Sync + 'static {
     const KIND: tch::Kind;
-    /// How many consecutive rows of `b` lie interleaved, element by element.
+    /// How many of it fill four bytes; as many consecutive rows of a product's second operand lie
+    /// interleaved, element by element.
     const ROWS_INTERLEAVED: usize;
 
+    /// `sum + a · b` in each lane of four bytes.
+    ///
     /// # Safety
-    /// The pointers reach as far as `size` says; bfloat16 only where the processor has it.
-    unsafe fn product(size: Product, a: *const Self, b: *const Self, c: *mut f32);
+    /// The processor has AVX-512, and bfloat16 if this is that.
+    unsafe fn multiply_add(sum: __m512, a: __m512, b: __m512) -> __m512;
 }
 
 impl Element for f32 {
     const KIND: tch::Kind = tch::Kind::Float;
     const ROWS_INTERLEAVED: usize = 1;
 
-    unsafe fn product(s: Product, a: *const Self, b: *const Self, c: *mut f32) {
-        let [m, n, k, lda, ldb, ldc] = [s.m, s.n, s.k, s.lda, s.ldb, s.ldc].map(|size| size as i64);
-        // SAFETY: as promised to this function.
-        unsafe { strata_product_f32(m, n, k, lda, ldb, ldc, s.add, a, b, c) }
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn multiply_add(sum: __m512, a: __m512, b: __m512) -> __m512 {
+        _mm512_fmadd_ps(a, b, sum)
     }
 }
 
@@ -71,10 +81,16 @@ impl Element for bf16 {
     const KIND: tch::Kind = tch::Kind::BFloat16;
     const ROWS_INTERLEAVED: usize = 2;
 
-    unsafe fn product(s: Product, a: *const Self, b: *const Self, c: *mut f32) {
-        let [m, n, k, lda, ldb, ldc] = [s.m, s.n, s.k, s.lda, s.ldb, s.ldc].map(|size| size as i64);
-        // SAFETY: as promised to this function.
-        unsafe { strata_product_bf16(m, n, k, lda, ldb, ldc, s.add, a, b, c) }
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn multiply_add(mut sum: __m512, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the caller vouches for the instruction. It is written out so that what calls this
+        // for float32 needs no processor with bfloat16.
+        unsafe {
+            asm!("vdpbf16ps {}, {}, {}", inout(zmm_reg) sum, in(zmm_reg) a, in(zmm_reg) b,
+                options(pure, nomem, nostack, preserves_flags));
+        }
+        sum
     }
 }
 

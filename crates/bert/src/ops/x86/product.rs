@@ -1,0 +1,109 @@
+//! The small matrix product: sums that stay in registers while a row of weights after another passes.
+
+use std::arch::x86_64::*;
+
+use super::simd::LANES;
+use super::sys::{Element, amx_product, has_amx};
+
+/// Rows of sums in registers.
+const ROWS: usize = 6;
+/// Vectors of columns in registers: 24 sums, four weights and an input are 29 of 32 registers.
+const VECTORS: usize = 4;
+
+/// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`. `n` is a multiple of
+/// [`LANES`], `k` of [`Element::ROWS_INTERLEAVED`].
+#[derive(Clone, Copy)]
+pub(crate) struct Product {
+    pub(crate) m: usize,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
+    pub(crate) lda: usize,
+    pub(crate) ldb: usize,
+    pub(crate) ldc: usize,
+}
+
+/// Multiplies. As many consecutive rows of `b` as [`Element::ROWS_INTERLEAVED`] lie interleaved,
+/// element by element.
+///
+/// # Safety
+/// The pointers reach as far as `size` says; the processor has AVX-512, and bfloat16 if `E` is that.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) unsafe fn multiply<E: Element>(size: Product, a: *const E, b: *const E, c: *mut f32) {
+    // Tiles multiply several times faster, and are libtorch's business.
+    if E::ROWS_INTERLEAVED == 2 && has_amx() {
+        // SAFETY: as promised to this function; what is interleaved in pairs is bfloat16.
+        return unsafe { amx_product(size, a.cast(), b.cast(), c) };
+    }
+    let Product { m, n, k, lda, ldb, ldc } = size;
+    // Two bfloat16 or one float32: a unit has four bytes either way.
+    let units = k / E::ROWS_INTERLEAVED;
+    let lda = lda / E::ROWS_INTERLEAVED;
+    for column in (0..n).step_by(VECTORS * LANES) {
+        let vectors = VECTORS.min((n - column) / LANES);
+        for row in (0..m).step_by(ROWS) {
+            let tile = tile_of::<E>(ROWS.min(m - row), vectors);
+            // SAFETY: as promised to this function.
+            unsafe {
+                let a = a.cast::<i32>().add(row * lda);
+                let b = b.cast::<i32>().add(column);
+                tile(units, a, lda, b, ldb, c.add(row * ldc + column), ldc);
+            }
+        }
+    }
+}
+
+/// `(units, a, lda, b, ldb, c, ldc)`, strides in units.
+type Tile = unsafe fn(usize, *const i32, usize, *const i32, usize, *mut f32, usize);
+
+fn tile_of<E: Element>(rows: usize, vectors: usize) -> Tile {
+    fn of_vectors<E: Element, const V: usize>(rows: usize) -> Tile {
+        match rows {
+            1 => tile::<E, 1, V>,
+            2 => tile::<E, 2, V>,
+            3 => tile::<E, 3, V>,
+            4 => tile::<E, 4, V>,
+            5 => tile::<E, 5, V>,
+            _ => tile::<E, ROWS, V>,
+        }
+    }
+    match vectors {
+        1 => of_vectors::<E, 1>(rows),
+        2 => of_vectors::<E, 2>(rows),
+        3 => of_vectors::<E, 3>(rows),
+        _ => of_vectors::<E, VECTORS>(rows),
+    }
+}
+
+/// `M` rows and `V` vectors of columns of the product.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn tile<E: Element, const M: usize, const V: usize>(
+    units: usize,
+    a: *const i32,
+    lda: usize,
+    b: *const i32,
+    ldb: usize,
+    c: *mut f32,
+    ldc: usize,
+) {
+    let mut sums = [[_mm512_setzero_ps(); V]; M];
+    // SAFETY: the caller's pointers reach as far as the sizes say.
+    unsafe {
+        for unit in 0..units {
+            let mut weights = [_mm512_setzero_ps(); V];
+            for (vector, weight) in weights.iter_mut().enumerate() {
+                *weight = _mm512_loadu_ps(b.add(unit * ldb + vector * LANES).cast());
+            }
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let input = _mm512_castsi512_ps(_mm512_set1_epi32(a.add(row * lda + unit).read_unaligned()));
+                for (sum, &weight) in sums.iter_mut().zip(&weights) {
+                    *sum = E::multiply_add(*sum, input, weight);
+                }
+            }
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            for (vector, &sum) in sums.iter().enumerate() {
+                _mm512_storeu_ps(c.add(row * ldc + vector * LANES), sum);
+            }
+        }
+    }
+}
