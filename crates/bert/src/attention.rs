@@ -1,10 +1,11 @@
 //! Multi-head self-attention.
 
 use burn::tensor::activation::softmax;
-use burn::tensor::{Bool, Device, FloatDType, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
 use crate::embeddings::LayerNorm;
 use crate::encoder::Linear;
+use crate::layout::{Block, blocks};
 use crate::weights::{Shapes, Weights};
 use crate::{Compute, Config, Error, ops};
 
@@ -17,14 +18,12 @@ pub(crate) struct SelfAttention {
     heads: usize,
 }
 
-/// What each token of a batch attends to.
-pub(crate) enum Scope {
-    /// Every token of its row.
-    All,
-    /// As [`ops::self_attention`] takes it.
-    Masked(Tensor<2, Bool>),
-    /// As [`ops::biased_self_attention`] takes it.
-    Biased(Tensor<4>),
+/// What the tokens of a batch attend to: those of their own row.
+pub(crate) struct Scope<'a> {
+    /// Tokens of each row.
+    pub(crate) lengths: &'a [usize],
+    /// `[heads, longest, longest]`, added to the scores.
+    pub(crate) bias: Option<Tensor<3>>,
 }
 
 const PROJECTIONS: [&str; 3] = ["query", "key", "value"];
@@ -55,37 +54,29 @@ impl SelfAttention {
         })
     }
 
-    /// How much each token looks at each other, `[batch, heads, seq_len, seq_len]`, computed beside
-    /// [`SelfAttention::forward`], whose kernels keep none of it.
-    pub(crate) fn weights(&self, hidden: Tensor<2>, batch: usize, scope: &Scope) -> Tensor<4> {
-        let [tokens, hidden_size] = hidden.dims();
-        let (seq_len, head_size) = (tokens / batch, hidden_size / self.heads);
+    /// How much each token looks at each other, `[rows, heads, len, len]` of each block of rows of
+    /// one length; computed beside [`SelfAttention::forward`], whose kernels keep none of it.
+    pub(crate) fn weights(&self, hidden: Tensor<2>, scope: &Scope) -> Vec<Tensor<4>> {
+        let head_size = hidden.dims()[1] / self.heads;
         let projected = self.query_key_value.forward(hidden).cast(FloatDType::F32);
-        let joint = projected.reshape([batch, seq_len, 3, self.heads, head_size]);
-        let part = |index| {
-            let part = joint.clone().narrow(2, index, 1).reshape([batch, seq_len, self.heads, head_size]);
-            part.swap_dims(1, 2)
+        let of_block = |block: Block| {
+            let Block { rows, len, .. } = block;
+            let joint = block.of(&projected).reshape([rows, len, 3, self.heads, head_size]);
+            let part = |index| {
+                let part = joint.clone().narrow(2, index, 1).reshape([rows, len, self.heads, head_size]);
+                part.swap_dims(1, 2)
+            };
+            let scores = part(0).matmul(part(1).swap_dims(2, 3)) / (head_size as f32).sqrt();
+            let bias = scope.bias.clone().map(|bias| bias.narrow(1, 0, len).narrow(2, 0, len).unsqueeze());
+            softmax(if let Some(bias) = bias { scores + bias } else { scores }, 3)
         };
-        let scores = part(0).matmul(part(1).swap_dims(2, 3)) / (head_size as f32).sqrt();
-        let scores = match scope {
-            Scope::All => scores,
-            Scope::Masked(attend) => {
-                let left_out = attend.clone().bool_not().reshape([batch, 1, 1, seq_len]);
-                scores.mask_fill(left_out.expand([batch, self.heads, seq_len, seq_len]), f32::NEG_INFINITY)
-            }
-            Scope::Biased(bias) => scores + bias.clone(),
-        };
-        softmax(scores, 3)
+        blocks(scope.lengths).map(of_block).collect()
     }
 
-    /// `[batch · seq_len, hidden_size]` to the same shape.
-    pub(crate) fn forward(&self, hidden: Tensor<2>, batch: usize, scope: &Scope) -> Tensor<2> {
+    /// `[tokens, hidden_size]` to the same shape.
+    pub(crate) fn forward(&self, hidden: Tensor<2>, scope: &Scope) -> Tensor<2> {
         let projected = self.query_key_value.forward(hidden.clone());
-        let context = match scope {
-            Scope::All => ops::self_attention(projected, None, batch, self.heads),
-            Scope::Masked(attend) => ops::self_attention(projected, Some(attend.clone()), batch, self.heads),
-            Scope::Biased(bias) => ops::biased_self_attention(projected, bias.clone(), batch, self.heads),
-        };
+        let context = ops::self_attention(projected, scope.bias.clone(), scope.lengths, self.heads);
         self.output.forward_add_norm(context, hidden, &self.output_norm)
     }
 }

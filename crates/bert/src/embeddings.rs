@@ -1,10 +1,11 @@
 //! Token ids to the embedding output, hidden state 0.
 
-use burn::tensor::module::{embedding, layer_norm};
+use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::encoder::Linear;
 use crate::family::{Positions, TokenTypes};
+use crate::model::ModelInput;
 use crate::ops::Norm;
 use crate::weights::{Shapes, Weights};
 use crate::{Compute, Config, Error};
@@ -20,7 +21,6 @@ pub(crate) struct Embeddings {
     token_type_embeddings: Option<Tensor<2>>,
     layer_norm: LayerNorm,
     projection: Option<Linear>,
-    hidden_size: usize,
 }
 
 const PROJECTION: &str = "embeddings_project";
@@ -59,36 +59,28 @@ impl Embeddings {
             projection: projected
                 .then(|| Linear::load(PROJECTION, weights, device, Compute::Float32))
                 .transpose()?,
-            hidden_size: config.hidden_size,
         })
     }
 
-    /// `[batch, seq_len]` ids to `[batch, seq_len, hidden_size]`.
-    pub(crate) fn forward(&self, input_ids: Tensor<2, Int>, token_type_ids: Tensor<2, Int>) -> Tensor<3> {
-        let [batch, seq_len] = input_ids.dims();
-        let positions = self.positions(&input_ids);
-        let mut sum = embedding(self.word_embeddings.clone(), input_ids) + positions;
-        if let Some(types) = self.token_type_embeddings.clone() {
+    /// `[tokens, hidden_size]`
+    pub(crate) fn forward(&self, input: &ModelInput) -> Tensor<2> {
+        let of = |table: &Tensor<2>, ids: &Tensor<1, Int>| table.clone().select(0, ids.clone());
+        let mut sum =
+            of(&self.word_embeddings, &input.input_ids) + of(&self.position_embeddings, &input.position_ids);
+        if let Some(types) = &self.token_type_embeddings {
             let one_for_all = types.dims()[0] == 1;
-            sum = sum + if one_for_all { types.unsqueeze() } else { embedding(types, token_type_ids) };
+            sum = sum + if one_for_all { types.clone() } else { of(types, &input.token_type_ids) };
         }
         let embedded = self.layer_norm.forward(sum);
-        let Some(projection) = &self.projection else { return embedded };
-        let [_, _, width] = embedded.dims();
-        let projected = projection.forward(embedded.reshape([batch * seq_len, width]));
-        projected.reshape([batch, seq_len, self.hidden_size])
+        match &self.projection {
+            Some(projection) => projection.forward(embedded),
+            None => embedded,
+        }
     }
 
-    /// `[batch, seq_len, width]`, or one row for the whole batch.
-    fn positions(&self, input_ids: &Tensor<2, Int>) -> Tensor<3> {
-        let table = self.position_embeddings.clone();
-        match self.positions {
-            Positions::FromZero => table.narrow(0, 0, input_ids.dims()[1]).unsqueeze(),
-            Positions::AfterPadding => {
-                let counts = input_ids.clone().not_equal_elem(self.pad_token_id).int();
-                embedding(table, counts.clone().cumsum(1) * counts + self.pad_token_id)
-            }
-        }
+    /// Which row of the position embeddings each token of a row gets.
+    pub(crate) fn position_ids(&self, input_ids: &[u32]) -> Vec<i64> {
+        self.positions.of(input_ids, self.pad_token_id)
     }
 }
 

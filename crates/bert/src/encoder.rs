@@ -45,9 +45,9 @@ impl EncoderLayer {
         })
     }
 
-    /// `[batch · seq_len, hidden_size]` to the same shape.
-    pub(crate) fn forward(&self, hidden: Tensor<2>, batch: usize, scope: &Scope) -> Tensor<2> {
-        let hidden = self.attention.forward(hidden, batch, scope);
+    /// `[tokens, hidden_size]` to the same shape.
+    pub(crate) fn forward(&self, hidden: Tensor<2>, scope: &Scope) -> Tensor<2> {
+        let hidden = self.attention.forward(hidden, scope);
         let wide = self.intermediate.forward_activated(hidden.clone(), self.activation);
         self.output.forward_add_norm(wide, hidden, &self.output_norm)
     }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Device, Tensor, TensorData};
 
 use crate::attentions::Statistic;
 use crate::features::{Column, Features, Source};
+use crate::layout::{Block, blocks};
 use crate::memory::MemoryLimit;
 use crate::model::{BertModel, ModelInput};
-use crate::pooling::{Pooling, TokenMask, pool};
+use crate::pooling::{Pooling, pool};
 use crate::{Checkpoint, Combine, Compute, DeviceKind, Encoding, Error, Unit};
 
 /// A model on a device that computes the [`Features`] asked for and nothing more.
@@ -17,7 +18,6 @@ pub struct Extractor {
     model: BertModel,
     features: Features,
     device: Device,
-    pad_token_id: u32,
     memory: MemoryLimit,
 }
 
@@ -52,13 +52,7 @@ impl Extractor {
         let (layers, with_pooler) = (features.highest_layer(), features.needs_pooler());
         let load = || BertModel::load(checkpoint, layers, with_pooler, &device, compute);
         let model = catch_backend(load)??;
-        Ok(Self {
-            model,
-            features,
-            device,
-            pad_token_id: checkpoint.config.pad_token_id,
-            memory: MemoryLimit::default(),
-        })
+        Ok(Self { model, features, device, memory: MemoryLimit::default() })
     }
 
     /// The columns it computes.
@@ -67,7 +61,7 @@ impl Extractor {
     }
 
     /// What [`Assembly::add`](crate::Assembly::add) takes of each window of a batch, one after the
-    /// other. Shorter windows are padded to the longest; that changes no value.
+    /// other. Windows of one length that are neighbours go through attention at once, so sort them.
     ///
     /// Where rows are asked for, that is the columns' values, `[features.width()]`. A window in which
     /// no token counts has no value in the columns of which [`Features::needs_ordinary_tokens`]
@@ -103,13 +97,11 @@ impl Extractor {
         self.features.planes().len() * self.features.hidden_size
     }
 
-    /// The hidden states of all tokens but padding.
+    /// The hidden states of all tokens.
     fn states(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
-        let (input, _) = self.to_device(batch);
-        let seq_len = input.input_ids.dims()[1];
         let planes = self.features.planes();
         let (mut states, mut sum) = (Vec::with_capacity(planes.len()), LayerSum::default());
-        self.model.forward(input, |layer, hidden| {
+        self.model.forward(&ModelInput::new(batch, &self.model), |layer, hidden| {
             if planes.contains(&Source::Layer(layer)) {
                 states.push(hidden.clone());
             } else if planes.contains(&Source::Chosen) {
@@ -117,25 +109,22 @@ impl Extractor {
             }
         });
         states.extend(sum.finish(&self.features));
-        let values = to_vec(Tensor::cat(states, 2))?;
-        let row = seq_len * self.state_width();
-        let without_padding = batch.iter().zip(values.chunks_exact(row));
-        Ok(without_padding.flat_map(|(window, row)| &row[..self.values_of(window)]).copied().collect())
+        to_vec(Tensor::cat(states, 1))
     }
 
     fn pooled(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
-        let (input, mask) = self.to_device(batch);
-        let mut pooled = PooledLayers::new(&self.features, &mask);
+        let input = ModelInput::new(batch, &self.model);
+        let blocks = self.counted_blocks(batch, &input.lengths);
+        let mut pooled = PooledLayers::new(&self.features, &blocks);
         let mut attentions = HashMap::new();
-        let attention_mask = input.attention_mask.clone();
-        let last = self.model.forward(input, |layer, hidden| {
+        let last = self.model.forward(&input, |layer, hidden| {
             pooled.add(layer, hidden);
             if self.features.needs_attention(layer + 1) {
-                let weights = self.model.attention_weights(layer + 1, hidden, attention_mask.clone());
+                let weights = self.model.attention_weights(layer + 1, hidden, &input.lengths);
                 attentions.extend(self.attention_figures(batch, layer + 1, &weights));
             }
         });
-        let pooler_output = if self.features.needs_pooler() { self.model.pooler_output(&last) } else { None };
+        let pooler_output = self.model.pooler_output(&last, &input.lengths);
         let columns: Vec<Tensor<2>> = self
             .features
             .columns()
@@ -150,76 +139,70 @@ impl Extractor {
         to_vec(Tensor::cat(columns, 1))
     }
 
-    /// Every figure of a layer's attention, `[batch, heads]` each.
+    /// Every figure of a layer's attention, `[rows, heads]` each, from the weights of each block.
     fn attention_figures(
         &self,
         batch: &[&Encoding],
         layer: usize,
-        weights: &Tensor<4>,
+        weights: &[Tensor<4>],
     ) -> Vec<((usize, Statistic), Tensor<2>)> {
-        let [rows, _, seq_len, _] = weights.dims();
-        let numbers = |of: fn(usize, bool) -> bool| {
-            let values = pad_rows(batch, seq_len, 0.0, |encoding| {
-                let tokens = encoding.special_tokens_mask.iter().enumerate();
-                tokens.map(move |(place, &special)| f32::from(of(place, special)))
-            });
-            Tensor::<2>::from_data(TensorData::new(values, [rows, seq_len]), &self.device)
+        let mut rest = batch;
+        let blocks: Vec<(&Tensor<4>, Tensor<2>)> = weights
+            .iter()
+            .map(|weights| {
+                let rows;
+                let [count, _, len, _] = weights.dims();
+                (rows, rest) = rest.split_at(count);
+                let of_row = |row: &&Encoding| {
+                    let special = row.special_tokens_mask.iter().enumerate();
+                    special.map(|(place, &special)| f32::from(place > 0 && special)).collect::<Vec<_>>()
+                };
+                let separators = TensorData::new(rows.iter().flat_map(of_row).collect(), [count, len]);
+                (weights, Tensor::from_data(separators, &self.device))
+            })
+            .collect();
+        let figure = |statistic: Statistic| {
+            let of_blocks = blocks.iter().map(|(weights, separators)| statistic.of(weights, separators));
+            ((layer, statistic), Tensor::cat(of_blocks.collect(), 0))
         };
-        let (tokens, separators) = (numbers(|_, _| true), numbers(|place, special| place > 0 && special));
-        let figure = |statistic: Statistic| ((layer, statistic), statistic.of(weights, &tokens, &separators));
         Statistic::ALL.into_iter().map(figure).collect()
     }
 
-    fn to_device(&self, batch: &[&Encoding]) -> (ModelInput, TokenMask) {
-        let rows = batch.len();
-        let seq_len = batch.iter().map(|encoding| encoding.len()).max().unwrap_or(0);
-        let padded = batch.iter().any(|encoding| encoding.len() < seq_len);
-        let ids = |of: fn(&Encoding) -> &[u32], pad: u32| -> Tensor<2, Int> {
-            let values = pad_rows(batch, seq_len, i64::from(pad), |encoding| {
-                of(encoding).iter().map(|&id| i64::from(id))
+    /// The blocks of a batch, each with `[rows, len]`, true where a token counts; absent where all do.
+    fn counted_blocks(
+        &self,
+        batch: &[&Encoding],
+        lengths: &[usize],
+    ) -> Vec<(Block, Option<Tensor<2, Bool>>)> {
+        let mut rest = batch;
+        let counted = |block: Block| {
+            let rows;
+            (rows, rest) = rest.split_at(block.rows);
+            let counted = (!self.features.count_special_tokens).then(|| {
+                let flags = rows.iter().flat_map(|row| &row.special_tokens_mask).map(|special| !special);
+                let flags = TensorData::new(flags.collect(), [block.rows, block.len]);
+                Tensor::from_data(flags, &self.device)
             });
-            Tensor::from_data(TensorData::new(values, [rows, seq_len]), &self.device)
+            (block, counted)
         };
-        let flags = |values: Vec<bool>| -> Tensor<2, Bool> {
-            Tensor::from_data(TensorData::new(values, [rows, seq_len]), &self.device)
-        };
-        let attention_mask = padded.then(|| {
-            flags(pad_rows(batch, seq_len, false, |encoding| encoding.input_ids.iter().map(|_| true)))
-        });
-        let counted = if self.features.count_special_tokens {
-            attention_mask.clone()
-        } else {
-            Some(flags(pad_rows(batch, seq_len, false, |encoding| {
-                encoding.special_tokens_mask.iter().map(|special| !special)
-            })))
-        };
-        let last = padded.then(|| {
-            let last: Vec<i64> = batch.iter().map(|encoding| encoding.len() as i64 - 1).collect();
-            Tensor::from_data(TensorData::new(last, [rows]), &self.device)
-        });
-        let input = ModelInput {
-            input_ids: ids(|encoding| &encoding.input_ids, self.pad_token_id),
-            token_type_ids: ids(|encoding| &encoding.token_type_ids, 0),
-            attention_mask,
-        };
-        (input, TokenMask { counted, last })
+        blocks(lengths).map(counted).collect()
     }
 }
 
 /// The pooled vectors of one batch, gathered while the hidden states pass by.
 struct PooledLayers<'a> {
     features: &'a Features,
-    mask: &'a TokenMask,
+    blocks: &'a [(Block, Option<Tensor<2, Bool>>)],
     pooled: HashMap<(usize, Pooling), Tensor<2>>,
     sum: LayerSum,
 }
 
 impl<'a> PooledLayers<'a> {
-    fn new(features: &'a Features, mask: &'a TokenMask) -> Self {
-        Self { features, mask, pooled: HashMap::new(), sum: LayerSum::default() }
+    fn new(features: &'a Features, blocks: &'a [(Block, Option<Tensor<2, Bool>>)]) -> Self {
+        Self { features, blocks, pooled: HashMap::new(), sum: LayerSum::default() }
     }
 
-    fn add(&mut self, layer: usize, hidden: &Tensor<3>) {
+    fn add(&mut self, layer: usize, hidden: &Tensor<2>) {
         match self.features.combine {
             Combine::Sum | Combine::Mean => self.sum.add(self.features, layer, hidden),
             Combine::None | Combine::Concat | Combine::Stack => {
@@ -230,16 +213,16 @@ impl<'a> PooledLayers<'a> {
                 for column in self.features.columns().iter().filter(of_states) {
                     self.pooled
                         .entry((layer, column.pooling))
-                        .or_insert_with(|| pool(column.pooling, hidden, self.mask));
+                        .or_insert_with(|| pool_blocks(column.pooling, hidden, self.blocks));
                 }
             }
         }
     }
 
-    /// `[batch, column.width()]`
+    /// `[rows, column.width()]`
     fn column(&self, column: &Column) -> Tensor<2> {
         if let Some(combined) = self.sum.clone().finish(self.features) {
-            return pool(column.pooling, &combined, self.mask);
+            return pool_blocks(column.pooling, &combined, self.blocks);
         }
         let layers = match column.source {
             Source::Layer(layer) => vec![layer],
@@ -252,10 +235,10 @@ impl<'a> PooledLayers<'a> {
 
 /// The sum of the chosen layers' hidden states, while they pass by.
 #[derive(Clone, Default)]
-struct LayerSum(Option<Tensor<3>>);
+struct LayerSum(Option<Tensor<2>>);
 
 impl LayerSum {
-    fn add(&mut self, features: &Features, layer: usize, hidden: &Tensor<3>) {
+    fn add(&mut self, features: &Features, layer: usize, hidden: &Tensor<2>) {
         let times = features.layers.iter().filter(|&&chosen| chosen == layer).count();
         if times > 0 {
             let share = hidden.clone() * times as f32;
@@ -267,7 +250,7 @@ impl LayerSum {
     }
 
     /// The sum, or the mean where that is asked for; none where neither is.
-    fn finish(self, features: &Features) -> Option<Tensor<3>> {
+    fn finish(self, features: &Features) -> Option<Tensor<2>> {
         match features.combine {
             Combine::Mean => self.0.map(|sum| sum / features.layers.len() as f32),
             _ => self.0,
@@ -275,22 +258,18 @@ impl LayerSum {
     }
 }
 
-fn to_vec<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
-    tensor.into_data().try_to_vec().map_err(|e| Error::Backend(format!("{e:?}")))
+/// `[tokens, hidden_size]` to `[rows, width]`.
+fn pool_blocks(
+    pooling: Pooling,
+    hidden: &Tensor<2>,
+    blocks: &[(Block, Option<Tensor<2, Bool>>)],
+) -> Tensor<2> {
+    let pooled = blocks.iter().map(|(block, counted)| pool(pooling, &block.of(hidden), counted.as_ref()));
+    Tensor::cat(pooled.collect(), 0)
 }
 
-fn pad_rows<'a, T: Copy, I: Iterator<Item = T>>(
-    batch: &[&'a Encoding],
-    seq_len: usize,
-    pad: T,
-    row: impl Fn(&'a Encoding) -> I,
-) -> Vec<T> {
-    let mut values = Vec::with_capacity(batch.len() * seq_len);
-    for (index, encoding) in batch.iter().enumerate() {
-        values.extend(row(encoding));
-        values.resize((index + 1) * seq_len, pad);
-    }
-    values
+fn to_vec<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
+    tensor.into_data().try_to_vec().map_err(|e| Error::Backend(format!("{e:?}")))
 }
 
 /// Turns the panics by which burn reports a failing backend into errors.

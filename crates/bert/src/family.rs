@@ -45,6 +45,23 @@ pub(crate) enum Positions {
     AfterPadding,
 }
 
+impl Positions {
+    /// For each token of a row.
+    pub(crate) fn of(self, input_ids: &[u32], pad_token_id: u32) -> Vec<i64> {
+        let pad = i64::from(pad_token_id);
+        let mut counted = 0;
+        let after_padding = |&id: &u32| {
+            let counts = i64::from(id != pad_token_id);
+            counted += counts;
+            counts * counted + pad
+        };
+        match self {
+            Self::FromZero => (0..input_ids.len() as i64).collect(),
+            Self::AfterPadding => input_ids.iter().map(after_padding).collect(),
+        }
+    }
+}
+
 /// Which rows of the token type embeddings a token gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenTypes {

@@ -53,6 +53,7 @@ mod family;
 mod features;
 mod items;
 mod layers;
+mod layout;
 mod memory;
 mod model;
 mod names;

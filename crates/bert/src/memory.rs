@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{Encoding, Error};
 
-/// How many padded tokens a device has turned out to have memory for.
+/// How many tokens a device has turned out to have memory for.
 pub(crate) struct MemoryLimit(AtomicUsize);
 
 impl Default for MemoryLimit {
@@ -22,7 +22,7 @@ impl MemoryLimit {
     /// # Errors
     /// Those of `compute`; out of memory only for a row by itself.
     pub(crate) fn extract(&self, batch: &[&Encoding], compute: &Compute) -> Result<Vec<f32>, Error> {
-        let tokens = batch.len() * batch.iter().map(|encoding| encoding.len()).max().unwrap_or(0);
+        let tokens = batch.iter().map(|encoding| encoding.len()).sum::<usize>();
         if batch.len() < 2 || tokens <= self.0.load(Ordering::Relaxed) {
             match compute(batch) {
                 Err(Error::OutOfMemory(reason)) if batch.len() > 1 => {
@@ -54,7 +54,7 @@ mod tests {
         }
     }
 
-    /// Gives each row its length, on a device with memory for `room` padded tokens. Returns the rows
+    /// Gives each row its length, on a device with memory for `room` tokens. Returns the rows
     /// and the sizes of the batches that were tried.
     fn on_device_with(
         limit: &MemoryLimit,
@@ -64,8 +64,7 @@ mod tests {
         let tried = RefCell::new(Vec::new());
         let rows = limit.extract(batch, &|batch| {
             tried.borrow_mut().push(batch.len());
-            let tokens = batch.len() * batch.iter().map(|encoding| encoding.len()).max().unwrap_or(0);
-            if tokens > room {
+            if batch.iter().map(|encoding| encoding.len()).sum::<usize>() > room {
                 return Err(Error::OutOfMemory("the fake is full".to_owned()));
             }
             Ok(batch.iter().map(|encoding| encoding.len() as f32).collect())

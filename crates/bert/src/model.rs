@@ -1,15 +1,16 @@
 //! The model: embeddings, as many encoder layers as are needed, the pooler if it is.
 
-use burn::tensor::{Bool, Device, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::attention::Scope;
 use crate::checkpoint::WeightSource;
 use crate::embeddings::Embeddings;
 use crate::encoder::{EncoderLayer, Linear};
+use crate::layout::{Block, blocks};
 use crate::random_weights::RandomWeights;
 use crate::relative::RelativeBias;
 use crate::weights::{Shapes, Weights};
-use crate::{Checkpoint, Compute, Config, Error};
+use crate::{Checkpoint, Compute, Config, Encoding, Error};
 
 /// An encoder of any family whose parameters lie on one device.
 pub(crate) struct BertModel {
@@ -17,17 +18,40 @@ pub(crate) struct BertModel {
     relative_bias: Option<RelativeBias>,
     layers: Vec<EncoderLayer>,
     pooler: Option<Linear>,
-    hidden_size: usize,
+    device: Device,
 }
 
-/// A batch on the device.
+/// A batch on the device: the tokens of its rows end to end.
 pub(crate) struct ModelInput {
-    /// `[batch, seq_len]`
-    pub(crate) input_ids: Tensor<2, Int>,
-    /// `[batch, seq_len]`
-    pub(crate) token_type_ids: Tensor<2, Int>,
-    /// `[batch, seq_len]`, true for tokens and false for padding; absent where nothing is padded.
-    pub(crate) attention_mask: Option<Tensor<2, Bool>>,
+    /// `[tokens]`
+    pub(crate) input_ids: Tensor<1, Int>,
+    /// `[tokens]`
+    pub(crate) token_type_ids: Tensor<1, Int>,
+    /// `[tokens]`, rows of the position embeddings.
+    pub(crate) position_ids: Tensor<1, Int>,
+    /// Tokens of each row.
+    pub(crate) lengths: Vec<usize>,
+}
+
+impl ModelInput {
+    /// Brings rows to the model's device.
+    pub(crate) fn new(rows: &[&Encoding], model: &BertModel) -> Self {
+        let on_device = |ids: Vec<i64>| {
+            let count = ids.len();
+            Tensor::from_data(TensorData::new(ids, [count]), &model.device)
+        };
+        let ids = |of: fn(&Encoding) -> &[u32]| {
+            on_device(rows.iter().flat_map(|row| of(row)).map(|&id| i64::from(id)).collect())
+        };
+        Self {
+            input_ids: ids(|row| &row.input_ids),
+            token_type_ids: ids(|row| &row.token_type_ids),
+            position_ids: on_device(
+                rows.iter().flat_map(|row| model.embeddings.position_ids(&row.input_ids)).collect(),
+            ),
+            lengths: rows.iter().map(|row| row.len()).collect(),
+        }
+    }
 }
 
 const POOLER: &str = "pooler.dense";
@@ -60,52 +84,45 @@ impl BertModel {
             pooler: with_pooler
                 .then(|| Linear::load(POOLER, &weights, device, Compute::Float32))
                 .transpose()?,
-            hidden_size: config.hidden_size,
+            device: device.clone(),
         })
     }
 
-    /// Shows every hidden state, `[batch, seq_len, hidden_size]`, to `visit` with its number, from
-    /// 0 (the embedding output) to the highest loaded layer, and returns the last.
-    pub(crate) fn forward(&self, input: ModelInput, mut visit: impl FnMut(usize, &Tensor<3>)) -> Tensor<3> {
-        let [batch, seq_len] = input.input_ids.dims();
-        let mut state = self.embeddings.forward(input.input_ids, input.token_type_ids);
+    /// Shows every hidden state, `[tokens, hidden_size]`, to `visit` with its number, from 0 (the
+    /// embedding output) to the highest loaded layer, and returns the last.
+    pub(crate) fn forward(&self, input: &ModelInput, mut visit: impl FnMut(usize, &Tensor<2>)) -> Tensor<2> {
+        let mut state = self.embeddings.forward(input);
         visit(0, &state);
-        let scope = self.scope(seq_len, input.attention_mask);
+        let scope = self.scope(&input.lengths);
         for (index, layer) in self.layers.iter().enumerate() {
-            // Folded to two dimensions: a product over three is a slow batched one.
-            let hidden = state.reshape([batch * seq_len, self.hidden_size]);
-            state = layer.forward(hidden, batch, &scope).reshape([batch, seq_len, self.hidden_size]);
+            state = layer.forward(state, &scope);
             visit(index + 1, &state);
         }
         state
     }
 
     /// The attention of encoder layer `layer`, from 1, over the state below it:
-    /// `[batch, heads, seq_len, seq_len]`.
+    /// `[rows, heads, len, len]` of each block of rows of one length.
     pub(crate) fn attention_weights(
         &self,
         layer: usize,
-        below: &Tensor<3>,
-        attention_mask: Option<Tensor<2, Bool>>,
-    ) -> Tensor<4> {
-        let [batch, seq_len, hidden_size] = below.dims();
-        let hidden = below.clone().reshape([batch * seq_len, hidden_size]);
-        self.layers[layer - 1].attention.weights(hidden, batch, &self.scope(seq_len, attention_mask))
+        below: &Tensor<2>,
+        lengths: &[usize],
+    ) -> Vec<Tensor<4>> {
+        self.layers[layer - 1].attention.weights(below.clone(), &self.scope(lengths))
     }
 
-    fn scope(&self, seq_len: usize, attention_mask: Option<Tensor<2, Bool>>) -> Scope {
-        match (&self.relative_bias, attention_mask) {
-            (Some(bias), mask) => Scope::Biased(bias.forward(seq_len, mask)),
-            (None, Some(mask)) => Scope::Masked(mask),
-            (None, None) => Scope::All,
-        }
+    fn scope<'a>(&self, lengths: &'a [usize]) -> Scope<'a> {
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        Scope { lengths, bias: self.relative_bias.as_ref().map(|bias| bias.forward(longest)) }
     }
 
-    /// The pooler's output, `[batch, hidden_size]`, from the last layer's hidden state; `None` if
-    /// the pooler was not loaded.
-    pub(crate) fn pooler_output(&self, last: &Tensor<3>) -> Option<Tensor<2>> {
-        let first_token = last.clone().narrow(1, 0, 1).squeeze_dim::<2>(1);
-        self.pooler.as_ref().map(|pooler| pooler.forward(first_token).tanh())
+    /// The pooler's output, `[rows, hidden_size]`, from the last layer's hidden state; `None` if the
+    /// pooler was not loaded.
+    pub(crate) fn pooler_output(&self, last: &Tensor<2>, lengths: &[usize]) -> Option<Tensor<2>> {
+        let pooler = self.pooler.as_ref()?;
+        let first_token = |block: Block| block.of(last).narrow(1, 0, 1).squeeze_dim::<2>(1);
+        Some(pooler.forward(Tensor::cat(blocks(lengths).map(first_token).collect(), 0)).tanh())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use burn::tensor::{Bool, Int, Tensor};
+use burn::tensor::{Bool, Tensor};
 
 use crate::names::{name_of, named};
 use crate::{Error, Unit};
@@ -125,44 +125,22 @@ impl fmt::Display for Pooling {
     }
 }
 
-/// Which tokens of a batch count; on the batch's device.
-pub(crate) struct TokenMask {
-    /// `[batch, seq_len]`, true where a token counts in mean, max and min; absent where all do.
-    pub(crate) counted: Option<Tensor<2, Bool>>,
-    /// `[batch]`, the index of each row's last token; absent where nothing is padded.
-    pub(crate) last: Option<Tensor<1, Int>>,
-}
-
-/// Pools `[batch, seq_len, hidden_size]` to `[batch, width]`. A row in which no token counts has no
+/// Pools `[rows, len, hidden_size]` to `[rows, width]`. `counted`, `[rows, len]`, is true where a
+/// token counts in mean, max and min; absent where all do. A row in which none counts has no
 /// meaningful mean, max or min; the caller leaves it out.
-pub(crate) fn pool(pooling: Pooling, hidden: &Tensor<3>, mask: &TokenMask) -> Tensor<2> {
+pub(crate) fn pool(pooling: Pooling, hidden: &Tensor<3>, counted: Option<&Tensor<2, Bool>>) -> Tensor<2> {
+    let token = |index| hidden.clone().narrow(1, index, 1).squeeze_dim::<2>(1);
+    let last = || token(hidden.dims()[1] - 1);
     match pooling {
         // The model adds its pooler's output itself; over hidden states it is the first token.
-        Pooling::Cls | Pooling::First | Pooling::Pooler => token(hidden, 0),
-        Pooling::Last => last(hidden, mask.last.as_ref()),
-        Pooling::FirstLast | Pooling::Endpoints => {
-            Tensor::cat(vec![token(hidden, 0), last(hidden, mask.last.as_ref())], 1)
-        }
-        Pooling::Mean => mean(hidden, mask.counted.as_ref()),
-        Pooling::Max => filled(hidden, mask.counted.as_ref(), f32::NEG_INFINITY).max_dim(1).squeeze_dim(1),
-        Pooling::Min => filled(hidden, mask.counted.as_ref(), f32::INFINITY).min_dim(1).squeeze_dim(1),
+        Pooling::Cls | Pooling::First | Pooling::Pooler => token(0),
+        Pooling::Last => last(),
+        Pooling::FirstLast | Pooling::Endpoints => Tensor::cat(vec![token(0), last()], 1),
+        Pooling::Mean => mean(hidden, counted),
+        Pooling::Max => filled(hidden, counted, f32::NEG_INFINITY).max_dim(1).squeeze_dim(1),
+        Pooling::Min => filled(hidden, counted, f32::INFINITY).min_dim(1).squeeze_dim(1),
         Pooling::MeanMax => {
-            Tensor::cat(vec![pool(Pooling::Mean, hidden, mask), pool(Pooling::Max, hidden, mask)], 1)
-        }
-    }
-}
-
-fn token(hidden: &Tensor<3>, index: usize) -> Tensor<2> {
-    hidden.clone().narrow(1, index, 1).squeeze_dim(1)
-}
-
-fn last(hidden: &Tensor<3>, index: Option<&Tensor<1, Int>>) -> Tensor<2> {
-    let [batch, seq_len, hidden_size] = hidden.dims();
-    match index {
-        None => token(hidden, seq_len - 1),
-        Some(index) => {
-            let index = index.clone().reshape([batch, 1, 1]).expand([batch, 1, hidden_size]);
-            hidden.clone().gather(1, index).squeeze_dim(1)
+            Tensor::cat(vec![pool(Pooling::Mean, hidden, counted), pool(Pooling::Max, hidden, counted)], 1)
         }
     }
 }
@@ -195,7 +173,7 @@ mod tests {
     use crate::DeviceKind;
     use burn::tensor::TensorData;
 
-    /// Two rows of three and two tokens, the second padded; the first token of each does not count.
+    /// Two rows of three tokens, of which some do not count.
     fn pooled(device: DeviceKind, pooling: Pooling) -> Vec<f32> {
         let device = device.open().unwrap();
         let hidden = Tensor::<3>::from_floats(
@@ -203,11 +181,7 @@ mod tests {
             &device,
         );
         let counted = TensorData::from([[false, true, true], [false, true, false]]);
-        let mask = TokenMask {
-            counted: Some(Tensor::from_data(counted, &device)),
-            last: Some(Tensor::from_data(TensorData::from([2i64, 1]), &device)),
-        };
-        pool(pooling, &hidden, &mask).into_data().try_to_vec().unwrap()
+        pool(pooling, &hidden, Some(&Tensor::from_data(counted, &device))).into_data().try_to_vec().unwrap()
     }
 
     #[test]
@@ -217,7 +191,7 @@ mod tests {
             assert_eq!(pooled(device, Pooling::Max), [3.0, 2.0, 5.0, 6.0], "{device}");
             assert_eq!(pooled(device, Pooling::Min), [1.0, -4.0, 5.0, 6.0], "{device}");
             assert_eq!(pooled(device, Pooling::Cls), [9.0, -9.0, -9.0, 9.0], "{device}");
-            assert_eq!(pooled(device, Pooling::Last), [3.0, -4.0, 5.0, 6.0], "{device}");
+            assert_eq!(pooled(device, Pooling::Last), [3.0, -4.0, 1e9, -1e9], "{device}");
             assert_eq!(
                 pooled(device, Pooling::MeanMax),
                 [2.0, -1.0, 3.0, 2.0, 5.0, 6.0, 5.0, 6.0],

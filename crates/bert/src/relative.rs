@@ -1,7 +1,7 @@
 //! Attention that depends on how far two tokens are apart.
 
 use burn::tensor::module::embedding;
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::weights::{Shapes, Weights};
 use crate::{Config, Error};
@@ -16,9 +16,6 @@ pub(crate) struct RelativeBias {
     table: Tensor<2>,
     device: Device,
 }
-
-/// Finite, as a backend that goes block by block must make sense of one that holds nothing else.
-const LEFT_OUT: f32 = f32::MIN / 2.0;
 
 const NAME: &str = "encoder.relative_attention_bias.weight";
 
@@ -39,20 +36,13 @@ impl RelativeBias {
         config.family.relative_positions.then(load).transpose()
     }
 
-    /// `[batch, heads, seq_len, seq_len]`, or one for the whole batch where nothing is padded; far
-    /// below any score where `attend`, `[batch, seq_len]`, is false.
-    pub(crate) fn forward(&self, seq_len: usize, attend: Option<Tensor<2, Bool>>) -> Tensor<4> {
-        let places = 0..seq_len as i64;
+    /// `[heads, len, len]`, of which shorter rows use the beginning.
+    pub(crate) fn forward(&self, len: usize) -> Tensor<3> {
+        let places = 0..len as i64;
         let buckets: Vec<i64> =
             places.clone().flat_map(|query| places.clone().map(move |key| bucket(key - query))).collect();
-        let buckets = Tensor::<2, Int>::from_data(TensorData::new(buckets, [seq_len, seq_len]), &self.device);
-        let bias = embedding(self.table.clone(), buckets).permute([2, 0, 1]).unsqueeze::<4>();
-        let Some(attend) = attend else { return bias };
-        let [_, heads, ..] = bias.dims();
-        let [batch, _] = attend.dims();
-        let shape = [batch, heads, seq_len, seq_len];
-        let left_out = attend.bool_not().reshape([batch, 1, 1, seq_len]).expand(shape);
-        bias.expand(shape).mask_fill(left_out, LEFT_OUT)
+        let buckets = Tensor::<2, Int>::from_data(TensorData::new(buckets, [len, len]), &self.device);
+        embedding(self.table.clone(), buckets).permute([2, 0, 1])
     }
 }
 
@@ -72,44 +62,7 @@ fn bucket(distance: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::{DeviceKind, ops};
-
-    /// Values between -1 and 1 that no two places share by rule.
-    fn values<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-        let value = |at: usize| ((at * 7919 + 17) % 1999) as f32 / 999.5 - 1.0;
-        let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
-        Tensor::from_data(TensorData::new(values, shape), device)
-    }
-
-    proptest! {
-        #[test]
-        fn padding_changes_nothing_on_either_backend(length in 1_usize..150, padding in 0_usize..150) {
-            let (heads, head_size) = (2, 4);
-            let width = heads * head_size;
-            let run = |kind: DeviceKind, padding: usize| {
-                let device = kind.open().unwrap();
-                let seq_len = length + padding;
-                let tokens = values([length, 3 * width], &device) * 3;
-                let padded = Tensor::cat(vec![tokens, Tensor::ones([padding, 3 * width], &device) * 9], 0);
-                let flags: Vec<bool> = (0..seq_len).map(|at| at < length).collect();
-                let attend = (padding > 0)
-                    .then(|| Tensor::<2, Bool>::from_data(TensorData::new(flags, [1, seq_len]), &device));
-                let table = values([BUCKETS as usize, heads], &device) * 2;
-                let bias = RelativeBias { table, device: device.clone() }.forward(seq_len, attend);
-                let context = ops::biased_self_attention(padded, bias, 1, heads);
-                context.narrow(0, 0, length).into_data().try_to_vec::<f32>().unwrap()
-            };
-            let alone = run(DeviceKind::Cpu, 0);
-            for (kind, padding) in [(DeviceKind::Cpu, padding), (DeviceKind::Flex, 0), (DeviceKind::Flex, padding)] {
-                let found = run(kind, padding);
-                let worst = alone.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                prop_assert!(worst < 1e-5 && found.iter().all(|value| value.is_finite()), "{kind}: {worst}");
-            }
-        }
-    }
 
     #[test]
     fn distances_have_the_classes_of_the_reference() {

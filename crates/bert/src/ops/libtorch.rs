@@ -9,6 +9,7 @@ use tch::{Device, Kind, Tensor};
 use super::EncoderOps;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
+use crate::layout::{Block, blocks};
 
 impl EncoderOps for LibTorch {
     fn pack(weight: TchTensor, dtype: FloatDType) -> TchTensor {
@@ -60,23 +61,23 @@ impl EncoderOps for LibTorch {
         TchTensor::new(sum.layer_norm(width, Some(norm_weight), Some(norm_bias), epsilon, false))
     }
 
-    // Not through burn: it hands its mask to libtorch unchanged, where `true` means the opposite.
-    fn self_attention(projected: TchTensor, batch: usize, heads: usize) -> TchTensor {
-        TchTensor::new(attention(&projected.tensor, None, batch, heads))
+    fn self_attention(projected: TchTensor, lengths: &[usize], heads: usize) -> TchTensor {
+        let projected = &projected.tensor;
+        #[cfg(target_arch = "x86_64")]
+        if is_on_kernels(projected) && x86::can_attend(projected.size()[1] / 3 / heads as i64) {
+            return TchTensor::new(x86::attention(&projected.contiguous(), lengths, heads));
+        }
+        TchTensor::new(attention_by_blocks(projected, None, lengths, heads))
     }
 
-    fn masked_self_attention(
+    fn biased_self_attention(
         projected: TchTensor,
-        attend: TchTensor,
-        batch: usize,
+        bias: TchTensor,
+        lengths: &[usize],
         heads: usize,
     ) -> TchTensor {
-        TchTensor::new(attention(&projected.tensor, Some(&attend.tensor), batch, heads))
-    }
-
-    fn biased_self_attention(projected: TchTensor, bias: TchTensor, batch: usize, heads: usize) -> TchTensor {
         let bias = bias.tensor.to_kind(projected.tensor.kind());
-        TchTensor::new(attention_of_parts(&projected.tensor, Some(bias), batch, heads))
+        TchTensor::new(attention_by_blocks(&projected.tensor, Some(&bias), lengths, heads))
     }
 }
 
@@ -100,41 +101,28 @@ fn is_packed(weight: &Tensor) -> bool {
     weight.dim() == 3
 }
 
-/// How many tokens each row begins with.
-#[cfg(target_arch = "x86_64")]
-fn row_lengths(attend: &Tensor) -> Vec<usize> {
-    let rows = attend.size()[0];
-    let counts = attend.sum_dim_intlist([1i64].as_slice(), false, Kind::Int64);
-    (0..rows).map(|row| counts.int64_value(&[row]) as usize).collect()
-}
-
 fn linear(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
     let kind = weight.kind();
     input.to_kind(kind).linear(weight, Some(bias.to_kind(kind)))
 }
 
-fn attention(projected: &Tensor, attend: Option<&Tensor>, batch: usize, heads: usize) -> Tensor {
-    #[cfg(target_arch = "x86_64")]
-    if is_on_kernels(projected) && x86::can_attend(projected.size()[1] / 3 / heads as i64) {
-        let lengths = attend.map(row_lengths);
-        return x86::attention(&projected.contiguous(), batch, heads, lengths.as_deref());
-    }
-    // Not through burn: it hands its mask to libtorch unchanged, where `true` means the opposite.
-    let rows = batch as i64;
-    let mask = attend.map(|attend| attend.view([rows, 1, 1, projected.size()[0] / rows]));
-    attention_of_parts(projected, mask, batch, heads)
-}
-
-/// `mask` is added to the scores, or if it is boolean says which to keep.
-fn attention_of_parts(projected: &Tensor, mask: Option<Tensor>, batch: usize, heads: usize) -> Tensor {
-    let (batch, heads) = (batch as i64, heads as i64);
-    let (tokens, hidden) = (projected.size()[0], projected.size()[1] / 3);
-    let joint = projected.view([batch, tokens / batch, 3, heads, hidden / heads]);
-    let part = |index| joint.select(2, index).transpose(1, 2);
-    let (query, key, value) = (part(0), part(1), part(2));
-    Tensor::scaled_dot_product_attention(&query, &key, &value, mask, 0.0, false, None, false)
-        .transpose(1, 2)
-        .reshape([tokens, hidden])
+/// `bias`, `[heads, longest, longest]`, is added to the scores.
+fn attention_by_blocks(projected: &Tensor, bias: Option<&Tensor>, lengths: &[usize], heads: usize) -> Tensor {
+    let (heads, hidden) = (heads as i64, projected.size()[1] / 3);
+    let of_block = |block: Block| {
+        let [first, rows, len] = [block.first, block.rows, block.len].map(|number| number as i64);
+        let joint = projected.narrow(0, first, rows * len).view([rows, len, 3, heads, hidden / heads]);
+        let part = |index| joint.select(2, index).transpose(1, 2);
+        let bias = bias.map(|bias| {
+            let bias = bias.narrow(1, 0, len).narrow(2, 0, len);
+            bias.unsqueeze(0).expand([rows, heads, len, len], false)
+        });
+        // Without a mask: with one, libtorch has slower kernels.
+        Tensor::scaled_dot_product_attention(&part(0), &part(1), &part(2), bias, 0.0, false, None, false)
+            .transpose(1, 2)
+            .reshape([rows * len, hidden])
+    };
+    Tensor::cat(&blocks(lengths).map(of_block).collect::<Vec<_>>(), 0)
 }
 
 /// How many CUDA devices this libtorch can use.

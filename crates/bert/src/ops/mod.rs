@@ -11,11 +11,12 @@ mod libtorch;
 mod x86;
 
 use burn::backend::ops::AttentionModuleOptions;
-use burn::backend::tensor::{BoolTensor, FloatTensor};
+use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{Bool, FloatDType, Slice, Tensor};
+use burn::tensor::{FloatDType, Slice, Tensor};
 
 use crate::Compute;
+use crate::layout::{Block, blocks};
 
 pub(crate) use libtorch::{cuda_devices, has_bfloat16, set_threads};
 
@@ -59,53 +60,49 @@ trait EncoderOps: Backend {
         Self::layer_norm(sum, norm_weight, Some(norm_bias), epsilon)
     }
 
-    fn self_attention(projected: FloatTensor<Self>, batch: usize, heads: usize) -> FloatTensor<Self> {
-        attention_of_parts::<Self>(projected, None, None, batch, heads)
-    }
-
-    fn masked_self_attention(
-        projected: FloatTensor<Self>,
-        attend: BoolTensor<Self>,
-        batch: usize,
-        heads: usize,
-    ) -> FloatTensor<Self> {
-        attention_of_parts::<Self>(projected, Some(attend), None, batch, heads)
+    fn self_attention(projected: FloatTensor<Self>, lengths: &[usize], heads: usize) -> FloatTensor<Self> {
+        attention_by_blocks::<Self>(projected, None, lengths, heads)
     }
 
     fn biased_self_attention(
         projected: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        batch: usize,
+        lengths: &[usize],
         heads: usize,
     ) -> FloatTensor<Self> {
-        attention_of_parts::<Self>(projected, None, Some(bias), batch, heads)
+        attention_by_blocks::<Self>(projected, Some(bias), lengths, heads)
     }
 }
 
-fn attention_of_parts<B: Backend>(
+fn attention_by_blocks<B: Backend>(
     projected: FloatTensor<B>,
-    attend: Option<BoolTensor<B>>,
     bias: Option<FloatTensor<B>>,
-    batch: usize,
+    lengths: &[usize],
     heads: usize,
 ) -> FloatTensor<B> {
-    let [tokens, width] = projected.shape().dims();
-    let (seq_len, hidden) = (tokens / batch, width / 3);
-    let joint = B::float_reshape(projected, [batch, seq_len, 3, heads, hidden / heads].into());
-    let part = |index: isize| {
-        let all = Slice::full();
-        let one = Slice::new(index, Some(index + 1), 1);
-        let part = B::float_slice(joint.clone(), &[all, all, one, all, all]);
-        let part = B::float_reshape(part, [batch, seq_len, heads, hidden / heads].into());
-        B::float_swap_dims(part, 1, 2)
+    let [_, width] = projected.shape().dims();
+    let hidden = width / 3;
+    let of_block = |block: Block| {
+        let Block { first, rows, len } = block;
+        let range = |start: usize, end: usize| Slice::new(start as isize, Some(end as isize), 1);
+        let tokens = range(first, first + block.tokens());
+        let joint = B::float_slice(projected.clone(), &[tokens, Slice::full()]);
+        let joint = B::float_reshape(joint, [rows, len, 3, heads, hidden / heads].into());
+        let part = |index: usize| {
+            let all = Slice::full();
+            let part = B::float_slice(joint.clone(), &[all, all, range(index, index + 1), all, all]);
+            let part = B::float_reshape(part, [rows, len, heads, hidden / heads].into());
+            B::float_swap_dims(part, 1, 2)
+        };
+        let bias = bias.clone().map(|bias| {
+            let bias = B::float_slice(bias, &[Slice::full(), range(0, len), range(0, len)]);
+            let bias = B::float_reshape(bias, [1, heads, len, len].into());
+            B::float_expand(bias, [rows, heads, len, len].into())
+        });
+        let context = B::attention(part(0), part(1), part(2), None, bias, AttentionModuleOptions::default());
+        B::float_reshape(B::float_swap_dims(context, 1, 2), [block.tokens(), hidden].into())
     };
-    // burn's mask marks what is left out.
-    let mask = attend.map(|attend| {
-        let left_out = B::bool_reshape(B::bool_not(attend), [batch, 1, 1, seq_len].into());
-        B::bool_expand(left_out, [batch, heads, seq_len, seq_len].into())
-    });
-    let context = B::attention(part(0), part(1), part(2), mask, bias, AttentionModuleOptions::default());
-    B::float_reshape(B::float_swap_dims(context, 1, 2), [tokens, hidden].into())
+    B::float_cat(blocks(lengths).map(of_block).collect(), 0)
 }
 
 impl EncoderOps for Flex {}
@@ -157,40 +154,22 @@ pub(crate) fn dense_add_norm(
     ))
 }
 
-/// `softmax(query · keyᵀ / √head_size) · value` of every head, from query, key and value side by
-/// side, `[batch · seq_len, 3 · hidden_size]`, to `[batch · seq_len, hidden_size]`.
+/// `softmax(query · keyᵀ / √head_size + bias) · value` of every head and row, from query, key and
+/// value side by side, `[tokens, 3 · hidden_size]`, to `[tokens, hidden_size]`.
 ///
-/// `attend` is `[batch, seq_len]` and true for the tokens with which each row begins; padding after
-/// them is not looked at, and what comes out for it has no meaning. Without it there is none.
+/// The tokens of each row attend to each other; `lengths` says how many there are of each row, one
+/// row after the other. Of `bias`, `[heads, longest, longest]`, shorter rows use the beginning.
 pub(crate) fn self_attention(
     projected: Tensor<2>,
-    attend: Option<Tensor<2, Bool>>,
-    batch: usize,
+    bias: Option<Tensor<3>>,
+    lengths: &[usize],
     heads: usize,
 ) -> Tensor<2> {
     let projected = projected.into_dispatch();
-    Tensor::from_dispatch(match attend {
-        None => Dispatch::self_attention(projected, batch, heads),
-        Some(attend) => Dispatch::masked_self_attention(projected, attend.into_dispatch(), batch, heads),
+    Tensor::from_dispatch(match bias {
+        None => Dispatch::self_attention(projected, lengths, heads),
+        Some(bias) => Dispatch::biased_self_attention(projected, bias.into_dispatch(), lengths, heads),
     })
-}
-
-/// [`self_attention`] among all tokens of a row, with `bias` added to its scores: `[batch, heads,
-/// seq_len, seq_len]`, or one for the whole batch.
-pub(crate) fn biased_self_attention(
-    projected: Tensor<2>,
-    bias: Tensor<4>,
-    batch: usize,
-    heads: usize,
-) -> Tensor<2> {
-    let [_, _, queries, keys] = bias.dims();
-    let bias = bias.expand([batch, heads, queries, keys]);
-    Tensor::from_dispatch(Dispatch::biased_self_attention(
-        projected.into_dispatch(),
-        bias.into_dispatch(),
-        batch,
-        heads,
-    ))
 }
 
 #[cfg(test)]
@@ -251,31 +230,30 @@ mod tests {
         }
 
         #[test]
-        fn attention_is_the_same_on_either_backend(
-            lengths in prop::collection::vec(1usize..100, 1..4),
+        fn attention_is_the_same_on_either_backend_and_for_a_row_alone(
+            lengths in prop::collection::vec(prop_oneof![Just(7usize), 1usize..100], 1..5),
             heads in 1usize..4,
-            head_size in prop_oneof![Just(8usize), Just(16), Just(32), Just(64)],
-            mask in any::<bool>(),
+            head_size in prop_oneof![Just(8usize), Just(16), Just(32), Just(48), Just(80)],
+            biased in any::<bool>(),
         ) {
-            let (batch, seq_len) = (lengths.len(), lengths.iter().copied().max().unwrap_or(1));
-            let there = |row: usize, at: usize| !mask || at < lengths[row];
-            let flags: Vec<bool> = (0..batch * seq_len).map(|token| there(token / seq_len, token % seq_len)).collect();
-            let mut both = on_both(|device| {
-                let projected = values(1, [batch * seq_len, 3 * heads * head_size], device) * 3;
-                let attend = mask
-                    .then(|| Tensor::from_data(TensorData::new(flags.clone(), [batch, seq_len]), device));
-                self_attention(projected, attend, batch, heads)
-            });
-            for result in &mut both {
-                // What comes out for padding has no meaning.
-                for (token, vector) in result.chunks_exact_mut(heads * head_size).enumerate() {
-                    if !flags[token] {
-                        vector.fill(0.0);
-                    }
+            let tokens: usize = lengths.iter().sum();
+            let longest = lengths.iter().copied().max().unwrap_or(0);
+            let run = |device: &Device, rows: &[usize], first: usize| {
+                let projected = values(1, [tokens, 3 * heads * head_size], device) * 3;
+                let bias = biased.then(|| values(2, [heads, longest, longest], device) * 2);
+                self_attention(projected.narrow(0, first, rows.iter().sum()), bias, rows, heads)
+            };
+            let together = on_both(|device| run(device, &lengths, 0));
+            prop_assert!(worst(&together) < 1e-5, "{}", worst(&together));
+            let mut first = 0;
+            for &len in &lengths {
+                for (alone, together) in on_both(|device| run(device, &[len], first)).iter().zip(&together) {
+                    let row = &together[first * heads * head_size..][..alone.len()];
+                    let difference = worst(&[alone.clone(), row.to_vec()]);
+                    prop_assert!(difference < 1e-5, "{difference}");
                 }
+                first += len;
             }
-            let difference = worst(&both);
-            prop_assert!(difference < 1e-5, "{difference}");
         }
     }
 
@@ -289,7 +267,7 @@ mod tests {
             let hidden = values(1, [70, 64], &device);
             let weight = |seed, shape| Weight::new(values(seed, shape, &device) / 4, compute);
             let projected = dense(hidden.clone(), &weight(2, [192, 64]), values(3, [192], &device));
-            let context = self_attention(projected, None, 2, 2);
+            let context = self_attention(projected, None, &[35, 35], 2);
             let norm =
                 Norm { weight: values(4, [64], &device), bias: values(5, [64], &device), epsilon: 1e-12 };
             let output =
@@ -299,21 +277,5 @@ mod tests {
         };
         let difference = worst(&[run(Compute::Float32), run(Compute::BFloat16)]);
         assert!(difference > 0.0 && difference < 0.05, "{difference}");
-    }
-
-    #[test]
-    fn a_key_that_may_not_be_looked_at_has_no_weight_on_either_backend() {
-        // The query is indifferent, so the result is the mean of the values that may be looked at.
-        let attend_to = |device: &Device, attend: Option<[bool; 2]>| {
-            let projected = Tensor::<2>::from_floats([[0.0, 0.0, 3.0], [0.0, 0.0, 5.0]], device);
-            let attend =
-                attend.map(|attend| Tensor::from_data(TensorData::new(attend.to_vec(), [1, 2]), device));
-            self_attention(projected, attend, 1, 1)
-        };
-        for (attend, expected) in [(Some([true, false]), 3.0), (None, 4.0)] {
-            for result in on_both(|device| attend_to(device, attend)) {
-                assert_eq!(result[0], expected);
-            }
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Stage three: token ids to vectors, in batches of equal length, back in input order.
+//! Stage three: token ids to vectors, in full batches by length, back in input order.
 
 use strata_bert::{Assembly, Document, Encoding, Extractor, Unit, VectorColumn, batch};
 
@@ -63,10 +63,10 @@ impl Encoder<'_> {
                 assembly.add(row, index, own);
                 rest = others;
             }
-            counts.padded_tokens += (batch.rows.len() * batch.seq_len) as u64;
+            counts.padded_tokens += batch.tokens as u64;
             // A text is done with its first window: the others are few.
             let rows = members().filter(|(_, index, _)| *index == 0).count();
-            self.progress.advance(rows as u64, inputs.iter().map(|window| window.len() as u64).sum());
+            self.progress.advance(rows as u64, batch.tokens as u64);
         }
         Ok(assembly.finish())
     }

@@ -22,31 +22,21 @@ pub(crate) fn can_attend(head_size: i64) -> bool {
 
 /// `softmax(query · keyᵀ / √head_size) · value`.
 ///
-/// `projected` is `[batch · seq_len, 3 · heads · head_size]`, contiguous: queries, keys, values. The
-/// result is `[batch · seq_len, heads · head_size]` of the same kind. `lengths` states how many
-/// tokens of each row there are; the rest is neither looked at nor computed, but zero.
-pub(crate) fn attention(projected: &Tensor, batch: usize, heads: usize, lengths: Option<&[usize]>) -> Tensor {
+/// `projected` is `[tokens, 3 · heads · head_size]`, contiguous: queries, keys, values; `lengths` are
+/// the tokens of each row. The result is `[tokens, heads · head_size]` of the same kind.
+pub(crate) fn attention(projected: &Tensor, lengths: &[usize], heads: usize) -> Tensor {
     if projected.kind() == Kind::BFloat16 {
-        attention_of::<bf16>(projected, batch, heads, lengths)
+        attention_of::<bf16>(projected, lengths, heads)
     } else {
-        attention_of::<f32>(projected, batch, heads, lengths)
+        attention_of::<f32>(projected, lengths, heads)
     }
 }
 
-fn attention_of<E: Element>(
-    projected: &Tensor,
-    batch: usize,
-    heads: usize,
-    lengths: Option<&[usize]>,
-) -> Tensor {
+fn attention_of<E: Element>(projected: &Tensor, lengths: &[usize], heads: usize) -> Tensor {
     let (tokens, width) = (projected.size()[0], projected.size()[1]);
-    let options = (E::KIND, Device::Cpu);
-    let context = match lengths {
-        None => Tensor::empty([tokens, width / 3], options),
-        Some(_) => Tensor::zeros([tokens, width / 3], options),
-    };
+    assert_eq!(tokens as usize, lengths.iter().sum::<usize>(), "rows end where the tokens do");
+    let context = Tensor::empty([tokens, width / 3], (E::KIND, Device::Cpu));
     let hidden = width as usize / 3;
-    let seq_len = tokens as usize / batch;
     let heads_of = Heads::<E> {
         projected: projected.data_ptr().cast(),
         context: context.data_ptr().cast(),
@@ -54,12 +44,14 @@ fn attention_of<E: Element>(
         head_size: hidden / heads,
         scale: ((hidden / heads) as f32).sqrt().recip(),
     };
-    parallel(batch * heads, &|task| {
-        let (row, head) = (task / heads, task % heads);
-        let len = lengths.map_or(seq_len, |lengths| lengths[row]);
+    let begins = lengths.iter().scan(0, |next, len| Some(std::mem::replace(next, *next + len)));
+    let rows: Vec<(usize, usize)> = begins.zip(lengths.iter().copied()).collect();
+    // Head by head, so that every thread gets long and short rows.
+    parallel(rows.len() * heads, &|task| {
+        let (head, (first, len)) = (task / rows.len(), rows[task % rows.len()]);
         // SAFETY: the shapes were settled above, and the caller has asked for the instructions.
         with_scratch(heads_of.scratch_lines(len), |scratch| unsafe {
-            heads_of.run(row * seq_len, head, len, scratch);
+            heads_of.run(first, head, len, scratch);
         });
     });
     context

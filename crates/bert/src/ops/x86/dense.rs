@@ -14,7 +14,7 @@ use super::sys::{Element, parallel};
 /// Outputs whose weights lie together, as a panel that stays in cache.
 pub(crate) const PANEL: usize = 64;
 /// Rows of one small product.
-const ROWS: usize = 64;
+const ROWS: usize = 48;
 /// Fewer rows are not worth another thread.
 const LEAST_ROWS_PER_THREAD: usize = 8;
 
