@@ -15,7 +15,7 @@ use crate::failure::Refusal;
 use crate::rows;
 use crate::settings::{Keep, Settings};
 use crate::subjects::Subjects;
-use crate::unit::Subject;
+use crate::unit::{Role, Subject};
 
 /// The columns of one input file and of the parts made from it.
 #[derive(Debug, Clone)]
@@ -50,12 +50,13 @@ impl Columns {
             Refusal::usage(format!("{path} has no column `{name}`"))
                 .hint(format!("name another with {option}; it has {}", available()))
         };
-        for (option, name) in subject.columns() {
+        for (role, name) in subject.columns() {
+            let option = role.option();
             let field = input.schema.field_with_name(name).map_err(|_| unknown(option, name))?;
-            let (is_right, expected): (fn(&DataType) -> bool, _) = match option {
-                "--words" => (is_text_list, "lists of text"),
-                "--spans" => (is_spans, "structs with whole numbers start and end, or lists of such"),
-                _ => (is_text, "text"),
+            let (is_right, expected): (fn(&DataType) -> bool, _) = match role {
+                Role::Text | Role::TextPair => (is_text, "text"),
+                Role::Words => (is_text_list, "lists of text"),
+                Role::Spans => (is_spans, "structs with whole numbers start and end, or lists of such"),
             };
             if !is_right(field.data_type()) {
                 let found = field.data_type();
@@ -81,7 +82,7 @@ impl Columns {
         }
 
         let mut read: Vec<String> = kept.iter().map(|field| field.name().clone()).collect();
-        let mut place = |(_, name): (&str, &str)| {
+        let mut place = |(_, name): (Role, &str)| {
             read.iter().position(|read| read == name).unwrap_or_else(|| {
                 read.push(name.to_owned());
                 read.len() - 1

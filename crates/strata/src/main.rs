@@ -24,6 +24,7 @@ mod stages;
 mod stdio;
 mod subjects;
 mod survey;
+mod text_formats;
 mod unit;
 mod verify;
 mod window;

@@ -2,6 +2,7 @@
 //!
 //! An option's clap id is its dotted TOML key, so the two cannot drift apart.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
@@ -52,6 +53,24 @@ pub struct InputOptions {
     #[arg(id = "input.keep", long = "keep", value_name = "COLUMNS")]
     #[serde(deserialize_with = "comma_list")]
     pub keep: Option<String>,
+    /// Types of columns of CSV and JSON Lines files, in place of those inferred from the first 1000
+    /// rows: zip=Utf8 'day=Timestamp(ms)' 'words=List(Utf8)'.
+    #[arg(id = "input.schema", long = "schema", value_name = "COLUMN=TYPE", num_args = 1..)]
+    #[serde(deserialize_with = "table_or_many")]
+    pub schema: Option<Vec<String>>,
+    /// What stands between the fields of CSV and TSV files: a character, or tab [default: comma or tab,
+    /// by the extension].
+    #[arg(id = "input.csv_delimiter", long = "csv-delimiter", value_name = "C")]
+    pub csv_delimiter: Option<String>,
+    /// Whether CSV and TSV files begin with the names of their columns: yes or no, which names them
+    /// column_1, column_2 and so on [default: yes].
+    #[arg(id = "input.csv_header", long = "csv-header", value_name = "WHETHER")]
+    #[serde(deserialize_with = "yes_or_no")]
+    pub csv_header: Option<String>,
+    /// What stands around fields of CSV and TSV files that hold a delimiter or a line break: a
+    /// character, or none, which takes quotation marks as text [default: "].
+    #[arg(id = "input.csv_quote", long = "csv-quote", value_name = "C")]
+    pub csv_quote: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
@@ -274,6 +293,35 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<
 /// `"0,3,-1"`, `-1` or `[0, 3, -1]`: the text that the command line would have.
 fn comma_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(Some(OneOrMany::deserialize(deserializer)?.into_strings().join(",")))
+}
+
+/// A table of names and texts, or what stands for it on the command line, `name=text`.
+fn table_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a table such as zip = \"Utf8\"")]
+    enum TableOrMany {
+        Table(BTreeMap<String, String>),
+        Many(OneOrMany),
+    }
+    Ok(Some(match TableOrMany::deserialize(deserializer)? {
+        TableOrMany::Table(table) => table.into_iter().map(|(name, text)| format!("{name}={text}")).collect(),
+        TableOrMany::Many(many) => many.into_strings(),
+    }))
+}
+
+/// `true`, `false`, or the text that the command line would have.
+fn yes_or_no<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected \"yes\" or \"no\"")]
+    enum YesOrNo {
+        Flag(bool),
+        Text(String),
+    }
+    Ok(Some(match YesOrNo::deserialize(deserializer)? {
+        YesOrNo::Flag(true) => "yes".to_owned(),
+        YesOrNo::Flag(false) => "no".to_owned(),
+        YesOrNo::Text(text) => text,
+    }))
 }
 
 #[cfg(test)]
