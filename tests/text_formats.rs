@@ -29,6 +29,8 @@ fn zip_codes_stay_text_into_the_output_and_through_resume() {
         sandbox.succeed(&command);
         let output = read_output(&sandbox.path("out"));
         assert_eq!(strings(&output, "zip"), [Some("01067"), Some("10115")], "{name}");
+        let stated = String::from_utf8(sandbox.succeed("inspect out").stdout).unwrap();
+        assert!(stated.contains("settings.schema.zip: Utf8"), "{stated}");
         let before = sandbox.parts("out");
         sandbox.succeed(&command);
         let report = sandbox.report("report.json");

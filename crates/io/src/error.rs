@@ -271,9 +271,17 @@ impl Error {
             Self::UnknownColumn { .. } => "name a column that the file has",
             Self::AmbiguousColumn { .. } => "rename one of them in the input",
             Self::NotReadable { .. } => "give it another type with --schema, such as Utf8",
-            Self::Read { path, rows: Some(_), .. } if has_inferred_types(path) => {
+            Self::Read { path, rows: Some(_), .. }
+                if is_one_of(path, &[".csv", ".tsv", ".jsonl", ".ndjson"]) =>
+            {
                 "column types are inferred from the first 1000 rows; give the column one that fits \
                  with --schema, such as COLUMN=Utf8, or leave it out"
+            }
+            Self::Read { path, rows: None, .. }
+                if self.kind() == ErrorKind::BadData && is_one_of(path, &[".csv", ".tsv"]) =>
+            {
+                "the file may be incomplete, or written in another way than --csv-delimiter and \
+                 --csv-quote say"
             }
             Self::Read { rows: None, .. } if self.kind() == ErrorKind::BadData => {
                 "the file may be incomplete or of another format than its name says; make or copy it again"
@@ -304,9 +312,10 @@ fn failed_device(error: &(dyn std::error::Error + 'static)) -> bool {
         .is_some_and(|error| !matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof))
 }
 
-fn has_inferred_types(path: &Path) -> bool {
+/// Whether a file is of a format that has one of these extensions, compressed or not.
+fn is_one_of(path: &Path, extensions: &[&str]) -> bool {
     let name = path.to_string_lossy().to_lowercase();
-    [".csv", ".tsv", ".jsonl", ".ndjson"].iter().any(|extension| name.contains(extension))
+    extensions.iter().any(|extension| name.contains(extension))
 }
 
 fn list(names: &[String]) -> String {

@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use strata_bert::{Features, Unit};
 use strata_io::{
-    Input, Spans, TextLists, Texts, check_writable, is_spans, is_text, is_text_list, span_labels,
+    Format, Input, Spans, TextLists, Texts, check_writable, is_spans, is_text, is_text_list, span_labels,
     vector_field,
 };
 
@@ -47,8 +47,13 @@ impl Columns {
             if list.is_empty() { "no columns".to_owned() } else { list.join(", ") }
         };
         let unknown = |option: &str, name: &str| {
+            let is_csv = matches!(input.source.format, Format::Csv | Format::Tsv);
+            let undivided = match is_csv && input.schema.fields().len() == 1 {
+                true => "; --csv-delimiter says what stands between its fields",
+                false => "",
+            };
             Refusal::usage(format!("{path} has no column `{name}`"))
-                .hint(format!("name another with {option}; it has {}", available()))
+                .hint(format!("name another with {option}; it has {}{undivided}", available()))
         };
         for (role, name) in subject.columns() {
             let option = role.option();

@@ -25,6 +25,7 @@ mod stdio;
 mod subjects;
 mod survey;
 mod text_formats;
+mod toml_values;
 mod unit;
 mod verify;
 mod window;

@@ -2,16 +2,16 @@
 //!
 //! An option's clap id is its dotted TOML key, so the two cannot drift apart.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
 use clap::{Args, CommandFactory};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::cli::Cli;
 use crate::failure::Refusal;
+use crate::toml_values::{comma_list, one_or_many, table_or_many, yes_or_no};
 
 /// Every option; absent where the user says nothing.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
@@ -254,74 +254,6 @@ fn known_keys() -> Vec<String> {
 
 fn similarity(known: &str, key: &str) -> f64 {
     strsim::jaro_winkler(known, key).max(strsim::jaro_winkler(known.rsplit('.').next().unwrap_or(known), key))
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected text or a whole number, or a list of these")]
-enum OneOrMany {
-    One(Scalar),
-    Many(Vec<Scalar>),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Text(String),
-    Number(i64),
-}
-
-impl OneOrMany {
-    fn into_strings(self) -> Vec<String> {
-        let many = match self {
-            Self::One(one) => vec![one],
-            Self::Many(many) => many,
-        };
-        many.into_iter()
-            .map(|scalar| match scalar {
-                Scalar::Text(text) => text,
-                Scalar::Number(number) => number.to_string(),
-            })
-            .collect()
-    }
-}
-
-/// `"a"` or `["a", "b"]`.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    Ok(Some(OneOrMany::deserialize(deserializer)?.into_strings()))
-}
-
-/// `"0,3,-1"`, `-1` or `[0, 3, -1]`: the text that the command line would have.
-fn comma_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Some(OneOrMany::deserialize(deserializer)?.into_strings().join(",")))
-}
-
-/// A table of names and texts, or what stands for it on the command line, `name=text`.
-fn table_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a table such as zip = \"Utf8\"")]
-    enum TableOrMany {
-        Table(BTreeMap<String, String>),
-        Many(OneOrMany),
-    }
-    Ok(Some(match TableOrMany::deserialize(deserializer)? {
-        TableOrMany::Table(table) => table.into_iter().map(|(name, text)| format!("{name}={text}")).collect(),
-        TableOrMany::Many(many) => many.into_strings(),
-    }))
-}
-
-/// `true`, `false`, or the text that the command line would have.
-fn yes_or_no<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected \"yes\" or \"no\"")]
-    enum YesOrNo {
-        Flag(bool),
-        Text(String),
-    }
-    Ok(Some(match YesOrNo::deserialize(deserializer)? {
-        YesOrNo::Flag(true) => "yes".to_owned(),
-        YesOrNo::Flag(false) => "no".to_owned(),
-        YesOrNo::Text(text) => text,
-    }))
 }
 
 #[cfg(test)]
