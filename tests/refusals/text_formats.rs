@@ -150,7 +150,7 @@ fn a_value_that_is_not_of_its_type() {
     let said = sandbox.strata(&over("in.csv", "--schema n=Int64")).output().unwrap();
     let stderr = String::from_utf8_lossy(&said.stderr);
     assert_eq!(said.status.code(), Some(65), "{stderr}");
-    for part in ["in.csv, rows 0..1", "'one' as type 'Int64'", "with --schema"] {
+    for part in ["in.csv, rows 0..1", "'one' as type 'Int64'", "stated with --schema"] {
         assert!(stderr.contains(part), "no `{part}` in {stderr}");
     }
 }

@@ -274,8 +274,8 @@ impl Error {
             Self::Read { path, rows: Some(_), .. }
                 if is_one_of(path, &[".csv", ".tsv", ".jsonl", ".ndjson"]) =>
             {
-                "column types are inferred from the first 1000 rows; give the column one that fits \
-                 with --schema, such as COLUMN=Utf8, or leave it out"
+                "column types are stated with --schema, such as COLUMN=Utf8, or inferred from the first \
+                 1000 rows; give one that fits, or leave the column out"
             }
             Self::Read { path, rows: None, .. }
                 if self.kind() == ErrorKind::BadData && is_one_of(path, &[".csv", ".tsv"]) =>
