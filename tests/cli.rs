@@ -32,7 +32,7 @@ fn help_names_the_verbs() {
 
 #[test]
 fn help_of_run_names_every_option_with_its_default() {
-    assert_strata!(Sandbox::new(), "run --help", @r"
+    assert_strata!(Sandbox::new(), "run --help", @r#"
     success: true
     exit_code: 0
     ----- stdout -----
@@ -75,6 +75,22 @@ fn help_of_run_names_every_option_with_its_default() {
           --keep <COLUMNS>
               Input columns to carry through: all, none, or names separated by commas [default: all for
               rows, none for tokens, words and spans]
+
+          --schema <COLUMN=TYPE>...
+              Types of columns of CSV and JSON Lines files, in place of those inferred from the first
+              1000 rows: zip=Utf8 'day=Timestamp(ms)' 'words=List(Utf8)'
+
+          --csv-delimiter <C>
+              What stands between the fields of CSV and TSV files: a character, or tab [default: comma
+              or tab, by the extension]
+
+          --csv-header <WHETHER>
+              Whether CSV and TSV files begin with the names of their columns: yes or no, which names
+              them column_1, column_2 and so on [default: yes]
+
+          --csv-quote <C>
+              What stands around fields of CSV and TSV files that hold a delimiter or a line break: a
+              character, or none, which takes quotation marks as text [default: "]
 
     Model:
           --model <DIR|ID>
@@ -186,7 +202,7 @@ fn help_of_run_names_every_option_with_its_default() {
               Write the run's figures to this file in the Prometheus text format
 
     ----- stderr -----
-    ");
+    "#);
 }
 
 #[test]

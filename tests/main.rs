@@ -20,5 +20,6 @@ mod resume;
 mod signals;
 mod stdio;
 mod support;
+mod text_formats;
 mod units;
 mod verify;

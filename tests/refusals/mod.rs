@@ -4,3 +4,4 @@ mod data;
 mod models;
 mod outputs;
 mod pipelines;
+mod text_formats;

@@ -59,6 +59,18 @@ pub enum Error {
         /// How often the file has it.
         count: usize,
     },
+    /// A column was given a type that the file's format has no values of.
+    #[error("column `{column}` of {} cannot be read as {data_type}", path.display())]
+    NotReadable {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The type it was given.
+        data_type: DataType,
+        /// Why not.
+        source: BoxError,
+    },
     /// An array was to be read as text, or lists or spans of it, and is not.
     #[error("expected {expected}, found {found}")]
     NotText {
@@ -234,6 +246,7 @@ impl Error {
             | Self::SameStem { .. }
             | Self::UnknownColumn { .. }
             | Self::AmbiguousColumn { .. }
+            | Self::NotReadable { .. }
             | Self::NotText { .. }
             | Self::NotWritable { .. } => ErrorKind::Usage,
             Self::Write { source, .. } if io_error(source.as_ref()).is_some() => ErrorKind::Io,
@@ -255,10 +268,20 @@ impl Error {
                  the text formats also with .gz or .zst"
             }
             Self::SameStem { .. } => "give their common folder as the one input, or rename one of them",
+            Self::UnknownColumn { .. } => "name a column that the file has",
             Self::AmbiguousColumn { .. } => "rename one of them in the input",
-            Self::Read { path, rows: Some(_), .. } if has_inferred_types(path) => {
-                "column types are inferred from the first 1000 rows; leave the column out, \
-                 or convert the file to Parquet"
+            Self::NotReadable { .. } => "give it another type with --schema, such as Utf8",
+            Self::Read { path, rows: Some(_), .. }
+                if is_one_of(path, &[".csv", ".tsv", ".jsonl", ".ndjson"]) =>
+            {
+                "column types are stated with --schema, such as COLUMN=Utf8, or inferred from the first \
+                 1000 rows; give one that fits, or leave the column out"
+            }
+            Self::Read { path, rows: None, .. }
+                if self.kind() == ErrorKind::BadData && is_one_of(path, &[".csv", ".tsv"]) =>
+            {
+                "the file may be incomplete, or written in another way than --csv-delimiter and \
+                 --csv-quote say"
             }
             Self::Read { rows: None, .. } if self.kind() == ErrorKind::BadData => {
                 "the file may be incomplete or of another format than its name says; make or copy it again"
@@ -289,9 +312,10 @@ fn failed_device(error: &(dyn std::error::Error + 'static)) -> bool {
         .is_some_and(|error| !matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof))
 }
 
-fn has_inferred_types(path: &Path) -> bool {
+/// Whether a file is of a format that has one of these extensions, compressed or not.
+fn is_one_of(path: &Path, extensions: &[&str]) -> bool {
     let name = path.to_string_lossy().to_lowercase();
-    [".csv", ".tsv", ".jsonl", ".ndjson"].iter().any(|extension| name.contains(extension))
+    extensions.iter().any(|extension| name.contains(extension))
 }
 
 fn list(names: &[String]) -> String {

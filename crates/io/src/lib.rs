@@ -2,13 +2,13 @@
 //! parts of vector columns that are either whole or absent.
 //!
 //! ```no_run
-//! use strata_io::{Input, PartWriter, WriterOptions, check_writable, find};
+//! use strata_io::{Input, PartWriter, ReadOptions, WriterOptions, check_writable, find};
 //!
 //! # fn main() -> Result<(), strata_io::Error> {
 //! let options = WriterOptions::default();
 //! for source in find(&["corpus/**/*.parquet".to_owned()])? {
 //!     let part = format!("{}-00000.{}", source.stem(), options.format.extension());
-//!     let input = Input::open(source, &["text".to_owned()])?;
+//!     let input = Input::open(source, &ReadOptions::default())?;
 //!     let rows = input.count_rows()?;
 //!     let batches = input.read(&["text".to_owned()], 0..rows)?;
 //!     check_writable(&batches.schema(), options.format)?;
@@ -52,7 +52,7 @@ pub use manifest::{
 };
 pub use notes::{Notes, Stamp};
 pub use part::PartFile;
-pub use reader::{BATCH_ROWS, Input, RecordBatches};
+pub use reader::{BATCH_ROWS, CsvDialect, Input, ReadOptions, RecordBatches};
 pub use source::{Compression, Format, Source, find};
 pub use summary::VectorSummary;
 pub use sweep::{stray_files, sweep_temporaries};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arrow::datatypes::SchemaRef;
 
-use crate::{Error, Input, PROVENANCE_KEY, RecordBatches, Source};
+use crate::{Error, Input, PROVENANCE_KEY, ReadOptions, RecordBatches, Source};
 
 /// A committed part file.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ impl PartFile {
     /// [`Error::UnknownExtension`], [`Error::Io`], [`Error::Read`] if it is no readable part.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let input = Input::open(Source::from_path(path.to_owned(), name)?, &[])?;
+        let input = Input::open(Source::from_path(path.to_owned(), name)?, &ReadOptions::default())?;
         Ok(Self {
             schema: input.schema.clone(),
             provenance: input.schema.metadata().get(PROVENANCE_KEY).cloned(),

@@ -15,9 +15,9 @@ pub enum Format {
     ArrowFile,
     /// Arrow IPC as a stream: `.arrows`, or the extensions of [`Format::ArrowFile`].
     ArrowStream,
-    /// Comma-separated values with a header line: `.csv`.
+    /// Comma-separated values: `.csv`.
     Csv,
-    /// Tab-separated values with a header line: `.tsv`.
+    /// Tab-separated values: `.tsv`.
     Tsv,
     /// One JSON object per line: `.jsonl`, `.ndjson`.
     Jsonl,

@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use strata_bert::{Features, Unit};
 use strata_io::{
-    Input, Spans, TextLists, Texts, check_writable, is_spans, is_text, is_text_list, span_labels,
+    Format, Input, Spans, TextLists, Texts, check_writable, is_spans, is_text, is_text_list, span_labels,
     vector_field,
 };
 
@@ -15,7 +15,7 @@ use crate::failure::Refusal;
 use crate::rows;
 use crate::settings::{Keep, Settings};
 use crate::subjects::Subjects;
-use crate::unit::Subject;
+use crate::unit::{Role, Subject};
 
 /// The columns of one input file and of the parts made from it.
 #[derive(Debug, Clone)]
@@ -47,15 +47,21 @@ impl Columns {
             if list.is_empty() { "no columns".to_owned() } else { list.join(", ") }
         };
         let unknown = |option: &str, name: &str| {
+            let is_csv = matches!(input.source.format, Format::Csv | Format::Tsv);
+            let undivided = match is_csv && input.schema.fields().len() == 1 {
+                true => "; --csv-delimiter says what stands between its fields",
+                false => "",
+            };
             Refusal::usage(format!("{path} has no column `{name}`"))
-                .hint(format!("name another with {option}; it has {}", available()))
+                .hint(format!("name another with {option}; it has {}{undivided}", available()))
         };
-        for (option, name) in subject.columns() {
+        for (role, name) in subject.columns() {
+            let option = role.option();
             let field = input.schema.field_with_name(name).map_err(|_| unknown(option, name))?;
-            let (is_right, expected): (fn(&DataType) -> bool, _) = match option {
-                "--words" => (is_text_list, "lists of text"),
-                "--spans" => (is_spans, "structs with whole numbers start and end, or lists of such"),
-                _ => (is_text, "text"),
+            let (is_right, expected): (fn(&DataType) -> bool, _) = match role {
+                Role::Text | Role::TextPair => (is_text, "text"),
+                Role::Words => (is_text_list, "lists of text"),
+                Role::Spans => (is_spans, "structs with whole numbers start and end, or lists of such"),
             };
             if !is_right(field.data_type()) {
                 let found = field.data_type();
@@ -81,7 +87,7 @@ impl Columns {
         }
 
         let mut read: Vec<String> = kept.iter().map(|field| field.name().clone()).collect();
-        let mut place = |(_, name): (&str, &str)| {
+        let mut place = |(_, name): (Role, &str)| {
             read.iter().position(|read| read == name).unwrap_or_else(|| {
                 read.push(name.to_owned());
                 read.len() - 1

@@ -113,14 +113,11 @@ fn open_inputs(
 ) -> anyhow::Result<(Vec<JobInput>, BTreeMap<String, String>)> {
     let mut inputs: Vec<JobInput> = Vec::new();
     let mut skipped = BTreeMap::new();
-    let columns = settings.subject.columns().into_iter();
-    let texts: Vec<String> = columns
-        .filter(|(option, _)| option.starts_with("--text"))
-        .map(|(_, column)| column.to_owned())
-        .collect();
-    for source in find(&settings.inputs)? {
+    let sources = find(&settings.inputs)?;
+    settings.text_formats.refuse_unused(&sources)?;
+    for source in sources {
         let name = source.name.clone();
-        let file = match Input::open(source, &texts) {
+        let file = match Input::open(source, &settings.text_formats.options) {
             Err(error) if settings.on_bad_file.skips(&error) => {
                 skipped.insert(name, in_one_line(&error));
                 continue;
@@ -150,6 +147,7 @@ fn fingerprint(
     model: &Value,
 ) -> anyhow::Result<Map<String, Value>> {
     let Settings {
+        text_formats,
         subject,
         keep,
         features: asked,
@@ -177,7 +175,7 @@ fn fingerprint(
     let encoded: Map<String, Value> = subject
         .columns()
         .into_iter()
-        .map(|(option, column)| (option.trim_start_matches("--").replace('-', "_"), json!(column)))
+        .map(|(role, column)| (role.option().trim_start_matches("--").replace('-', "_"), json!(column)))
         .collect();
     let mut value = json!({
         "strata": env!("CARGO_PKG_VERSION"),
@@ -209,6 +207,7 @@ fn fingerprint(
     });
     if let Some(settings) = value["settings"].as_object_mut() {
         settings.extend(encoded);
+        settings.extend(text_formats.stated());
         if let Some(stride) = tokenizer.stride() {
             settings.insert("stride".to_owned(), json!(stride));
         }

@@ -24,6 +24,8 @@ mod stages;
 mod stdio;
 mod subjects;
 mod survey;
+mod text_formats;
+mod toml_values;
 mod unit;
 mod verify;
 mod window;

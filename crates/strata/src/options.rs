@@ -6,11 +6,12 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::{Args, CommandFactory};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::cli::Cli;
 use crate::failure::Refusal;
+use crate::toml_values::{comma_list, one_or_many, table_or_many, yes_or_no};
 
 /// Every option; absent where the user says nothing.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
@@ -52,6 +53,24 @@ pub struct InputOptions {
     #[arg(id = "input.keep", long = "keep", value_name = "COLUMNS")]
     #[serde(deserialize_with = "comma_list")]
     pub keep: Option<String>,
+    /// Types of columns of CSV and JSON Lines files, in place of those inferred from the first 1000
+    /// rows: zip=Utf8 'day=Timestamp(ms)' 'words=List(Utf8)'.
+    #[arg(id = "input.schema", long = "schema", value_name = "COLUMN=TYPE", num_args = 1..)]
+    #[serde(deserialize_with = "table_or_many")]
+    pub schema: Option<Vec<String>>,
+    /// What stands between the fields of CSV and TSV files: a character, or tab [default: comma or tab,
+    /// by the extension].
+    #[arg(id = "input.csv_delimiter", long = "csv-delimiter", value_name = "C")]
+    pub csv_delimiter: Option<String>,
+    /// Whether CSV and TSV files begin with the names of their columns: yes or no, which names them
+    /// column_1, column_2 and so on [default: yes].
+    #[arg(id = "input.csv_header", long = "csv-header", value_name = "WHETHER")]
+    #[serde(deserialize_with = "yes_or_no")]
+    pub csv_header: Option<String>,
+    /// What stands around fields of CSV and TSV files that hold a delimiter or a line break: a
+    /// character, or none, which takes quotation marks as text [default: "].
+    #[arg(id = "input.csv_quote", long = "csv-quote", value_name = "C")]
+    pub csv_quote: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
@@ -235,45 +254,6 @@ fn known_keys() -> Vec<String> {
 
 fn similarity(known: &str, key: &str) -> f64 {
     strsim::jaro_winkler(known, key).max(strsim::jaro_winkler(known.rsplit('.').next().unwrap_or(known), key))
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected text or a whole number, or a list of these")]
-enum OneOrMany {
-    One(Scalar),
-    Many(Vec<Scalar>),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Text(String),
-    Number(i64),
-}
-
-impl OneOrMany {
-    fn into_strings(self) -> Vec<String> {
-        let many = match self {
-            Self::One(one) => vec![one],
-            Self::Many(many) => many,
-        };
-        many.into_iter()
-            .map(|scalar| match scalar {
-                Scalar::Text(text) => text,
-                Scalar::Number(number) => number.to_string(),
-            })
-            .collect()
-    }
-}
-
-/// `"a"` or `["a", "b"]`.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    Ok(Some(OneOrMany::deserialize(deserializer)?.into_strings()))
-}
-
-/// `"0,3,-1"`, `-1` or `[0, 3, -1]`: the text that the command line would have.
-fn comma_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Some(OneOrMany::deserialize(deserializer)?.into_strings().join(",")))
 }
 
 #[cfg(test)]

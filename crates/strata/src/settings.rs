@@ -11,12 +11,14 @@ use strata_io::{FloatType, OutputFormat};
 
 use crate::failure::{Refusal, in_one_line};
 use crate::options::{self, Options};
+use crate::text_formats::{self, TextFormats};
 use crate::unit::{self, Subject};
 
 /// A run's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub inputs: Vec<String>,
+    pub text_formats: TextFormats,
     pub subject: Subject,
     pub keep: Keep,
     pub model: PathBuf,
@@ -92,7 +94,17 @@ impl TryFrom<Options> for Settings {
     // Taken apart without `..`, so that an option nobody reads does not compile.
     fn try_from(options: Options) -> anyhow::Result<Self> {
         let Options { input, model, features, output, run } = options;
-        let options::InputOptions { paths, text, text_pair, spans, keep } = input;
+        let options::InputOptions {
+            paths,
+            text,
+            text_pair,
+            spans,
+            keep,
+            schema,
+            csv_delimiter,
+            csv_header,
+            csv_quote,
+        } = input;
         let options::ModelOptions { path: model, random_weights, device, compute } = model;
         let options::OutputOptions { path: output, format, dtype, rows_per_part } = output;
         let options::RunOptions { max_batch_tokens, threads, shard, on_bad_file } = run;
@@ -117,6 +129,10 @@ impl TryFrom<Options> for Settings {
             unit,
             unit::Asked { text, text_pair, spans, words, special_tokens: &special_tokens },
         )?;
+        let text_formats = text_formats::settle(
+            text_formats::Asked { schema, csv_delimiter, csv_header, csv_quote },
+            subject.texts(),
+        )?;
         let default_pooling = if unit == Unit::Token { "" } else { "mean" };
         let features = FeatureOptions {
             unit,
@@ -136,6 +152,7 @@ impl TryFrom<Options> for Settings {
         let overflow = overflow.as_deref().unwrap_or("truncate");
         Ok(Self {
             inputs: required("--input", "input.paths", paths.filter(|paths| !paths.is_empty()))?,
+            text_formats,
             subject,
             keep: Keep::parse(keep.as_deref().unwrap_or(default_keep)),
             model: required("--model", "model.path", model.filter(|path| !path.is_empty()))?.into(),

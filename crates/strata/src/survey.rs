@@ -47,8 +47,10 @@ impl Survey {
         notes: &mut Notes,
         signals: &Signals,
     ) -> anyhow::Result<Self> {
-        let model = model_identity(job, notes)?;
+        let fingerprint = job.fingerprint(&model_identity(job, notes)?)?;
         signals.check()?;
+        // Other settings may find another number of rows in the same bytes.
+        let known = known.filter(|manifest| manifest.fingerprint == fingerprint);
         let mut skipped = job.skipped.clone();
         let mut records = Vec::with_capacity(job.inputs.len());
         for input in &job.inputs {
@@ -64,14 +66,7 @@ impl Survey {
         }
         let names = job.inputs.iter().map(|input| input.file.source.name.clone()).collect();
         let plan = plan_of(job, &records)?;
-        Ok(Self {
-            fingerprint: job.fingerprint(&model)?,
-            plan,
-            names,
-            skipped,
-            records,
-            folder: job.settings.output.clone(),
-        })
+        Ok(Self { fingerprint, plan, names, skipped, records, folder: job.settings.output.clone() })
     }
 
     /// The content hash of an input of the job.
@@ -176,7 +171,7 @@ fn model_identity(job: &Job, notes: &mut Notes) -> anyhow::Result<Value> {
     Ok(identity)
 }
 
-/// The identity of an input file. Its rows are counted again only if its content is new.
+/// The identity of an input file. Its rows are counted again only if its content is not `known`.
 fn record(
     input: &strata_io::Input,
     known: Option<&InputRecord>,

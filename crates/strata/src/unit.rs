@@ -14,15 +14,43 @@ pub enum Subject {
     Spans(String, String),
 }
 
-impl Subject {
-    /// Each option that names a column, with the column.
-    pub fn columns(&self) -> Vec<(&'static str, &str)> {
+/// What an encoded column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Text,
+    TextPair,
+    Words,
+    Spans,
+}
+
+impl Role {
+    /// The option that names the column.
+    pub fn option(self) -> &'static str {
         match self {
-            Self::Text(text) => vec![("--text", text)],
-            Self::Pair(first, second) => vec![("--text", first), ("--text-pair", second)],
-            Self::Words(words) => vec![("--words", words)],
-            Self::Spans(text, spans) => vec![("--text", text), ("--spans", spans)],
+            Self::Text => "--text",
+            Self::TextPair => "--text-pair",
+            Self::Words => "--words",
+            Self::Spans => "--spans",
         }
+    }
+}
+
+impl Subject {
+    /// Each encoded column, by name.
+    pub fn columns(&self) -> Vec<(Role, &str)> {
+        match self {
+            Self::Text(text) => vec![(Role::Text, text)],
+            Self::Pair(first, second) => vec![(Role::Text, first), (Role::TextPair, second)],
+            Self::Words(words) => vec![(Role::Words, words)],
+            Self::Spans(text, spans) => vec![(Role::Text, text), (Role::Spans, spans)],
+        }
+    }
+
+    /// The columns that hold one text a row.
+    pub fn texts(&self) -> Vec<String> {
+        let columns = self.columns().into_iter();
+        let texts = columns.filter(|(role, _)| matches!(role, Role::Text | Role::TextPair));
+        texts.map(|(_, name)| name.to_owned()).collect()
     }
 }
 

@@ -5,21 +5,34 @@ use std::fmt;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::infer_json_schema;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::{BATCH_ROWS, INFERENCE_ROWS, Stream, decompress, settle};
+use super::types::settle;
+use super::{BATCH_ROWS, INFERENCE_ROWS, ReadOptions, Stream, decompress};
 use crate::Source;
 use crate::error::BoxError;
 
-pub(super) fn infer_schema(source: &Source, text_columns: &[String]) -> Result<SchemaRef, BoxError> {
+pub(super) fn infer_schema(source: &Source, options: &ReadOptions) -> Result<SchemaRef, BoxError> {
     let (schema, _) = infer_json_schema(decompress::open(source)?, Some(INFERENCE_ROWS))?;
     let order = key_order(decompress::open(source)?)?;
     let mut fields = schema.fields().to_vec();
     fields.sort_by_key(|field| order.get(field.name()));
-    Ok(settle(Schema::new(fields), text_columns))
+    // Whoever gives a column a type knows that it comes in a later row.
+    let later = options.types.iter().filter(|(name, _)| schema.index_of(name).is_err());
+    fields.extend(later.map(|(name, data_type)| Arc::new(Field::new(name, data_type.clone(), true))));
+    Ok(settle(Schema::new(fields), options))
+}
+
+/// Reads one null of a type.
+pub(super) fn read_null(data_type: &DataType) -> Result<(), BoxError> {
+    let schema = Schema::new(vec![Field::new("value", data_type.clone(), true)]);
+    let mut decoder = builder(Arc::new(schema), 1).build_decoder()?;
+    decoder.decode(b"{}\n")?;
+    decoder.flush()?;
+    Ok(())
 }
 
 /// The keys of the first objects, numbered as they appear; inference gives them by name.

@@ -7,18 +7,21 @@ mod csv;
 mod decompress;
 mod guard;
 mod jsonl;
+mod options;
 mod parquet;
+mod types;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::ArrowReaderMetadata;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 pub use batches::RecordBatches;
+pub use options::{CsvDialect, ReadOptions};
 
 use crate::error::BoxError;
 use crate::{Error, Format, Source, Stamp};
@@ -43,8 +46,8 @@ struct Stream {
 pub struct Input {
     /// The file.
     pub source: Source,
-    /// Its columns. For CSV and JSON Lines, inferred from the first 1000 rows; a column without a
-    /// value among them counts as text.
+    /// Its columns. Types that CSV and JSON Lines files were not given are inferred from the first
+    /// 1000 rows; a column without a value among them counts as text.
     pub schema: SchemaRef,
     contents: Contents,
 }
@@ -55,16 +58,17 @@ enum Contents {
     Parquet(ArrowReaderMetadata),
     /// The rows of each batch.
     Arrow(Arc<[u64]>),
-    Unstated,
+    Csv(CsvDialect),
+    Jsonl,
 }
 
 impl Input {
-    /// Reads the schema of a file, not its rows. Columns named in `text_columns` are taken as text
-    /// where the types are inferred, so that `007` stays `007`.
+    /// Reads the schema of a file, not its rows. `options` are about text formats alone.
     ///
     /// # Errors
-    /// [`Error::Read`] if the file is not what its format promises.
-    pub fn open(source: Source, text_columns: &[String]) -> Result<Self, Error> {
+    /// [`Error::Read`] if the file is not what its format promises; [`Error::NotReadable`],
+    /// [`Error::UnknownColumn`], [`Error::AmbiguousColumn`] for a type that was given.
+    pub fn open(source: Source, options: &ReadOptions) -> Result<Self, Error> {
         let path = &source.path;
         let opened = guarded(|| {
             Ok(match source.format {
@@ -80,12 +84,37 @@ impl Input {
                     let batches = arrow_layout::stream_batches(path)?;
                     (arrow_ipc::stream_schema(path)?, Contents::Arrow(batches.into()))
                 }
-                Format::Csv | Format::Tsv => (csv::infer_schema(&source, text_columns)?, Contents::Unstated),
-                Format::Jsonl => (jsonl::infer_schema(&source, text_columns)?, Contents::Unstated),
+                Format::Csv | Format::Tsv => {
+                    (csv::infer_schema(&source, options)?, Contents::Csv(options.csv))
+                }
+                Format::Jsonl => (jsonl::infer_schema(&source, options)?, Contents::Jsonl),
             })
         });
         let (schema, contents) = opened.map_err(|error| Error::read(path, None, error))?;
-        Ok(Self { source, schema, contents })
+        let input = Self { source, schema, contents };
+        input.check_types(&options.types)?;
+        Ok(input)
+    }
+
+    /// Refuses a given type that would be no column's, or that the reader would refuse later.
+    fn check_types(&self, types: &BTreeMap<String, DataType>) -> Result<(), Error> {
+        for (column, data_type) in types {
+            let checked = match self.contents {
+                Contents::Parquet(_) | Contents::Arrow(_) => return Ok(()),
+                Contents::Csv(_) => {
+                    self.index(column)?;
+                    types::check(data_type, csv::read_null)
+                }
+                Contents::Jsonl => types::check(data_type, jsonl::read_null),
+            };
+            checked.map_err(|source| Error::NotReadable {
+                path: self.source.path.clone(),
+                column: column.clone(),
+                data_type: data_type.clone(),
+                source,
+            })?;
+        }
+        Ok(())
     }
 
     /// The number of rows. Parquet and Arrow state it; of the others, every record is passed over
@@ -97,7 +126,7 @@ impl Input {
         let counted = guarded(|| match &self.contents {
             Contents::Parquet(footer) => parquet::row_group_sizes(footer).sum(),
             Contents::Arrow(batches) => Ok(batches.iter().sum()),
-            Contents::Unstated => {
+            Contents::Csv(_) | Contents::Jsonl => {
                 let batches = self.stream(&[], &(0..u64::MAX))?.batches;
                 batches.map(|batch| Ok(batch?.num_rows() as u64)).sum()
             }
@@ -149,10 +178,8 @@ impl Input {
             (Contents::Parquet(footer), _) => parquet::read(path, footer, columns, rows),
             (Contents::Arrow(_), Format::ArrowStream) => arrow_ipc::read_stream(path, columns),
             (Contents::Arrow(batches), _) => arrow_ipc::read_file(path, batches, columns, rows.start),
-            (Contents::Unstated, Format::Jsonl) => {
-                jsonl::read(&self.source, &self.schema, columns, rows.start)
-            }
-            (Contents::Unstated, _) => csv::read(&self.source, &self.schema, columns, rows),
+            (Contents::Csv(dialect), _) => csv::read(&self.source, *dialect, &self.schema, columns, rows),
+            (Contents::Jsonl, _) => jsonl::read(&self.source, &self.schema, columns, rows.start),
         }
     }
 
@@ -178,29 +205,5 @@ impl Input {
 impl Stream {
     fn empty(first: u64) -> Self {
         Self { first, batches: Box::new(std::iter::empty()) }
-    }
-}
-
-/// An inferred schema, made usable: named columns become text, and so do those that had no value
-/// to infer from.
-fn settle(schema: Schema, text_columns: &[String]) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| {
-        let is_text = text_columns.contains(field.name()) && !field.data_type().is_nested();
-        let data_type = if is_text { DataType::Utf8 } else { without_null(field.data_type()) };
-        field.as_ref().clone().with_data_type(data_type)
-    });
-    Schema::new(fields.collect::<Vec<_>>()).into()
-}
-
-/// `data_type` with text in place of every null type: a later row may have a value after all.
-fn without_null(data_type: &DataType) -> DataType {
-    let settled = |field: &arrow::datatypes::FieldRef| {
-        field.as_ref().clone().with_data_type(without_null(field.data_type())).into()
-    };
-    match data_type {
-        DataType::Null => DataType::Utf8,
-        DataType::List(field) => DataType::List(settled(field)),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(settled).collect()),
-        other => other.clone(),
     }
 }

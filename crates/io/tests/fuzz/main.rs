@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use proptest::prelude::*;
 use serde_json::json;
-use strata_io::{Input, MANIFEST_FILE, Manifest, find};
+use strata_io::{CsvDialect, Input, MANIFEST_FILE, Manifest, ReadOptions, find};
 use tempfile::TempDir;
 
 /// More than any reader needs for a file of a few kilobytes.
@@ -17,16 +17,20 @@ const MOST_BYTES: usize = 256 << 20;
 
 /// Reads a file of these bytes in every way there is.
 fn read(name: &str, bytes: &[u8]) {
+    read_with(name, bytes, &ReadOptions { text_columns: vec!["text".to_owned()], ..ReadOptions::default() });
+}
+
+fn read_with(name: &str, bytes: &[u8], options: &ReadOptions) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(name);
     fs_err::write(&path, bytes).unwrap();
-    let (outcome, most) = memory::watched(|| try_read(&path));
+    let (outcome, most) = memory::watched(|| try_read(&path, options));
     assert!(most < MOST_BYTES, "{name}: asked for {most} bytes at once; {outcome:?}");
 }
 
-fn try_read(path: &Path) -> Result<(), strata_io::Error> {
+fn try_read(path: &Path, options: &ReadOptions) -> Result<(), strata_io::Error> {
     let source = find(&[path.to_str().unwrap().to_owned()])?.remove(0);
-    let input = Input::open(source, &["text".to_owned()])?;
+    let input = Input::open(source, options)?;
     let rows = input.count_rows()?;
     let columns: Vec<String> = input.schema.fields().iter().map(|field| field.name().clone()).collect();
     // A file may claim any number of rows: what counts is that each is given or refused.
@@ -90,6 +94,24 @@ fn text_bytes(alphabet: &'static [&'static str]) -> impl Strategy<Value = Vec<u8
     prop::collection::vec(token, 0..60).prop_map(|tokens| tokens.concat())
 }
 
+/// Options of any kind, such as a user may give them.
+fn options() -> impl Strategy<Value = ReadOptions> {
+    let character = |choices: &'static [u8]| prop::option::of(prop::sample::select(choices));
+    let types = ["Utf8", "Int64", "Boolean", "Timestamp(ms)", "Decimal128(5, 2)", "List(Utf8)"];
+    let types = prop::collection::btree_map(
+        prop::sample::select(&["text", "a", "column_1", "column_2"][..]).prop_map(str::to_owned),
+        prop::sample::select(types.to_vec()).prop_map(|data_type| data_type.parse().unwrap()),
+        0..3,
+    );
+    (types, character(b",;\t 1"), any::<bool>(), character(b"\"'")).prop_map(
+        |(types, delimiter, header, quote)| ReadOptions {
+            types,
+            text_columns: Vec::new(),
+            csv: CsvDialect { delimiter, header, quote },
+        },
+    )
+}
+
 const JSON: &[&str] = &[
     "{",
     "}",
@@ -149,13 +171,15 @@ proptest! {
     }
 
     #[test]
-    fn almost_json_lines(bytes in text_bytes(JSON)) {
+    fn almost_json_lines(bytes in text_bytes(JSON), options in options()) {
         read("a.jsonl", &bytes);
+        read_with("a.jsonl", &bytes, &options);
     }
 
     #[test]
-    fn almost_csv(bytes in text_bytes(CSV)) {
+    fn almost_csv(bytes in text_bytes(CSV), options in options()) {
         read("a.csv", &bytes);
+        read_with("a.csv", &bytes, &options);
     }
 
     #[test]

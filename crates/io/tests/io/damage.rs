@@ -11,12 +11,12 @@ use proptest::prelude::*;
 use strata_io::{Error, FloatType, Input, Source, find, vector_array, vector_field};
 use tempfile::TempDir;
 
-use crate::support::{FILES, encode, names, numbered};
+use crate::support::{FILES, encode, numbered, texts};
 
 /// Every way to read a file; returns whether all of them succeeded with all `rows`.
 fn read_everything(path: &Path, rows: u64) -> Result<(), Error> {
     let source: Source = find(&[path.to_str().unwrap().to_owned()])?.remove(0);
-    let input = Input::open(source, &names(&["text"]))?;
+    let input = Input::open(source, &texts(&["text"]))?;
     let counted = input.count_rows();
     let columns: Vec<String> = input.schema.fields().iter().map(|field| field.name().clone()).collect();
     for range in [0..rows, rows / 2..rows] {

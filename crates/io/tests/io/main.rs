@@ -11,4 +11,5 @@ mod roundtrip;
 mod sources;
 mod summaries;
 mod support;
+mod text_formats;
 mod texts;

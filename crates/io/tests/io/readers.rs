@@ -7,7 +7,7 @@ use std::sync::Arc;
 use strata_io::{BATCH_ROWS, Error, ErrorKind, Input};
 use tempfile::TempDir;
 
-use crate::support::{FILES, encode, names, numbered, open, read, source, write_file};
+use crate::support::{FILES, encode, names, numbered, open, read, source, texts, write_file};
 
 #[test]
 fn every_format_gives_back_its_rows_whatever_the_range() {
@@ -145,7 +145,7 @@ fn a_text_column_of_digits_stays_text() {
     ] {
         let path = folder.path().join(name);
         fs_err::write(&path, content).unwrap();
-        let input = Input::open(source(&path), &names(&["text"])).unwrap();
+        let input = Input::open(source(&path), &texts(&["text"])).unwrap();
         let batch = read(&input, &["text", "n"], 0..2).unwrap();
         let texts = batch.column(0).as_string::<i32>().iter().flatten().collect::<Vec<_>>();
         assert_eq!(texts, ["007", "08"], "{name}");
@@ -158,7 +158,7 @@ fn numbers_in_a_json_text_column_are_read_as_their_text() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a.jsonl");
     fs_err::write(&path, "{\"text\":12}\n{\"text\":true}\n{\"text\":null}\n{}\n").unwrap();
-    let input = Input::open(source(&path), &names(&["text"])).unwrap();
+    let input = Input::open(source(&path), &texts(&["text"])).unwrap();
     let batch = read(&input, &["text"], 0..4).unwrap();
     let expected: ArrayRef = Arc::new(StringArray::from(vec![Some("12"), Some("true"), None, None]));
     assert_eq!(batch.column(0), &expected);
@@ -241,7 +241,8 @@ fn a_value_that_contradicts_the_inferred_type_names_file_and_rows() {
     let error = read(&open(&path), &["n"], 1100..1501).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BadData);
     assert!(error.to_string().contains("a.csv, rows 1100..1501"), "{error}");
-    assert!(error.hint().unwrap().contains("first 1000 rows"));
+    let hint = error.hint().unwrap();
+    assert!(hint.contains("first 1000 rows") && hint.contains("--schema"), "{hint}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
-use strata_io::{Error, Input, Source, find};
+use strata_io::{Error, Input, ReadOptions, Source, find};
 
 /// File names of every format, each with a batch size or none of its own.
 pub const FILES: [&str; 10] = [
@@ -100,7 +100,12 @@ pub fn source(path: &Path) -> Source {
 }
 
 pub fn open(path: &Path) -> Input {
-    Input::open(source(path), &[]).unwrap()
+    Input::open(source(path), &ReadOptions::default()).unwrap()
+}
+
+/// Options by which these columns are text.
+pub fn texts(columns: &[&str]) -> ReadOptions {
+    ReadOptions { text_columns: names(columns), ..ReadOptions::default() }
 }
 
 /// The rows of a range as one batch.
