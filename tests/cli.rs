@@ -164,7 +164,7 @@ fn help_of_run_names_every_option_with_its_default() {
 
     Run:
           --max-batch-tokens <N>
-              Padded tokens in one forward pass [default: 1024 on a processor, 32768 on a GPU]
+              Tokens in one forward pass [default: 512 for each core, 32768 on a GPU]
 
           --threads <N>
               Processor threads of the whole process [default: all]
@@ -227,7 +227,7 @@ fn a_good_run_sums_up_on_stderr_and_keeps_stdout_clean() {
 
     ----- stderr -----
     out: 3 rows in 1 part, [SIZE]
-    11 tokens (38.9 % padding), 0 truncated, 1 null
+    11 tokens (0.0 % padding), 0 truncated, 1 null
     [TIME], [RATE] rows/s, [RATE] tokens/s
     ");
 }
@@ -260,7 +260,6 @@ fn inspect_shows_schema_provenance_counts_and_vectors() {
       settings.format: parquet
       settings.keep: all
       settings.layers: [0,4]
-      settings.max_batch_tokens: 1024
       settings.max_length: 48
       settings.normalize: false
       settings.overflow: truncate

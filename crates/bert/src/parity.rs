@@ -247,8 +247,7 @@ fn cosine(one: &[f32], other: &[f32]) -> f64 {
 #[test]
 fn bfloat16_keeps_the_direction_of_every_token_in_every_layer() {
     if Compute::BFloat16.check(DeviceKind::Cpu).is_err() {
-        // Without the instructions it is refused, which a test of its own states.
-        return;
+        return eprintln!("skipped: this processor has no instructions for bfloat16");
     }
     let device = DeviceKind::Cpu.open().unwrap();
     for name in FAMILIES {
@@ -304,7 +303,7 @@ fn a_real_model_equals_the_reference_in_float32() {
 #[test]
 fn a_real_model_keeps_its_directions_in_bfloat16() {
     if Compute::BFloat16.check(DeviceKind::Cpu).is_err() {
-        return;
+        return eprintln!("skipped: this processor has no instructions for bfloat16");
     }
     for (what, found, expected) in minilm(Compute::BFloat16) {
         let cosine = cosine(&found, &expected);

@@ -115,7 +115,7 @@ fn sample(job: &Job, to_do: &[&Part]) -> anyhow::Result<(u64, Vec<Document>)> {
 fn tokens_per_second(job: &Job, documents: &[Document], signals: &Signals) -> anyhow::Result<Option<f64>> {
     let windows: Vec<&Encoding> = documents.iter().flat_map(|document| &document.windows).collect();
     let lengths: Vec<usize> = windows.iter().map(|window| window.len()).collect();
-    let batches = batch::plan(&lengths, job.settings.max_batch_tokens);
+    let batches = batch::plan(&lengths, job.max_batch_tokens());
     let Some(first) = batches.first() else { return Ok(None) };
     let extractor = job.extractor()?;
     let run = |batch: &batch::Batch| -> anyhow::Result<usize> {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::thread;
 
 use serde_json::{Map, Value, json};
 use strata_bert::{Checkpoint, Division, Extractor, Features, TextTokenizer, TokenizerOptions, Unit};
@@ -11,6 +12,7 @@ use strata_io::{Input, find};
 use crate::columns::Columns;
 use crate::failure::{Refusal, in_one_line};
 use crate::hub;
+use crate::panics;
 use crate::settings::Settings;
 
 /// A run that can be done.
@@ -61,9 +63,23 @@ impl Job {
     ///
     /// # Errors
     /// The weights cannot be read, or the device not be used.
-    pub fn extractor(&self) -> Result<Extractor, strata_bert::Error> {
+    pub fn extractor(&self) -> anyhow::Result<Extractor> {
         let Settings { device, compute, .. } = self.settings;
-        Extractor::load(&self.checkpoint, self.features.clone(), device, compute)
+        Ok(Extractor::load(&self.checkpoint, self.features.clone(), device, compute)?)
+    }
+
+    /// Does `work` while the model is loaded beside it.
+    pub fn load_beside<T>(&self, work: impl FnOnce() -> T) -> (T, anyhow::Result<Extractor>) {
+        thread::scope(|scope| {
+            let loading = scope.spawn(|| self.extractor());
+            let result = work();
+            (result, loading.join().unwrap_or_else(|_| Err(panics::bug())))
+        })
+    }
+
+    /// The most tokens of a forward pass, unless a single text has more.
+    pub fn max_batch_tokens(&self) -> usize {
+        self.settings.max_batch_tokens.unwrap_or_else(|| self.settings.device.batch_tokens())
     }
 
     /// The most tokens, words or spans whose vectors are computed before any is written.
@@ -200,7 +216,6 @@ fn fingerprint(
             "special_tokens": if asked.count_special_tokens { "include" } else { "exclude" },
             "max_length": tokenizer.max_length(),
             "overflow": if tokenizer.stride().is_some() { "window" } else { "truncate" },
-            "max_batch_tokens": max_batch_tokens,
             "dtype": dtype.to_string(),
             "format": format.extension(),
         },
@@ -208,6 +223,10 @@ fn fingerprint(
     if let Some(settings) = value["settings"].as_object_mut() {
         settings.extend(encoded);
         settings.extend(text_formats.stated());
+        // What it is otherwise depends on the machine, and a part begun on one may be finished on another.
+        if let Some(tokens) = max_batch_tokens {
+            settings.insert("max_batch_tokens".to_owned(), json!(tokens));
+        }
         if let Some(stride) = tokenizer.stride() {
             settings.insert("stride".to_owned(), json!(stride));
         }

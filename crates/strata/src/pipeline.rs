@@ -61,7 +61,7 @@ pub fn run(
         let tokenizing = scope
             .spawn(move || pump(&to_tokenize, &tokenized, |window| tokenize::tokenize(job, parts, window)));
         let encoder =
-            encode::Encoder { extractor, max_batch_tokens: job.settings.max_batch_tokens, progress, signals };
+            encode::Encoder { extractor, max_batch_tokens: job.max_batch_tokens(), progress, signals };
         let encoding = scope.spawn(move || pump(&to_encode, &encoded, |window| encoder.encode(window)));
         let writing = write::write(job, parts, target, to_write, done);
 

@@ -1,8 +1,11 @@
 //! `strata run`: settings → job → plan → pipeline → report.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use serde_json::Value;
+use strata_bert::Extractor;
+use strata_io::MANIFEST_FILE;
 
 use crate::cli::RunArguments;
 use crate::console::{counted, note};
@@ -63,9 +66,19 @@ fn attempt(arguments: &RunArguments, report: &mut Report) -> anyhow::Result<()> 
     if arguments.dry_run {
         return dry_run::dry_run(&job, consent, &signals);
     }
-    let mut output = Output::open(&job, consent, options.remembered(job.checkpoint.folder())?, &signals)?;
+    let remembered = options.remembered(job.checkpoint.folder())?;
+    let is_new = !job.settings.output.join(MANIFEST_FILE).exists();
+    let open = || Output::open(&job, consent, remembered, &signals);
+    // An old output may have all its parts; a new one needs the model, whose files must be summed too.
+    let (output, loaded) = if is_new {
+        let (output, loaded) = job.load_beside(open);
+        (output, Some(loaded))
+    } else {
+        (open(), None)
+    };
+    let mut output = output?;
     let mut done = Done::default();
-    let result = make_missing(&job, &mut output, arguments, &signals, &mut done, report);
+    let result = make_missing(&job, &mut output, loaded, arguments, &signals, &mut done, report);
     let noted = output.save_notes();
     report.add(done, &output.survey, output.vanished_inputs());
     result?;
@@ -80,6 +93,7 @@ fn attempt(arguments: &RunArguments, report: &mut Report) -> anyhow::Result<()> 
 fn make_missing(
     job: &Job,
     output: &mut Output,
+    loaded: Option<anyhow::Result<Extractor>>,
     arguments: &RunArguments,
     signals: &Signals,
     done: &mut Done,
@@ -90,7 +104,8 @@ fn make_missing(
     if missing.is_empty() {
         return Ok(());
     }
-    let extractor = job.extractor()?;
+    // Not dropped: the process is about to end, and the system takes its memory back faster.
+    let extractor = ManuallyDrop::new(loaded.unwrap_or_else(|| job.extractor())?);
     signals.check()?;
     let rows = missing.iter().map(|part| part.rows.end - part.rows.start).sum();
     let progress = Progress::start(arguments.progress, rows);

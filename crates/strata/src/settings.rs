@@ -33,7 +33,8 @@ pub struct Settings {
     pub format: OutputFormat,
     pub dtype: FloatType,
     pub rows_per_part: Option<u64>,
-    pub max_batch_tokens: usize,
+    /// Tokens of a forward pass, where the user says it.
+    pub max_batch_tokens: Option<usize>,
     pub threads: Option<usize>,
     pub shard: Option<(u32, u32)>,
     pub on_bad_file: OnBadFile,
@@ -73,10 +74,6 @@ impl OnBadFile {
         }
     }
 }
-
-/// A thousand tokens stay in a processor's cache; a GPU wants many more.
-const CPU_BATCH_TOKENS: usize = 1024;
-const GPU_BATCH_TOKENS: usize = 32 * 1024;
 
 impl Settings {
     /// Whether the output is a stream on stdout, not a folder.
@@ -177,10 +174,7 @@ impl TryFrom<Options> for Settings {
                 one_of(&[("float32", FloatType::Float32), ("float16", FloatType::Float16)]),
             )?,
             rows_per_part: positive("--rows-per-part", rows_per_part)?,
-            max_batch_tokens: positive("--max-batch-tokens", max_batch_tokens)?.unwrap_or(match device {
-                DeviceKind::Cuda(_) => GPU_BATCH_TOKENS,
-                DeviceKind::Cpu | DeviceKind::Flex => CPU_BATCH_TOKENS,
-            }),
+            max_batch_tokens: positive("--max-batch-tokens", max_batch_tokens)?,
             threads: positive("--threads", threads)?,
             on_bad_file: parse(
                 "--on-bad-file",

@@ -81,10 +81,11 @@ pub fn stream(
         let message = format!("{option} does not go with --output -: it is about a folder of parts");
         return Err(Refusal::usage(message).hint("leave it out, or name a folder").into());
     }
-    let survey = Survey::take(job, None, &mut Notes::default(), signals)?;
+    let (survey, loaded) = job.load_beside(|| Survey::take(job, None, &mut Notes::default(), signals));
+    let survey = survey?;
     let first = job.inputs.first().ok_or_else(|| anyhow::anyhow!("a run without inputs was not refused"))?;
     let mut stream = Stream::start(&first.columns.schema, serde_json::to_string(&survey.fingerprint)?)?;
-    let extractor = job.extractor()?;
+    let extractor = loaded?;
     let rows = survey.plan.iter().map(|part| part.rows.end - part.rows.start).sum();
     let progress = Progress::start(arguments.progress, rows);
     let mut done = Done::default();

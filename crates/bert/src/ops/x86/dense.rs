@@ -37,19 +37,60 @@ pub(crate) fn can_pack(outputs: i64, inputs: i64) -> bool {
     outputs % LANES as i64 == 0 && inputs % LANES as i64 == 0
 }
 
-/// `[outputs, inputs]` to panels `[panels, inputs, PANEL]` of `kind`; in bfloat16 the rows of a
-/// panel lie interleaved in pairs.
+/// `[outputs, inputs]`, float32, to panels `[panels, inputs, PANEL]` of `kind`; in bfloat16 the rows
+/// of a panel lie interleaved in pairs.
 pub(crate) fn pack(weight: &Tensor, kind: Kind) -> Tensor {
-    let (outputs, inputs) = (weight.size()[0], weight.size()[1]);
-    let panel = PANEL as i64;
-    let panels = (outputs + panel - 1) / panel;
-    let padded = weight.to_kind(kind).constant_pad_nd([0, 0, 0, panels * panel - outputs]);
-    let interleaved = if kind == Kind::BFloat16 { 2 } else { 1 };
-    padded
-        .view([panels, panel, inputs / interleaved, interleaved])
-        .permute([0, 2, 1, 3])
-        .contiguous()
-        .view([panels, inputs, panel])
+    if kind == Kind::BFloat16 { pack_as::<bf16>(weight) } else { pack_as::<f32>(weight) }
+}
+
+fn pack_as<E: Element>(weight: &Tensor) -> Tensor {
+    let weight = weight.contiguous();
+    let (outputs, inputs) = (weight.size()[0] as usize, weight.size()[1] as usize);
+    let panels = outputs.div_ceil(PANEL);
+    let packed = Tensor::empty([panels as i64, inputs as i64, PANEL as i64], (E::KIND, Device::Cpu));
+    let places = Panels::<E> { weight: weight.data_ptr().cast(), packed: packed.data_ptr().cast(), inputs };
+    parallel(panels, &|panel| {
+        let outputs = PANEL.min(outputs - panel * PANEL);
+        // SAFETY: both tensors are contiguous and of the sizes above; every task has a panel of its own.
+        unsafe { places.pack(panel, outputs) };
+    });
+    packed
+}
+
+struct Panels<E> {
+    weight: *const f32,
+    packed: *mut E,
+    inputs: usize,
+}
+
+// SAFETY: each task reads shared weights and writes a panel of its own.
+unsafe impl<E: Sync> Sync for Panels<E> {}
+
+impl<E: Element> Panels<E> {
+    /// # Safety
+    /// The pointers reach as far as the sizes say.
+    unsafe fn pack(&self, panel: usize, outputs: usize) {
+        const UNITS: usize = 16;
+        let together = E::ROWS_INTERLEAVED;
+        // SAFETY: as promised to this function.
+        unsafe {
+            let weight = self.weight.add(panel * PANEL * self.inputs);
+            let packed = self.packed.add(panel * PANEL * self.inputs);
+            if outputs < PANEL {
+                packed.write_bytes(0, PANEL * self.inputs);
+            }
+            // A cache line or two of every row at a time.
+            for first in (0..self.inputs).step_by(UNITS) {
+                for output in 0..outputs {
+                    for input in first..self.inputs.min(first + UNITS) {
+                        let value = weight.add(output * self.inputs + input).read();
+                        let (unit, half) = (input / together, input % together);
+                        packed.add((unit * PANEL + output) * together + half).write(E::from_f32(value));
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// `[rows, inputs]`, float32 or of the weights' kind, to `[rows, outputs]`: of the weights' kind,

@@ -59,6 +59,9 @@ pub(crate) trait Element: Copy + Default + Sync + 'static {
     /// interleaved, element by element.
     const ROWS_INTERLEAVED: usize;
 
+    /// Rounded to the nearest.
+    fn from_f32(value: f32) -> Self;
+
     /// `sum + a · b` in each lane of four bytes.
     ///
     /// # Safety
@@ -70,6 +73,10 @@ impl Element for f32 {
     const KIND: tch::Kind = tch::Kind::Float;
     const ROWS_INTERLEAVED: usize = 1;
 
+    fn from_f32(value: f32) -> Self {
+        value
+    }
+
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn multiply_add(sum: __m512, a: __m512, b: __m512) -> __m512 {
@@ -80,6 +87,10 @@ impl Element for f32 {
 impl Element for bf16 {
     const KIND: tch::Kind = tch::Kind::BFloat16;
     const ROWS_INTERLEAVED: usize = 2;
+
+    fn from_f32(value: f32) -> Self {
+        bf16::from_f32(value)
+    }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
