@@ -32,6 +32,39 @@ fn a_real_checkpoint_gives_the_vectors_of_the_reference_in_every_layer() {
     assert_rows(&vectors(&output, "layer_6_mean"), &reference, "sentence_embedding", 0);
 }
 
+#[test]
+fn a_vector_has_the_same_bits_whatever_the_company_the_budget_and_the_threads() {
+    if !has_own_kernels() {
+        return eprintln!("skipped: the bits are this program's own only on a processor with AVX-512");
+    }
+    let reference = Reference::load("minilm");
+    let texts: Vec<&str> = reference.strings().into_iter().cycle().take(100).collect();
+    let sandbox = Sandbox::with_texts(texts);
+    sandbox.link("minilm", &set_up(".models/all-MiniLM-L6-v2"));
+    let columns = ["layer_0_mean", "layer_3_mean", "layer_6_mean", "layer_6_max", "layer_6_last"];
+    let mut expected = None;
+    for (output, options) in [
+        ("usual", ""),
+        ("alone", "--max-batch-tokens 1"),
+        ("few", "--max-batch-tokens 70 --threads 1"),
+        ("many", "--max-batch-tokens 9000 --rows-per-part 33"),
+    ] {
+        sandbox.succeed(&format!(
+            "run --input in.parquet --model minilm --output {output} --layers 0,3,6 --pooling mean,max,last {options}"
+        ));
+        let output = read_output(&sandbox.path(output));
+        let found = columns.map(|column| vectors(&output, column));
+        assert!(found == *expected.get_or_insert(found.clone()), "{options}");
+    }
+}
+
+fn has_own_kernels() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// Holds a column against a row of each text's recorded tensor.
 fn assert_rows(found: &[Option<Vec<f32>>], reference: &Reference, tensor: &str, row: usize) {
     assert_eq!(found.len(), reference.texts.len());

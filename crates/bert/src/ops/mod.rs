@@ -244,13 +244,13 @@ mod tests {
                 self_attention(projected.narrow(0, first, rows.iter().sum()), bias, rows, heads)
             };
             let together = on_both(|device| run(device, &lengths, 0));
-            prop_assert!(worst(&together) < 1e-5, "{}", worst(&together));
+            prop_assert!(worst(&together) < 1e-4, "{}", worst(&together));
             let mut first = 0;
             for &len in &lengths {
                 for (alone, together) in on_both(|device| run(device, &[len], first)).iter().zip(&together) {
                     let row = &together[first * heads * head_size..][..alone.len()];
                     let difference = worst(&[alone.clone(), row.to_vec()]);
-                    prop_assert!(difference < 1e-5, "{difference}");
+                    prop_assert!(difference < 1e-4, "{difference}");
                 }
                 first += len;
             }
