@@ -164,7 +164,7 @@ fn help_of_run_names_every_option_with_its_default() {
 
     Run:
           --max-batch-tokens <N>
-              Tokens in one forward pass [default: 512 for each core, 32768 on a GPU]
+              Tokens in one forward pass [default: 512 a thread, at least 1024; 32768 on a GPU]
 
           --threads <N>
               Processor threads of the whole process [default: all]

@@ -37,6 +37,35 @@ fn every_family_gives_the_reference_s_vectors() {
 }
 
 #[test]
+fn a_text_without_any_token_has_no_vector() {
+    let sandbox = Sandbox::with_texts(["cat", "", "dog"]);
+    sandbox.copy_model("plain");
+    let tokenizer = fs_err::read_to_string(fixture("tiny-bert").join("tokenizer.json")).unwrap();
+    let mut tokenizer: Value = serde_json::from_str(&tokenizer).unwrap();
+    tokenizer["post_processor"] = Value::Null;
+    sandbox.write("plain/tokenizer.json", tokenizer.to_string());
+    for device in ["cpu", "flex"] {
+        for (number, (options, rows)) in [
+            ("--pooling cls,mean,last --layers 0,-1 --attentions", vec![true, false, true]),
+            ("--unit word", vec![true, true]),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let output = format!("{device}-{number}");
+            sandbox.succeed(&format!(
+                "run --input in.parquet --model plain --output {output} --device {device} {options}"
+            ));
+            let output = read_output(&sandbox.path(&output));
+            for name in names(&output).into_iter().filter(|name| name.starts_with("layer_")) {
+                let found: Vec<bool> = vectors(&output, &name).iter().map(Option::is_some).collect();
+                assert_eq!(found, rows, "{device} {name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn pickled_weights_give_the_same_vectors() {
     let sandbox = Sandbox::with_texts(Reference::load("tiny-bert").strings());
     sandbox.link("bin", &fixture("tiny-bert-bin"));

@@ -18,6 +18,8 @@ struct Reference {
 #[derive(Deserialize)]
 struct Case {
     name: String,
+    model: String,
+    layers: String,
     options: String,
     inputs: Vec<Value>,
     rows: Vec<Map<String, Value>>,
@@ -30,14 +32,17 @@ fn load() -> (Reference, Vec<u8>) {
 }
 
 fn command(case: &Case, options: &str) -> String {
-    let Case { options: own, .. } = case;
-    format!("run --input in.jsonl --model tiny-bert --layers 0,2,-1 {own} {options}")
+    let Case { model, layers, options: own, .. } = case;
+    format!("run --input in.jsonl --model {model} --layers {layers} {own} {options}")
 }
 
 fn sandbox(case: &Case) -> Sandbox {
     let sandbox = Sandbox::new();
     let lines: Vec<String> = case.inputs.iter().map(|row| format!("{row}\n")).collect();
     sandbox.write("in.jsonl", lines.concat());
+    if case.model != "tiny-bert" {
+        sandbox.link(&case.model, &fixture(&case.model));
+    }
     sandbox
 }
 

@@ -1,5 +1,6 @@
-//! Forward passes over BERT-base shapes, and beside each the same matrix products alone, as
-//! libtorch does them: the quotient of the two rates says how far the pass is from the machine's limit.
+//! Forward passes over BERT-base shapes, and beside each the same matrix products alone: as libtorch
+//! does them, and as fast as the processor's multiplications go when nothing is ever fetched. The
+//! quotients of the rates say how far the pass is from the machine's limits.
 //!
 //! `cargo bench --release -p strata-bert -- bfloat16/16x128` runs a part of it. Rates are tokens per
 //! second of a model of [`LAYERS`] layers.
@@ -16,6 +17,8 @@ use tch::{Device, Kind, Tensor};
 const LAYERS: usize = 4;
 const HIDDEN: usize = 768;
 const WIDE: usize = 3072;
+/// Of one token in the products of one layer.
+const MULTIPLICATIONS: usize = 4 * HIDDEN * HIDDEN + 2 * HIDDEN * WIDE;
 const VOCABULARY: usize = 1000;
 const POSITIONS: usize = 512;
 
@@ -107,6 +110,63 @@ fn products(tokens: usize, kind: Kind) -> impl Fn() {
     }
 }
 
+/// As many multiplications as the products of a batch take, all of them on registers.
+#[cfg(target_arch = "x86_64")]
+mod registers {
+    use std::arch::x86_64::*;
+    use std::hint::black_box;
+
+    use strata_bert::Compute;
+
+    /// Enough of them that none waits for the one before it.
+    const SUMS: usize = 24;
+
+    /// None where the processor lacks the instructions, or has tile registers, which do more.
+    pub fn multiply(compute: Compute, multiplications: usize) -> Option<impl Fn()> {
+        const AMX_BF16: u32 = 1 << 22;
+        let (run, lanes): (unsafe fn(usize) -> f32, _) = match compute {
+            Compute::Float32 if is_x86_feature_detected!("avx512f") => (float32, 16),
+            Compute::BFloat16
+                if is_x86_feature_detected!("avx512bf16") && __cpuid_count(7, 0).edx & AMX_BF16 == 0 =>
+            {
+                (bfloat16, 32)
+            }
+            _ => return None,
+        };
+        let threads = usize::try_from(tch::get_num_threads()).expect("there are threads");
+        let rounds = multiplications / (SUMS * lanes * threads);
+        Some(move || {
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    // SAFETY: the processor was asked for the instructions.
+                    scope.spawn(|| black_box(unsafe { run(rounds) }));
+                }
+            });
+        })
+    }
+
+    #[target_feature(enable = "avx512f")]
+    unsafe fn float32(rounds: usize) -> f32 {
+        let (a, b) = black_box((_mm512_set1_ps(1.0), _mm512_set1_ps(1e-9)));
+        let mut sums = [_mm512_setzero_ps(); SUMS];
+        for _ in 0..rounds {
+            sums.iter_mut().for_each(|sum| *sum = _mm512_fmadd_ps(a, b, *sum));
+        }
+        sums.iter().map(|&sum| _mm512_reduce_add_ps(sum)).sum()
+    }
+
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    unsafe fn bfloat16(rounds: usize) -> f32 {
+        let (a, b) = black_box((_mm512_set1_ps(1.0), _mm512_set1_ps(1e-9)));
+        let [a, b] = [a, b].map(|value| _mm512_cvtne2ps_pbh(value, value));
+        let mut sums = [_mm512_setzero_ps(); SUMS];
+        for _ in 0..rounds {
+            sums.iter_mut().for_each(|sum| *sum = _mm512_dpbf16_ps(*sum, a, b));
+        }
+        sums.iter().map(|&sum| _mm512_reduce_add_ps(sum)).sum()
+    }
+}
+
 fn forward(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let checkpoint = random_checkpoint(folder.path());
@@ -127,6 +187,10 @@ fn forward(criterion: &mut Criterion) {
             });
             let products = products(rows * seq_len, kind);
             group.bench_function(BenchmarkId::new(&shape, "products"), |b| b.iter(&products));
+            #[cfg(target_arch = "x86_64")]
+            if let Some(multiply) = registers::multiply(compute, rows * seq_len * LAYERS * MULTIPLICATIONS) {
+                group.bench_function(BenchmarkId::new(&shape, "registers"), |b| b.iter(&multiply));
+            }
         }
     }
 }

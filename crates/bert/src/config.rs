@@ -34,7 +34,7 @@ pub struct Config {
     /// Added to the variance in every layer norm.
     #[serde(default = "default_epsilon")]
     pub layer_norm_eps: f64,
-    /// The token that fills the end of a short row in a padded batch.
+    /// The token of padding, after whose id some families count positions. Nothing is padded here.
     #[serde(default)]
     pub pad_token_id: u32,
     /// Standard deviation of weights before training.

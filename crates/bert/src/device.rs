@@ -19,17 +19,14 @@ pub enum DeviceKind {
 }
 
 impl DeviceKind {
-    /// How many tokens a forward pass should have: so many that weights are used often once they
-    /// are fetched, and so few that what is computed of them stays in cache.
-    pub fn batch_tokens(self) -> usize {
-        const OF_A_CORE: usize = 512;
+    /// How many tokens a forward pass should have, on `threads` processor threads: so many that
+    /// weights are used often once they are fetched, and so few that what is computed of them stays
+    /// in cache.
+    pub fn batch_tokens(self, threads: usize) -> usize {
+        const OF_A_THREAD: usize = 512;
         const OF_A_GPU: usize = 32 * 1024;
         match self {
-            // All cores, however many of them this process is told to use: as large a budget harms nobody.
-            Self::Cpu | Self::Flex => {
-                let cores = std::thread::available_parallelism().map_or(1, usize::from);
-                (OF_A_CORE * cores).clamp(2 * OF_A_CORE, OF_A_GPU)
-            }
+            Self::Cpu | Self::Flex => (OF_A_THREAD * threads).clamp(2 * OF_A_THREAD, OF_A_GPU),
             Self::Cuda(_) => OF_A_GPU,
         }
     }

@@ -168,12 +168,8 @@ impl Extractor {
         Statistic::ALL.into_iter().map(figure).collect()
     }
 
-    /// The blocks of a batch, each with `[rows, len]`, true where a token counts; absent where all do.
-    fn counted_blocks(
-        &self,
-        batch: &[&Encoding],
-        lengths: &[usize],
-    ) -> Vec<(Block, Option<Tensor<2, Bool>>)> {
+    /// The blocks of a batch, and which of their tokens count.
+    fn counted_blocks(&self, batch: &[&Encoding], lengths: &[usize]) -> Vec<CountedBlock> {
         let mut rest = batch;
         let counted = |block: Block| {
             let rows;
@@ -189,16 +185,19 @@ impl Extractor {
     }
 }
 
+/// A block with `[rows, len]`, true where a token counts; absent where all do.
+type CountedBlock = (Block, Option<Tensor<2, Bool>>);
+
 /// The pooled vectors of one batch, gathered while the hidden states pass by.
 struct PooledLayers<'a> {
     features: &'a Features,
-    blocks: &'a [(Block, Option<Tensor<2, Bool>>)],
+    blocks: &'a [CountedBlock],
     pooled: HashMap<(usize, Pooling), Tensor<2>>,
     sum: LayerSum,
 }
 
 impl<'a> PooledLayers<'a> {
-    fn new(features: &'a Features, blocks: &'a [(Block, Option<Tensor<2, Bool>>)]) -> Self {
+    fn new(features: &'a Features, blocks: &'a [CountedBlock]) -> Self {
         Self { features, blocks, pooled: HashMap::new(), sum: LayerSum::default() }
     }
 
@@ -259,11 +258,7 @@ impl LayerSum {
 }
 
 /// `[tokens, hidden_size]` to `[rows, width]`.
-fn pool_blocks(
-    pooling: Pooling,
-    hidden: &Tensor<2>,
-    blocks: &[(Block, Option<Tensor<2, Bool>>)],
-) -> Tensor<2> {
+fn pool_blocks(pooling: Pooling, hidden: &Tensor<2>, blocks: &[CountedBlock]) -> Tensor<2> {
     let pooled = blocks.iter().map(|(block, counted)| pool(pooling, &block.of(hidden), counted.as_ref()));
     Tensor::cat(pooled.collect(), 0)
 }

@@ -1,7 +1,7 @@
 //! Text in, layer vectors out: encoders of the BERT families on burn.
 //!
 //! A [`Checkpoint`] is opened, a [`TextTokenizer`] turns texts into [`Document`]s, [`batch::plan`]
-//! groups their windows by length, an [`Extractor`] computes what the [`Features`] asked for need of
+//! groups their windows by length into full batches, an [`Extractor`] computes what the [`Features`] asked for need of
 //! each, running no layer above the highest one among them, and an [`Assembly`] puts it together.
 //!
 //! ```no_run

@@ -239,6 +239,16 @@ fn what_the_tokenizer_says_of_types_is_nothing_to_a_family_without_them() {
     }
 }
 
+/// Whether the processor lacks the instructions; what happens then is for a test of its own.
+#[expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
+pub(crate) fn skips_bfloat16() -> bool {
+    let lacks = Compute::BFloat16.check(DeviceKind::Cpu).is_err();
+    if lacks {
+        eprintln!("skipped: this processor has no instructions for bfloat16");
+    }
+    lacks
+}
+
 fn cosine(one: &[f32], other: &[f32]) -> f64 {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
     dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
@@ -246,8 +256,8 @@ fn cosine(one: &[f32], other: &[f32]) -> f64 {
 
 #[test]
 fn bfloat16_keeps_the_direction_of_every_token_in_every_layer() {
-    if Compute::BFloat16.check(DeviceKind::Cpu).is_err() {
-        return eprintln!("skipped: this processor has no instructions for bfloat16");
+    if skips_bfloat16() {
+        return;
     }
     let device = DeviceKind::Cpu.open().unwrap();
     for name in FAMILIES {
@@ -302,8 +312,8 @@ fn a_real_model_equals_the_reference_in_float32() {
 
 #[test]
 fn a_real_model_keeps_its_directions_in_bfloat16() {
-    if Compute::BFloat16.check(DeviceKind::Cpu).is_err() {
-        return eprintln!("skipped: this processor has no instructions for bfloat16");
+    if skips_bfloat16() {
+        return;
     }
     for (what, found, expected) in minilm(Compute::BFloat16) {
         let cosine = cosine(&found, &expected);

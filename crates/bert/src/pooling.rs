@@ -23,7 +23,7 @@ pub enum Pooling {
     Min,
     /// Mean and max, one after the other: twice as wide.
     MeanMax,
-    /// The last token's vector; padding does not count.
+    /// The last token's vector.
     Last,
     /// First and last, one after the other: twice as wide.
     FirstLast,

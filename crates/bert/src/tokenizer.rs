@@ -180,7 +180,8 @@ impl TextTokenizer {
             windows.extend(encoding.get_overflowing());
         }
         let truncated = self.stride.is_none() && !encoding.get_overflowing().is_empty();
-        let seen = windows.iter().map(|window| as_seen(window)).collect();
+        // Without special tokens, an empty text has no token that the model could see.
+        let seen = windows.iter().map(|window| as_seen(window)).filter(|window| !window.is_empty()).collect();
         let tokens = Tokens::new(windows, self.width, self.stride.unwrap_or(0));
         let items = match (self.division, input) {
             (Division::Tokens { special }, TextInput::Text(text)) => tokens.tokens(text, special),

@@ -13,7 +13,7 @@ use crate::columns::Columns;
 use crate::failure::{Refusal, in_one_line};
 use crate::hub;
 use crate::panics;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 
 /// A run that can be done.
 pub struct Job {
@@ -79,7 +79,8 @@ impl Job {
 
     /// The most tokens of a forward pass, unless a single text has more.
     pub fn max_batch_tokens(&self) -> usize {
-        self.settings.max_batch_tokens.unwrap_or_else(|| self.settings.device.batch_tokens())
+        let Settings { max_batch_tokens, device, threads, .. } = self.settings;
+        max_batch_tokens.unwrap_or_else(|| device.batch_tokens(threads.unwrap_or_else(settings::cores)))
     }
 
     /// The most tokens, words or spans whose vectors are computed before any is written.

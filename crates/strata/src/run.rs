@@ -1,6 +1,5 @@
 //! `strata run`: settings → job → plan → pipeline → report.
 
-use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use serde_json::Value;
@@ -104,8 +103,7 @@ fn make_missing(
     if missing.is_empty() {
         return Ok(());
     }
-    // Not dropped: the process is about to end, and the system takes its memory back faster.
-    let extractor = ManuallyDrop::new(loaded.unwrap_or_else(|| job.extractor())?);
+    let extractor = loaded.unwrap_or_else(|| job.extractor())?;
     signals.check()?;
     let rows = missing.iter().map(|part| part.rows.end - part.rows.start).sum();
     let progress = Progress::start(arguments.progress, rows);
@@ -158,9 +156,6 @@ fn refuse_silence_about_skipped(output: &Output) -> anyhow::Result<()> {
 /// Bounds both thread pools of the process.
 fn set_threads(threads: Option<usize>) {
     if let Some(threads) = threads {
-        // More than there are would only wait for each other, and thousands take minutes to start.
-        let available = std::thread::available_parallelism().map_or(threads, usize::from);
-        let threads = threads.min(available);
         strata_bert::set_compute_threads(threads);
         // Fails only if the pool has been used before, and nothing has run yet.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();

@@ -35,6 +35,7 @@ pub struct Settings {
     pub rows_per_part: Option<u64>,
     /// Tokens of a forward pass, where the user says it.
     pub max_batch_tokens: Option<usize>,
+    /// At most as many as there are.
     pub threads: Option<usize>,
     pub shard: Option<(u32, u32)>,
     pub on_bad_file: OnBadFile,
@@ -175,7 +176,8 @@ impl TryFrom<Options> for Settings {
             )?,
             rows_per_part: positive("--rows-per-part", rows_per_part)?,
             max_batch_tokens: positive("--max-batch-tokens", max_batch_tokens)?,
-            threads: positive("--threads", threads)?,
+            // More than there are would only wait for each other, and thousands take minutes to start.
+            threads: positive("--threads", threads)?.map(|threads| threads.min(cores())),
             on_bad_file: parse(
                 "--on-bad-file",
                 on_bad_file.as_deref().unwrap_or("fail"),
@@ -206,6 +208,11 @@ impl fmt::Display for Keep {
             Self::Columns(names) => f.write_str(&names.join(",")),
         }
     }
+}
+
+/// The processor threads there are for this process.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn required<T>(option: &str, key: &str, value: Option<T>) -> Result<T, Refusal> {

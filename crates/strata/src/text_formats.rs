@@ -81,8 +81,7 @@ impl TextFormats {
         Ok(())
     }
 
-    /// What was said and decides values, under the keys of a fingerprint. Nothing if nothing was
-    /// said: outputs that are older than these options stay what they are.
+    /// What was said and decides values, under the keys of a fingerprint; nothing if nothing was said.
     pub fn stated(&self) -> Map<String, Value> {
         let ReadOptions { types, text_columns: _, csv } = &self.options;
         let CsvDialect { delimiter, header, quote } = *csv;

@@ -117,7 +117,6 @@ fn attention_by_blocks(projected: &Tensor, bias: Option<&Tensor>, lengths: &[usi
             let bias = bias.narrow(1, 0, len).narrow(2, 0, len);
             bias.unsqueeze(0).expand([rows, heads, len, len], false)
         });
-        // Without a mask: with one, libtorch has slower kernels.
         Tensor::scaled_dot_product_attention(&part(0), &part(1), &part(2), bias, 0.0, false, None, false)
             .transpose(1, 2)
             .reshape([rows * len, hidden])

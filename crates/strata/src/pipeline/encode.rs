@@ -34,7 +34,10 @@ impl Encoder<'_> {
         let Tokenized { window, documents } = tokenized;
         let mut counts = counts(self.extractor.features().unit(), &documents);
         let columns = self.vectors(&documents, &mut counts)?;
-        self.progress.advance(counts.nulls, 0);
+        let unseen = documents
+            .iter()
+            .filter(|document| document.as_ref().is_none_or(|document| document.windows.is_empty()));
+        self.progress.advance(unseen.count() as u64, 0);
         Ok([Encoded { window, documents, columns, counts }])
     }
 

@@ -5,15 +5,16 @@ use std::arch::x86_64::*;
 use half::bf16;
 use tch::{Device, Kind, Tensor};
 
+use super::element::Element;
 use super::product::{Product, multiply};
 use super::scratch::{Scratch, lines, with_scratch};
 use super::simd::{LANES, exp, load, store};
-use super::sys::{Element, parallel};
+use super::sys::parallel;
 
 /// Queries that are worked on together.
 const QUERIES: usize = 32;
-/// Keys are padded to a multiple of this, so that few lengths need a product of their own.
-const KEYS: usize = 32;
+/// Keys are padded to a multiple of this.
+const KEYS: usize = LANES;
 
 /// Whether heads of this size can be worked on.
 pub(crate) fn can_attend(head_size: i64) -> bool {
@@ -46,7 +47,7 @@ fn attention_of<E: Element>(projected: &Tensor, lengths: &[usize], heads: usize)
     };
     let begins = lengths.iter().scan(0, |next, len| Some(std::mem::replace(next, *next + len)));
     let rows: Vec<(usize, usize)> = begins.zip(lengths.iter().copied()).collect();
-    // Head by head, so that every thread gets long and short rows.
+    // Head by head: rows come by length, and a share of them alone would be of the long or the short.
     parallel(rows.len() * heads, &|task| {
         let (head, (first, len)) = (task / rows.len(), rows[task % rows.len()]);
         // SAFETY: the shapes were settled above, and the caller has asked for the instructions.

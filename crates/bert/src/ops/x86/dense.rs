@@ -6,13 +6,14 @@ use std::ops::Range;
 use half::bf16;
 use tch::{Device, Kind, Tensor};
 
+use super::element::Element;
 use super::product::{Product, multiply};
 use super::scratch::{Scratch, lines, with_scratch};
 use super::simd::{LANES, gelu, load, store};
-use super::sys::{Element, parallel};
+use super::sys::parallel;
 
 /// Outputs whose weights lie together, as a panel that stays in cache.
-pub(crate) const PANEL: usize = 64;
+const PANEL: usize = 64;
 /// Rows of one small product.
 const ROWS: usize = 48;
 /// Fewer rows are not worth another thread.
@@ -70,7 +71,8 @@ impl<E: Element> Panels<E> {
     /// # Safety
     /// The pointers reach as far as the sizes say.
     unsafe fn pack(&self, panel: usize, outputs: usize) {
-        const UNITS: usize = 16;
+        /// Inputs of a row that are taken at a time: what lies in a cache line.
+        const INPUTS: usize = 16;
         let together = E::ROWS_INTERLEAVED;
         // SAFETY: as promised to this function.
         unsafe {
@@ -79,10 +81,9 @@ impl<E: Element> Panels<E> {
             if outputs < PANEL {
                 packed.write_bytes(0, PANEL * self.inputs);
             }
-            // A cache line or two of every row at a time.
-            for first in (0..self.inputs).step_by(UNITS) {
+            for first in (0..self.inputs).step_by(INPUTS) {
                 for output in 0..outputs {
-                    for input in first..self.inputs.min(first + UNITS) {
+                    for input in first..self.inputs.min(first + INPUTS) {
                         let value = weight.add(output * self.inputs + input).read();
                         let (unit, half) = (input / together, input % together);
                         packed.add((unit * PANEL + output) * together + half).write(E::from_f32(value));
@@ -106,6 +107,8 @@ pub(crate) fn dense(input: &Tensor, panels: &Tensor, bias: &Tensor, after: After
 fn dense_of<E: Element>(input: &Tensor, panels: &Tensor, bias: &Tensor, after: After) -> Tensor {
     let input = input.contiguous();
     let (rows, outputs) = (input.size()[0], bias.size()[0]);
+    assert_eq!(input.size()[1], panels.size()[1], "the weights are for inputs of this width");
+    assert!(outputs <= panels.size()[0] * PANEL as i64, "there are weights for every output");
     let kind = if matches!(after, After::AddNorm { .. }) { Kind::Float } else { E::KIND };
     let output = Tensor::empty([rows, outputs], (kind, Device::Cpu));
     let layer = Layer::<E> {
@@ -119,9 +122,8 @@ fn dense_of<E: Element>(input: &Tensor, panels: &Tensor, bias: &Tensor, after: A
         after: Tail::new(after),
     };
     let rows = rows as usize;
-    let threads = (tch::get_num_threads().max(1) as usize).min(rows.div_ceil(LEAST_ROWS_PER_THREAD));
-    let share = rows.div_ceil(threads.max(1));
-    parallel(threads, &|thread| {
+    let share = rows.div_ceil(tch::get_num_threads().max(1) as usize).max(LEAST_ROWS_PER_THREAD);
+    parallel(rows.div_ceil(share), &|thread| {
         let rows = thread * share..rows.min((thread + 1) * share);
         // SAFETY: the shapes were settled above, and tensors were packed only for a processor that
         // has the instructions.

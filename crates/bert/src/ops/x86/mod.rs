@@ -5,6 +5,7 @@
 
 mod attention;
 mod dense;
+mod element;
 mod product;
 mod scratch;
 mod simd;

@@ -1,9 +1,13 @@
 //! The small matrix product: sums that stay in registers while a row of weights after another passes.
 
 use std::arch::x86_64::*;
+use std::sync::LazyLock;
 
+use half::bf16;
+
+use super::element::Element;
 use super::simd::LANES;
-use super::sys::{Element, amx_product, has_amx};
+use super::sys::strata_product_bf16;
 
 /// Rows of sums in registers.
 const ROWS: usize = 6;
@@ -11,7 +15,7 @@ const ROWS: usize = 6;
 const VECTORS: usize = 4;
 
 /// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`. `n` is a multiple of
-/// [`LANES`], `k` of [`Element::ROWS_INTERLEAVED`].
+/// [`LANES`]; `k` and `lda` of [`Element::ROWS_INTERLEAVED`].
 #[derive(Clone, Copy)]
 pub(crate) struct Product {
     pub(crate) m: usize,
@@ -104,6 +108,33 @@ unsafe fn tile<E: Element, const M: usize, const V: usize>(
             for (vector, &sum) in sums.iter().enumerate() {
                 _mm512_storeu_ps(c.add(row * ldc + vector * LANES), sum);
             }
+        }
+    }
+}
+
+/// Whether the processor has tile registers for bfloat16.
+fn has_amx() -> bool {
+    static HAS_AMX: LazyLock<bool> = LazyLock::new(|| {
+        const AMX_BF16: u32 = 1 << 22;
+        __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & AMX_BF16 != 0
+    });
+    *HAS_AMX
+}
+
+/// The product by libtorch, which knows how to use tile registers.
+///
+/// # Safety
+/// The pointers reach as far as `size` says; the processor has bfloat16.
+unsafe fn amx_product(size: Product, a: *const bf16, b: *const bf16, c: *mut f32) {
+    /// Inputs of one call: what stays in the nearest cache.
+    const DEPTH: usize = 1024;
+    let [m, n, lda, ldb, ldc] = [size.m, size.n, size.lda, size.ldb, size.ldc].map(|size| size as i64);
+    for depth in (0..size.k).step_by(DEPTH) {
+        let k = DEPTH.min(size.k - depth) as i64;
+        // SAFETY: as promised to this function.
+        unsafe {
+            let (a, b) = (a.add(depth), b.add(depth * size.ldb));
+            strata_product_bf16(m, n, k, lda, ldb, ldc, depth > 0, a, b, c);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::arch::asm;
 use std::arch::x86_64::*;
 
-use super::sys::Element;
+use super::element::Element;
 
 /// Lanes of a vector.
 pub(crate) const LANES: usize = 16;
