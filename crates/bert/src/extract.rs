@@ -1,9 +1,10 @@
 //! Encodings in, vectors out: the one place where texts, layers and poolings meet.
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use burn::tensor::{Bool, Device, Tensor, TensorData};
+use burn::tensor::{Bool, Device, Element, Tensor, TensorData};
 
 use crate::attentions::Statistic;
 use crate::features::{Column, Features, Source};
@@ -117,11 +118,17 @@ impl Extractor {
         let blocks = self.counted_blocks(batch, &input.lengths);
         let mut pooled = PooledLayers::new(&self.features, &blocks);
         let mut attentions = HashMap::new();
+        let separators = LazyCell::new(|| -> Vec<Tensor<2>> {
+            let of_block = |&(block, _): &CountedBlock| {
+                of_tokens(batch, block, |place, special| f32::from(place > 0 && special))
+            };
+            blocks.iter().map(|block| Tensor::from_data(of_block(block), &self.device)).collect()
+        });
         let last = self.model.forward(&input, |layer, hidden| {
             pooled.add(layer, hidden);
             if self.features.needs_attention(layer + 1) {
                 let weights = self.model.attention_weights(layer + 1, hidden, &input.lengths);
-                attentions.extend(self.attention_figures(batch, layer + 1, &weights));
+                attentions.extend(Self::attention_figures(layer + 1, &weights, &separators));
             }
         });
         let pooler_output = self.model.pooler_output(&last, &input.lengths);
@@ -139,30 +146,15 @@ impl Extractor {
         to_vec(Tensor::cat(columns, 1))
     }
 
-    /// Every figure of a layer's attention, `[rows, heads]` each, from the weights of each block.
+    /// Every figure of a layer's attention, `[rows, heads]` each, from the weights of each block;
+    /// `separators` as [`Statistic::of`] takes them.
     fn attention_figures(
-        &self,
-        batch: &[&Encoding],
         layer: usize,
         weights: &[Tensor<4>],
+        separators: &[Tensor<2>],
     ) -> Vec<((usize, Statistic), Tensor<2>)> {
-        let mut rest = batch;
-        let blocks: Vec<(&Tensor<4>, Tensor<2>)> = weights
-            .iter()
-            .map(|weights| {
-                let rows;
-                let [count, _, len, _] = weights.dims();
-                (rows, rest) = rest.split_at(count);
-                let of_row = |row: &&Encoding| {
-                    let special = row.special_tokens_mask.iter().enumerate();
-                    special.map(|(place, &special)| f32::from(place > 0 && special)).collect::<Vec<_>>()
-                };
-                let separators = TensorData::new(rows.iter().flat_map(of_row).collect(), [count, len]);
-                (weights, Tensor::from_data(separators, &self.device))
-            })
-            .collect();
         let figure = |statistic: Statistic| {
-            let of_blocks = blocks.iter().map(|(weights, separators)| statistic.of(weights, separators));
+            let of_blocks = weights.iter().zip(separators).map(|(weights, them)| statistic.of(weights, them));
             ((layer, statistic), Tensor::cat(of_blocks.collect(), 0))
         };
         Statistic::ALL.into_iter().map(figure).collect()
@@ -170,19 +162,26 @@ impl Extractor {
 
     /// The blocks of a batch, and which of their tokens count.
     fn counted_blocks(&self, batch: &[&Encoding], lengths: &[usize]) -> Vec<CountedBlock> {
-        let mut rest = batch;
-        let counted = |block: Block| {
-            let rows;
-            (rows, rest) = rest.split_at(block.rows);
+        let counted = |block| {
             let counted = (!self.features.count_special_tokens).then(|| {
-                let flags = rows.iter().flat_map(|row| &row.special_tokens_mask).map(|special| !special);
-                let flags = TensorData::new(flags.collect(), [block.rows, block.len]);
+                let flags = of_tokens(batch, block, |_, special| !special);
                 Tensor::from_data(flags, &self.device)
             });
             (block, counted)
         };
         blocks(lengths).map(counted).collect()
     }
+}
+
+/// `[rows, len]`: for each token of a block a value that goes by its place in its row and by whether
+/// it is special.
+fn of_tokens<T: Element>(batch: &[&Encoding], block: Block, value: fn(usize, bool) -> T) -> TensorData {
+    let rows = &batch[block.first_row..][..block.rows];
+    let of_row = |row: &&Encoding| {
+        let special = row.special_tokens_mask.iter().enumerate();
+        special.map(|(place, &special)| value(place, special)).collect::<Vec<_>>()
+    };
+    TensorData::new(rows.iter().flat_map(of_row).collect(), [block.rows, block.len])
 }
 
 /// A block with `[rows, len]`, true where a token counts; absent where all do.

@@ -7,6 +7,8 @@ use burn::tensor::Tensor;
 pub(crate) struct Block {
     /// The place of its first token in the batch.
     pub(crate) first: usize,
+    /// The place of its first row in the batch.
+    pub(crate) first_row: usize,
     pub(crate) rows: usize,
     /// Tokens of each row.
     pub(crate) len: usize,
@@ -27,10 +29,11 @@ impl Block {
 
 /// The blocks of a batch whose rows have these lengths.
 pub(crate) fn blocks(lengths: &[usize]) -> impl Iterator<Item = Block> {
-    let mut first = 0;
+    let (mut first, mut first_row) = (0, 0);
     lengths.chunk_by(|one, next| one == next).map(move |rows| {
-        let block = Block { first, rows: rows.len(), len: rows[0] };
+        let block = Block { first, first_row, rows: rows.len(), len: rows[0] };
         first += block.tokens();
+        first_row += block.rows;
         block
     })
 }
@@ -44,10 +47,11 @@ mod tests {
         #[test]
         fn every_token_is_in_one_block_and_a_block_is_as_large_as_can_be(lengths in prop::collection::vec(1usize..4, 0..40)) {
             let blocks: Vec<Block> = blocks(&lengths).collect();
-            let mut first = 0;
+            let (mut first, mut first_row) = (0, 0);
             for block in &blocks {
-                prop_assert_eq!(block.first, first);
+                prop_assert_eq!((block.first, block.first_row), (first, first_row));
                 first += block.tokens();
+                first_row += block.rows;
             }
             let rows: Vec<usize> = blocks.iter().flat_map(|block| vec![block.len; block.rows]).collect();
             prop_assert_eq!(&rows, &lengths);

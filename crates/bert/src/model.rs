@@ -7,6 +7,7 @@ use crate::checkpoint::WeightSource;
 use crate::embeddings::Embeddings;
 use crate::encoder::{EncoderLayer, Linear};
 use crate::layout::{Block, blocks};
+use crate::pooling::{Pooling, pool};
 use crate::random_weights::RandomWeights;
 use crate::relative::RelativeBias;
 use crate::weights::{Shapes, Weights};
@@ -121,7 +122,7 @@ impl BertModel {
     /// pooler was not loaded.
     pub(crate) fn pooler_output(&self, last: &Tensor<2>, lengths: &[usize]) -> Option<Tensor<2>> {
         let pooler = self.pooler.as_ref()?;
-        let first_token = |block: Block| block.of(last).narrow(1, 0, 1).squeeze_dim::<2>(1);
+        let first_token = |block: Block| pool(Pooling::Cls, &block.of(last), None);
         Some(pooler.forward(Tensor::cat(blocks(lengths).map(first_token).collect(), 0)).tanh())
     }
 }

@@ -83,7 +83,7 @@ fn attention_by_blocks<B: Backend>(
     let [_, width] = projected.shape().dims();
     let hidden = width / 3;
     let of_block = |block: Block| {
-        let Block { first, rows, len } = block;
+        let Block { first, rows, len, .. } = block;
         let range = |start: usize, end: usize| Slice::new(start as isize, Some(end as isize), 1);
         let tokens = range(first, first + block.tokens());
         let joint = B::float_slice(projected.clone(), &[tokens, Slice::full()]);
