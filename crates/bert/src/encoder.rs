@@ -85,15 +85,16 @@ impl Linear {
         device: &Device,
         compute: Compute,
     ) -> Result<Self, Error> {
-        let part = |name: &String| {
-            Ok((
-                weights.load(&format!("{name}.weight"), device)?,
-                weights.load(&format!("{name}.bias"), device)?,
-            ))
-        };
-        let parts: Result<Vec<(Tensor<2>, Tensor<1>)>, Error> = names.iter().map(part).collect();
-        let (weight, bias): (Vec<_>, Vec<_>) = parts?.into_iter().unzip();
-        Ok(Self { weight: ops::Weight::new(Tensor::cat(weight, 0), compute), bias: Tensor::cat(bias, 0) })
+        let values: Vec<_> =
+            names.iter().map(|name| weights.values(&format!("{name}.weight"))).collect::<Result<_, _>>()?;
+        let rows: Vec<&[f32]> =
+            values.iter().flat_map(|(values, shape)| values.chunks_exact(shape[1])).collect();
+        let bias = names
+            .iter()
+            .map(|name| weights.load(&format!("{name}.bias"), device))
+            .collect::<Result<_, _>>()?;
+        let bias = Tensor::cat(bias, 0);
+        Ok(Self { weight: ops::Weight::new(&rows, &bias, compute), bias })
     }
 
     /// `[rows, in]` to `[rows, out]`.

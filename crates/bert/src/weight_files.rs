@@ -1,5 +1,6 @@
 //! Which files hold a checkpoint's weights, and what they say they hold.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
@@ -111,11 +112,16 @@ enum Bytes {
 }
 
 impl StoredTensor {
-    /// Its values as float32, whichever float type the file stores.
-    pub(crate) fn read(&self, float: Float) -> Result<Vec<f32>, Error> {
+    /// Its values as float32, whichever float type the file stores; the file's own where it can be.
+    pub(crate) fn read(&self, float: Float) -> Result<Cow<'_, [f32]>, Error> {
         Ok(match &self.bytes {
-            Bytes::Mapped(map, range) => widen(float, &map[range.clone()]),
-            Bytes::Pickled(tensor) => widen(float, &tensor.read().map_err(|error| self.unreadable(error))?),
+            Bytes::Mapped(map, range) => match bytemuck::try_cast_slice(&map[range.clone()]) {
+                Ok(values) if float == Float::F32 && cfg!(target_endian = "little") => values.into(),
+                _ => widen(float, &map[range.clone()]).into(),
+            },
+            Bytes::Pickled(tensor) => {
+                widen(float, &tensor.read().map_err(|error| self.unreadable(error))?).into()
+            }
         })
     }
 

@@ -1,5 +1,6 @@
 //! A model's weights: names and shapes checked before a byte of a tensor is read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -76,13 +77,14 @@ impl Weights {
     /// A tensor as float32 on `device`, whichever float type the file stores.
     pub(crate) fn load<const D: usize>(&self, name: &str, device: &Device) -> Result<Tensor<D>, Error> {
         let (values, shape) = self.values(name)?;
-        Ok(Tensor::from_data(TensorData::new(values, shape.to_vec()), device))
+        Ok(Tensor::from_data(TensorData::new(values.into_owned(), shape.to_vec()), device))
     }
 
-    fn values(&self, name: &str) -> Result<(Vec<f32>, &[usize]), Error> {
+    /// A tensor's values, row-major, and its shape.
+    pub(crate) fn values(&self, name: &str) -> Result<(Cow<'_, [f32]>, &[usize]), Error> {
         match self.tensors.get(name) {
             None => Err(self.missing(name, &[])),
-            Some(Source::Random(random, shape)) => Ok((random.values(name, shape), shape)),
+            Some(Source::Random(random, shape)) => Ok((random.values(name, shape).into(), shape)),
             Some(Source::Stored(stored)) => {
                 let float = stored.float.as_ref().map_err(|other| {
                     self.wrong(stored, format!("of type {other}"), "F32, F16 or BF16".to_owned())
@@ -123,8 +125,13 @@ mod tests {
         assert!(single.tensors.len() > 60);
         for name in single.tensors.keys() {
             let (values, shape) = single.values(name).unwrap();
-            let rounded: Vec<f32> = values.into_iter().map(|value| round(name, value)).collect();
-            assert_eq!(found.values(name).unwrap(), (rounded, shape), "{name} in {}", folder.display());
+            let rounded: Vec<f32> = values.iter().map(|&value| round(name, value)).collect();
+            assert_eq!(
+                found.values(name).unwrap(),
+                (rounded.into(), shape),
+                "{name} in {}",
+                folder.display()
+            );
         }
     }
 
@@ -146,7 +153,7 @@ mod tests {
                 .keys()
                 .map(|name| {
                     let (values, shape) = single.values(name).unwrap();
-                    (name, values.into_iter().flat_map(bytes).collect(), shape)
+                    (name, values.iter().copied().flat_map(bytes).collect(), shape)
                 })
                 .collect();
             let views = halves

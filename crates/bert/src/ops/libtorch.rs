@@ -6,15 +6,20 @@ use burn::tensor::FloatDType;
 use burn_tch::TchTensor;
 use tch::{Device, Kind, Tensor};
 
-use super::EncoderOps;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
+use super::{EncoderOps, matrix};
 use crate::layout::{Block, blocks};
 
 impl EncoderOps for LibTorch {
-    fn pack(weight: TchTensor, dtype: FloatDType) -> TchTensor {
+    fn pack(rows: &[&[f32]], bias: TchTensor, dtype: FloatDType) -> TchTensor {
         let kind = if dtype == FloatDType::BF16 { Kind::BFloat16 } else { Kind::Float };
-        TchTensor::new(pack(&weight.tensor, kind))
+        #[cfg(target_arch = "x86_64")]
+        if is_on_kernels(&bias.tensor) && x86::can_pack(rows) {
+            return TchTensor::new(x86::pack(rows, kind));
+        }
+        let weight = TchTensor::from_data::<f32>(matrix(rows), bias.tensor.device());
+        TchTensor::new(weight.tensor.to_kind(kind))
     }
 
     fn dense(input: TchTensor, weight: TchTensor, bias: TchTensor) -> TchTensor {
@@ -79,14 +84,6 @@ impl EncoderOps for LibTorch {
         let bias = bias.tensor.to_kind(projected.tensor.kind());
         TchTensor::new(attention_by_blocks(&projected.tensor, Some(&bias), lengths, heads))
     }
-}
-
-fn pack(weight: &Tensor, kind: Kind) -> Tensor {
-    #[cfg(target_arch = "x86_64")]
-    if is_on_kernels(weight) && x86::can_pack(weight.size()[0], weight.size()[1]) {
-        return x86::pack(weight, kind);
-    }
-    weight.to_kind(kind)
 }
 
 /// Whether the kernels of [`x86`] can work on a tensor.

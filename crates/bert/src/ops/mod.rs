@@ -13,7 +13,7 @@ mod x86;
 use burn::backend::ops::AttentionModuleOptions;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{FloatDType, Slice, Tensor};
+use burn::tensor::{FloatDType, Slice, Tensor, TensorData};
 
 use crate::Compute;
 use crate::layout::{Block, blocks};
@@ -24,8 +24,10 @@ pub(crate) use libtorch::{cuda_devices, has_bfloat16, set_threads};
 /// backend overrides them only to be faster.
 #[backend_extension(LibTorch, Flex)]
 trait EncoderOps: Backend {
-    /// A weight as the products below take it; not a matrix to anybody else.
-    fn pack(weight: FloatTensor<Self>, dtype: FloatDType) -> FloatTensor<Self> {
+    /// The weight of a dense layer as the products below take it, not a matrix to anybody else, on
+    /// the device of `bias`. There is one row of inputs' weights for each output.
+    fn pack(rows: &[&[f32]], bias: FloatTensor<Self>, dtype: FloatDType) -> FloatTensor<Self> {
+        let weight = Self::float_from_data(matrix(rows), &bias.device());
         Self::float_cast(weight, dtype)
     }
 
@@ -74,6 +76,10 @@ trait EncoderOps: Backend {
     }
 }
 
+fn matrix(rows: &[&[f32]]) -> TensorData {
+    TensorData::new(rows.concat(), [rows.len(), rows.first().map_or(0, |row| row.len())])
+}
+
 fn attention_by_blocks<B: Backend>(
     projected: FloatTensor<B>,
     bias: Option<FloatTensor<B>>,
@@ -111,9 +117,9 @@ impl EncoderOps for Flex {}
 pub(crate) struct Weight(FloatTensor<Dispatch>);
 
 impl Weight {
-    /// `weight` is float32, `[out, in]`.
-    pub(crate) fn new(weight: Tensor<2>, compute: Compute) -> Self {
-        Self(Dispatch::pack(weight.into_dispatch(), compute.dtype()))
+    /// Of a layer with this bias, `[out]`, and as many `rows`, `[in]` each.
+    pub(crate) fn new(rows: &[&[f32]], bias: &Tensor<1>, compute: Compute) -> Self {
+        Self(Dispatch::pack(rows, bias.clone().into_dispatch(), compute.dtype()))
     }
 }
 
@@ -176,14 +182,23 @@ pub(crate) fn self_attention(
 mod tests {
     use super::*;
     use crate::DeviceKind;
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::Device;
     use proptest::prelude::*;
 
     /// Values between -1 and 1 that look random and are the same on every device.
+    fn floats(seed: usize, count: usize) -> Vec<f32> {
+        (0..count).map(|at| ((at * 7919 + seed * 104_729 + 17) % 1999) as f32 / 999.5 - 1.0).collect()
+    }
+
     fn values<const D: usize>(seed: usize, shape: [usize; D], device: &Device) -> Tensor<D> {
-        let count: usize = shape.iter().product();
-        let value = |at: usize| ((at * 7919 + seed * 104_729 + 17) % 1999) as f32 / 999.5 - 1.0;
-        Tensor::from_data(TensorData::new((0..count).map(value).collect(), shape), device)
+        Tensor::from_data(TensorData::new(floats(seed, shape.iter().product()), shape), device)
+    }
+
+    /// For `inputs` inputs, of about 1 / 8.
+    fn weight(seed: usize, inputs: usize, bias: &Tensor<1>, compute: Compute) -> Weight {
+        let values: Vec<f32> =
+            floats(seed, inputs * bias.dims()[0]).into_iter().map(|value| value / 8.0).collect();
+        Weight::new(&values.chunks_exact(inputs).collect::<Vec<_>>(), bias, compute)
     }
 
     fn on_both<const D: usize>(compute: impl Fn(&Device) -> Tensor<D>) -> [Vec<f32>; 2] {
@@ -211,8 +226,8 @@ mod tests {
         fn dense_layers_are_the_same_on_either_backend((rows, inputs, outputs) in sizes()) {
             let run = |device: &Device, what: usize| {
                 let input = values(1, [rows, inputs], device);
-                let weight = Weight::new(values(2, [outputs, inputs], device) / 8, Compute::Float32);
                 let bias = values(3, [outputs], device);
+                let weight = weight(2, inputs, &bias, Compute::Float32);
                 match what {
                     0 => dense(input, &weight, bias),
                     1 => dense_gelu(input, &weight, bias),
@@ -265,13 +280,12 @@ mod tests {
         let device = DeviceKind::Cpu.open().unwrap();
         let run = |compute: Compute| {
             let hidden = values(1, [70, 64], &device);
-            let weight = |seed, shape| Weight::new(values(seed, shape, &device) / 4, compute);
-            let projected = dense(hidden.clone(), &weight(2, [192, 64]), values(3, [192], &device));
+            let (wide, narrow) = (values(3, [192], &device), values(7, [64], &device));
+            let projected = dense(hidden.clone(), &weight(2, 64, &wide, compute), wide);
             let context = self_attention(projected, None, &[35, 35], 2);
             let norm =
                 Norm { weight: values(4, [64], &device), bias: values(5, [64], &device), epsilon: 1e-12 };
-            let output =
-                dense_add_norm(context, &weight(6, [64, 64]), values(7, [64], &device), hidden, &norm);
+            let output = dense_add_norm(context, &weight(6, 64, &narrow, compute), narrow, hidden, &norm);
             assert_eq!(output.dtype(), FloatDType::F32.into(), "the residual stream is float32");
             output.into_data().try_to_vec::<f32>().unwrap()
         };

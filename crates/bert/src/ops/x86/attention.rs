@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use super::element::Element;
 use super::product::{Product, multiply};
 use super::scratch::{Scratch, lines, with_scratch};
-use super::simd::{LANES, exp, load, store};
+use super::simd::{LANES, exp, first_lanes, load, store, transposed};
 use super::sys::parallel;
 
 /// Queries that are worked on together.
@@ -134,23 +134,19 @@ unsafe fn transpose<E: Element>(
     keys: usize,
 ) {
     // Two bfloat16 or one float32: a unit has four bytes either way.
-    let units = head_size / E::ROWS_INTERLEAVED;
-    let stride = (stride / E::ROWS_INTERLEAVED) as i32;
-    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    let offsets = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(stride));
-    // SAFETY: lanes beyond `len` are masked; otherwise as promised to `run`.
-    unsafe {
-        for key in (0..keys).step_by(LANES) {
-            let there = first_lanes(len.saturating_sub(key));
-            let column = source.cast::<i32>().wrapping_add(key * stride as usize);
-            for unit in 0..units {
-                let values = _mm512_mask_i32gather_epi32::<4>(
-                    _mm512_setzero_si512(),
-                    there,
-                    offsets,
-                    column.wrapping_add(unit),
-                );
-                _mm512_storeu_si512(target.cast::<i32>().add(unit * keys + key).cast(), values);
+    let (units, stride) = (head_size / E::ROWS_INTERLEAVED, stride / E::ROWS_INTERLEAVED);
+    let (source, target) = (source.cast::<i32>(), target.cast::<i32>());
+    for first_key in (0..keys).step_by(LANES) {
+        for first in (0..units).step_by(LANES) {
+            let there = first_lanes(units - first);
+            let mut rows = [_mm512_setzero_si512(); LANES];
+            for (row, key) in rows.iter_mut().zip(first_key..len) {
+                // SAFETY: units beyond the head are masked; otherwise as promised to `run`.
+                *row = unsafe { _mm512_maskz_loadu_epi32(there, source.add(key * stride + first)) };
+            }
+            for (unit, &column) in transposed(rows).iter().enumerate().take(units - first) {
+                // SAFETY: as promised to `run`.
+                unsafe { _mm512_storeu_si512(target.add((first + unit) * keys + first_key).cast(), column) };
             }
         }
     }
@@ -221,9 +217,4 @@ unsafe fn softmax<E: Element>(
         }
         _mm512_reduce_add_ps(sum)
     }
-}
-
-/// A mask of the first `count` lanes.
-fn first_lanes(count: usize) -> __mmask16 {
-    if count >= LANES { !0 } else { (1 << count) - 1 }
 }

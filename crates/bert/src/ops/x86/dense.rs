@@ -1,15 +1,18 @@
 //! A dense layer over packed weights, with what follows it done while its output is in cache.
 
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 use std::ops::Range;
+use std::slice;
 
 use half::bf16;
+use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 
 use super::element::Element;
 use super::product::{Product, multiply};
 use super::scratch::{Scratch, lines, with_scratch};
-use super::simd::{LANES, gelu, load, store};
+use super::simd::{LANES, gelu, load, store, transposed};
 use super::sys::parallel;
 
 /// Outputs whose weights lie together, as a panel that stays in cache.
@@ -33,62 +36,50 @@ pub(crate) enum After<'a> {
     },
 }
 
-/// Whether a layer of these sizes can be packed.
-pub(crate) fn can_pack(outputs: i64, inputs: i64) -> bool {
-    outputs % LANES as i64 == 0 && inputs % LANES as i64 == 0
+/// Whether the weights of these outputs can be packed.
+pub(crate) fn can_pack(rows: &[&[f32]]) -> bool {
+    rows.len().is_multiple_of(LANES) && rows.iter().all(|row| row.len().is_multiple_of(LANES))
 }
 
-/// `[outputs, inputs]`, float32, to panels `[panels, inputs, PANEL]` of `kind`; in bfloat16 the rows
-/// of a panel lie interleaved in pairs.
-pub(crate) fn pack(weight: &Tensor, kind: Kind) -> Tensor {
-    if kind == Kind::BFloat16 { pack_as::<bf16>(weight) } else { pack_as::<f32>(weight) }
+/// The weights of each output to panels `[panels, inputs, PANEL]` of `kind`; in bfloat16 the rows of
+/// a panel lie interleaved in pairs.
+pub(crate) fn pack(rows: &[&[f32]], kind: Kind) -> Tensor {
+    if kind == Kind::BFloat16 { pack_as::<bf16>(rows) } else { pack_as::<f32>(rows) }
 }
 
-fn pack_as<E: Element>(weight: &Tensor) -> Tensor {
-    let weight = weight.contiguous();
-    let (outputs, inputs) = (weight.size()[0] as usize, weight.size()[1] as usize);
-    let panels = outputs.div_ceil(PANEL);
+fn pack_as<E: Element>(rows: &[&[f32]]) -> Tensor {
+    let (panels, inputs) = (rows.len().div_ceil(PANEL), rows[0].len());
     let packed = Tensor::empty([panels as i64, inputs as i64, PANEL as i64], (E::KIND, Device::Cpu));
-    let places = Panels::<E> { weight: weight.data_ptr().cast(), packed: packed.data_ptr().cast(), inputs };
-    parallel(panels, &|panel| {
-        let outputs = PANEL.min(outputs - panel * PANEL);
-        // SAFETY: both tensors are contiguous and of the sizes above; every task has a panel of its own.
-        unsafe { places.pack(panel, outputs) };
+    // Two bfloat16 or one float32: a unit has four bytes either way.
+    let units = inputs / E::ROWS_INTERLEAVED;
+    // SAFETY: that is the tensor's memory, which nobody else has yet.
+    let memory: &mut [MaybeUninit<i32>] =
+        unsafe { slice::from_raw_parts_mut(packed.data_ptr().cast(), panels * units * PANEL) };
+    memory.par_chunks_mut(units * PANEL).zip(rows.par_chunks(PANEL)).for_each(|(panel, rows)| {
+        // SAFETY: tensors are packed only for a processor that has the instructions.
+        unsafe { pack_panel::<E>(panel, rows) };
     });
     packed
 }
 
-struct Panels<E> {
-    weight: *const f32,
-    packed: *mut E,
-    inputs: usize,
-}
-
-// SAFETY: each task reads shared weights and writes a panel of its own.
-unsafe impl<E: Sync> Sync for Panels<E> {}
-
-impl<E: Element> Panels<E> {
-    /// # Safety
-    /// The pointers reach as far as the sizes say.
-    unsafe fn pack(&self, panel: usize, outputs: usize) {
-        /// Inputs of a row that are taken at a time: what lies in a cache line.
-        const INPUTS: usize = 16;
-        let together = E::ROWS_INTERLEAVED;
-        // SAFETY: as promised to this function.
-        unsafe {
-            let weight = self.weight.add(panel * PANEL * self.inputs);
-            let packed = self.packed.add(panel * PANEL * self.inputs);
-            if outputs < PANEL {
-                packed.write_bytes(0, PANEL * self.inputs);
-            }
-            for first in (0..self.inputs).step_by(INPUTS) {
-                for output in 0..outputs {
-                    for input in first..self.inputs.min(first + INPUTS) {
-                        let value = weight.add(output * self.inputs + input).read();
-                        let (unit, half) = (input / together, input % together);
-                        packed.add((unit * PANEL + output) * together + half).write(E::from_f32(value));
-                    }
+/// # Safety
+/// The processor has AVX-512, and bfloat16 if `E` is that.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn pack_panel<E: Element>(panel: &mut [MaybeUninit<i32>], rows: &[&[f32]]) {
+    for first in (0..PANEL).step_by(LANES) {
+        for (part, panel) in panel.chunks_mut(LANES * PANEL).enumerate() {
+            let mut units = [_mm512_setzero_si512(); LANES];
+            for (units, row) in units.iter_mut().zip(rows.iter().skip(first)) {
+                let values = row.chunks_exact(LANES).skip(part * E::ROWS_INTERLEAVED);
+                let elements = std::ptr::from_mut(units).cast::<E>();
+                for (values, part) in values.zip(0..E::ROWS_INTERLEAVED) {
+                    // SAFETY: a vector of units has room for as many vectors of floats.
+                    unsafe { store(elements.add(part * LANES), load(values.as_ptr())) };
                 }
+            }
+            for (panel, &column) in panel.chunks_exact_mut(PANEL).zip(&transposed(units)) {
+                // SAFETY: a vector ends with the panel at the latest.
+                unsafe { _mm512_storeu_si512(panel[first..].as_mut_ptr().cast(), column) };
             }
         }
     }

@@ -6,14 +6,11 @@ use std::arch::x86_64::*;
 use half::bf16;
 
 /// A type that matrix products take; they sum in float32.
-pub(crate) trait Element: Copy + Sync + 'static {
+pub(crate) trait Element: Copy + Send + Sync + 'static {
     const KIND: tch::Kind;
     /// How many of it fill four bytes; as many consecutive rows of a product's second operand lie
     /// interleaved, element by element.
     const ROWS_INTERLEAVED: usize;
-
-    /// Rounded to the nearest.
-    fn from_f32(value: f32) -> Self;
 
     /// `sum + a · b` in each lane of four bytes.
     ///
@@ -26,10 +23,6 @@ impl Element for f32 {
     const KIND: tch::Kind = tch::Kind::Float;
     const ROWS_INTERLEAVED: usize = 1;
 
-    fn from_f32(value: f32) -> Self {
-        value
-    }
-
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn multiply_add(sum: __m512, a: __m512, b: __m512) -> __m512 {
@@ -40,10 +33,6 @@ impl Element for f32 {
 impl Element for bf16 {
     const KIND: tch::Kind = tch::Kind::BFloat16;
     const ROWS_INTERLEAVED: usize = 2;
-
-    fn from_f32(value: f32) -> Self {
-        bf16::from_f32(value)
-    }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]

@@ -59,6 +59,32 @@ pub(crate) unsafe fn store<E: Element>(to: *mut E, values: __m512) {
     }
 }
 
+/// A mask of the first `count` lanes.
+pub(crate) fn first_lanes(count: usize) -> __mmask16 {
+    if count >= LANES { !0 } else { (1 << count) - 1 }
+}
+
+/// Rows to columns, of sixteen times sixteen units of four bytes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) fn transposed(mut rows: [__m512i; LANES]) -> [__m512i; LANES] {
+    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let of_other = _mm512_set1_epi32(LANES as i32);
+    // Quarters change places, then those of quarters.
+    for half in [8, 4, 2, 1] {
+        let across = _mm512_xor_si512(lanes, _mm512_set1_epi32(half as i32));
+        let is_right = _mm512_test_epi32_mask(lanes, _mm512_set1_epi32(half as i32));
+        let upper = _mm512_mask_add_epi32(lanes, is_right, across, of_other);
+        let lower = _mm512_mask_add_epi32(across, is_right, lanes, of_other);
+        for row in (0..LANES).filter(|row| row & half == 0) {
+            let (above, below) = (rows[row], rows[row | half]);
+            rows[row] = _mm512_permutex2var_epi32(above, upper, below);
+            rows[row | half] = _mm512_permutex2var_epi32(above, lower, below);
+        }
+    }
+    rows
+}
+
 /// `e^x` to about one unit in the last place.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
