@@ -1,7 +1,6 @@
 //! What the user reads when something goes wrong, and the exit code that scripts read.
 
 use std::fmt;
-use std::process::ExitCode;
 
 use strata_bert::ErrorKind as ModelErrorKind;
 use strata_io::ErrorKind as DataErrorKind;
@@ -84,9 +83,9 @@ fn name(signal: usize) -> &'static str {
 }
 
 /// Tells an error with its causes and, where there is one, a hint; returns its exit code.
-pub fn explain(error: &anyhow::Error) -> ExitCode {
+pub fn explain(error: &anyhow::Error) -> u8 {
     say_only(error);
-    ExitCode::from(exit_code(error))
+    exit_code(error)
 }
 
 /// Tells an error that does not decide about the exit code.

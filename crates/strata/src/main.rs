@@ -30,13 +30,13 @@ mod unit;
 mod verify;
 mod window;
 
-use std::process::ExitCode;
+use std::io::Write;
 
 use clap::Parser;
 
 use cli::{Cli, Command};
 
-fn main() -> ExitCode {
+fn main() {
     panics::keep_quiet();
     let Cli { command, log_format } = Cli::parse();
     console::start_log(log_format);
@@ -46,8 +46,9 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Fetch(arguments) => hub::fetch(&arguments),
     });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure::explain(&error),
-    }
+    let code = result.map_or_else(|error| failure::explain(&error), |()| 0);
+    let _ = std::io::stdout().flush();
+    // All is written and closed. An ordinary exit would take libtorch's operators apart one by one,
+    // which lasts as long as a short command.
+    signal_hook::low_level::exit(code.into());
 }
