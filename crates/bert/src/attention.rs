@@ -58,7 +58,7 @@ impl SelfAttention {
     /// one length; computed beside [`SelfAttention::forward`], whose kernels keep none of it.
     pub(crate) fn weights(&self, hidden: Tensor<2>, scope: &Scope) -> Vec<Tensor<4>> {
         let head_size = hidden.dims()[1] / self.heads;
-        let projected = self.query_key_value.forward(hidden).cast(FloatDType::F32);
+        let projected = self.query_key_value.forward(hidden, scope.lengths).cast(FloatDType::F32);
         let of_block = |block: Block| {
             let Block { rows, len, .. } = block;
             let joint = block.of(&projected).reshape([rows, len, 3, self.heads, head_size]);
@@ -75,8 +75,8 @@ impl SelfAttention {
 
     /// `[tokens, hidden_size]` to the same shape.
     pub(crate) fn forward(&self, hidden: Tensor<2>, scope: &Scope) -> Tensor<2> {
-        let projected = self.query_key_value.forward(hidden.clone());
+        let projected = self.query_key_value.forward(hidden.clone(), scope.lengths);
         let context = ops::self_attention(projected, scope.bias.clone(), scope.lengths, self.heads);
-        self.output.forward_add_norm(context, hidden, &self.output_norm)
+        self.output.forward_add_norm(context, scope.lengths, hidden, &self.output_norm)
     }
 }

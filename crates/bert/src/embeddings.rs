@@ -73,7 +73,7 @@ impl Embeddings {
         }
         let embedded = self.layer_norm.forward(sum);
         match &self.projection {
-            Some(projection) => projection.forward(embedded),
+            Some(projection) => projection.forward(embedded, &input.lengths),
             None => embedded,
         }
     }

@@ -47,9 +47,10 @@ impl EncoderLayer {
 
     /// `[tokens, hidden_size]` to the same shape.
     pub(crate) fn forward(&self, hidden: Tensor<2>, scope: &Scope) -> Tensor<2> {
+        let lengths = scope.lengths;
         let hidden = self.attention.forward(hidden, scope);
-        let wide = self.intermediate.forward_activated(hidden.clone(), self.activation);
-        self.output.forward_add_norm(wide, hidden, &self.output_norm)
+        let wide = self.intermediate.forward_activated(hidden.clone(), lengths, self.activation);
+        self.output.forward_add_norm(wide, lengths, hidden, &self.output_norm)
     }
 }
 
@@ -97,16 +98,16 @@ impl Linear {
         Ok(Self { weight: ops::Weight::new(&rows, &bias, compute), bias })
     }
 
-    /// `[rows, in]` to `[rows, out]`.
-    pub(crate) fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        ops::dense(input, &self.weight, self.bias.clone())
+    /// `[tokens, in]` to `[tokens, out]`; `lengths` are the tokens of each text.
+    pub(crate) fn forward(&self, input: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
+        ops::dense(input, lengths, &self.weight, self.bias.clone())
     }
 
-    fn forward_activated(&self, input: Tensor<2>, activation: Activation) -> Tensor<2> {
+    fn forward_activated(&self, input: Tensor<2>, lengths: &[usize], activation: Activation) -> Tensor<2> {
         if activation == Activation::Gelu {
-            return ops::dense_gelu(input, &self.weight, self.bias.clone());
+            return ops::dense_gelu(input, lengths, &self.weight, self.bias.clone());
         }
-        let output = self.forward(input);
+        let output = self.forward(input, lengths);
         match activation {
             Activation::Gelu => activation::gelu(output),
             Activation::GeluNew => activation::gelu_approximate(output),
@@ -116,13 +117,14 @@ impl Linear {
         }
     }
 
-    /// `[rows, in]` and a residual `[rows, out]` to the normalized sum.
+    /// `[tokens, in]` and a residual `[tokens, out]` to the normalized sum.
     pub(crate) fn forward_add_norm(
         &self,
         input: Tensor<2>,
+        lengths: &[usize],
         residual: Tensor<2>,
         norm: &LayerNorm,
     ) -> Tensor<2> {
-        ops::dense_add_norm(input, &self.weight, self.bias.clone(), residual, &norm.0)
+        ops::dense_add_norm(input, lengths, &self.weight, self.bias.clone(), residual, &norm.0)
     }
 }

@@ -123,7 +123,8 @@ impl BertModel {
     pub(crate) fn pooler_output(&self, last: &Tensor<2>, lengths: &[usize]) -> Option<Tensor<2>> {
         let pooler = self.pooler.as_ref()?;
         let first_token = |block: Block| pool(Pooling::Cls, &block.of(last), None);
-        Some(pooler.forward(Tensor::cat(blocks(lengths).map(first_token).collect(), 0)).tanh())
+        let first_tokens = Tensor::cat(blocks(lengths).map(first_token).collect(), 0);
+        Some(pooler.forward(first_tokens, &vec![1; lengths.len()]).tanh())
     }
 }
 

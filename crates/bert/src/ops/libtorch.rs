@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 #[cfg(target_arch = "x86_64")]
 use super::x86;
-use super::{EncoderOps, matrix};
+use super::{AddNorm, EncoderOps, matrix};
 use crate::layout::{Block, blocks};
 
 impl EncoderOps for LibTorch {
@@ -22,46 +22,42 @@ impl EncoderOps for LibTorch {
         TchTensor::new(weight.tensor.to_kind(kind))
     }
 
-    fn dense(input: TchTensor, weight: TchTensor, bias: TchTensor) -> TchTensor {
+    fn dense(input: TchTensor, lengths: &[usize], weight: TchTensor, bias: TchTensor) -> TchTensor {
+        let (input, weight, bias) = (&input.tensor, &weight.tensor, &bias.tensor);
         #[cfg(target_arch = "x86_64")]
-        if is_packed(&weight.tensor) {
-            return TchTensor::new(x86::dense(
-                &input.tensor,
-                &weight.tensor,
-                &bias.tensor,
-                x86::After::Nothing,
-            ));
+        if is_packed(weight) {
+            return TchTensor::new(x86::dense(input, lengths, weight, bias, x86::After::Nothing));
         }
-        TchTensor::new(linear(&input.tensor, &weight.tensor, &bias.tensor))
+        TchTensor::new(linear(input, weight, bias))
     }
 
-    fn dense_gelu(input: TchTensor, weight: TchTensor, bias: TchTensor) -> TchTensor {
+    fn dense_gelu(input: TchTensor, lengths: &[usize], weight: TchTensor, bias: TchTensor) -> TchTensor {
+        let (input, weight, bias) = (&input.tensor, &weight.tensor, &bias.tensor);
         #[cfg(target_arch = "x86_64")]
-        if is_packed(&weight.tensor) {
-            return TchTensor::new(x86::dense(&input.tensor, &weight.tensor, &bias.tensor, x86::After::Gelu));
+        if is_packed(weight) {
+            return TchTensor::new(x86::dense(input, lengths, weight, bias, x86::After::Gelu));
         }
-        TchTensor::new(linear(&input.tensor, &weight.tensor, &bias.tensor).gelu("none"))
+        TchTensor::new(linear(input, weight, bias).gelu("none"))
     }
 
     fn dense_add_norm(
         input: TchTensor,
+        lengths: &[usize],
         weight: TchTensor,
         bias: TchTensor,
-        residual: TchTensor,
-        norm_weight: TchTensor,
-        norm_bias: TchTensor,
-        epsilon: f64,
+        after: AddNorm<Self>,
     ) -> TchTensor {
+        let (input, weight, bias) = (&input.tensor, &weight.tensor, &bias.tensor);
+        let AddNorm { residual, weight: norm_weight, bias: norm_bias, epsilon } = after;
         let (norm_weight, norm_bias) = (&norm_weight.tensor, &norm_bias.tensor);
         #[cfg(target_arch = "x86_64")]
-        if is_packed(&weight.tensor) {
-            let residual = residual.tensor.contiguous();
-            let after =
-                x86::After::AddNorm { residual: &residual, weight: norm_weight, bias: norm_bias, epsilon };
-            return TchTensor::new(x86::dense(&input.tensor, &weight.tensor, &bias.tensor, after));
+        if is_packed(weight) {
+            let residual = &residual.tensor.contiguous();
+            let after = x86::After::AddNorm { residual, weight: norm_weight, bias: norm_bias, epsilon };
+            return TchTensor::new(x86::dense(input, lengths, weight, bias, after));
         }
         // The sum of float32 and bfloat16 is float32.
-        let sum = linear(&input.tensor, &weight.tensor, &bias.tensor) + residual.tensor;
+        let sum = linear(input, weight, bias) + residual.tensor;
         let width = norm_weight.size();
         TchTensor::new(sum.layer_norm(width, Some(norm_weight), Some(norm_bias), epsilon, false))
     }
@@ -92,10 +88,10 @@ fn is_on_kernels(tensor: &Tensor) -> bool {
     tensor.device() == Device::Cpu && x86::available()
 }
 
-/// Packed weights have a dimension more.
+/// Packed weights have more dimensions than a matrix.
 #[cfg(target_arch = "x86_64")]
 fn is_packed(weight: &Tensor) -> bool {
-    weight.dim() == 3
+    weight.dim() > 2
 }
 
 fn linear(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {

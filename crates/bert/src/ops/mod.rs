@@ -12,13 +12,22 @@ mod x86;
 
 use burn::backend::ops::AttentionModuleOptions;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::backend::{Backend, Dispatch, ExtensionType, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{FloatDType, Slice, Tensor, TensorData};
 
 use crate::Compute;
 use crate::layout::{Block, blocks};
 
 pub(crate) use libtorch::{cuda_devices, has_bfloat16, set_threads};
+
+/// What follows a product that is added to the residual stream.
+#[derive(ExtensionType)]
+struct AddNorm<B: Backend> {
+    residual: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    bias: FloatTensor<B>,
+    epsilon: f64,
+}
 
 /// What the encoder needs beyond burn's own operations. The default bodies are the definition; a
 /// backend overrides them only to be faster.
@@ -33,6 +42,7 @@ trait EncoderOps: Backend {
 
     fn dense(
         input: FloatTensor<Self>,
+        _lengths: &[usize],
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
@@ -43,23 +53,22 @@ trait EncoderOps: Backend {
 
     fn dense_gelu(
         input: FloatTensor<Self>,
+        lengths: &[usize],
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        Self::gelu(Self::dense(input, weight, bias))
+        Self::gelu(Self::dense(input, lengths, weight, bias))
     }
 
     fn dense_add_norm(
         input: FloatTensor<Self>,
+        lengths: &[usize],
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        residual: FloatTensor<Self>,
-        norm_weight: FloatTensor<Self>,
-        norm_bias: FloatTensor<Self>,
-        epsilon: f64,
+        #[extension_type] after: AddNorm<Self>,
     ) -> FloatTensor<Self> {
-        let sum = Self::float_add(Self::dense(input, weight, bias), residual);
-        Self::layer_norm(sum, norm_weight, Some(norm_bias), epsilon)
+        let sum = Self::float_add(Self::dense(input, lengths, weight, bias), after.residual);
+        Self::layer_norm(sum, after.weight, Some(after.bias), after.epsilon)
     }
 
     fn self_attention(projected: FloatTensor<Self>, lengths: &[usize], heads: usize) -> FloatTensor<Self> {
@@ -123,15 +132,20 @@ impl Weight {
     }
 }
 
-/// `input · weightᵀ + bias`, from `[rows, in]`, `[out, in]` and `[out]` to `[rows, out]`. `input` may
-/// be float32 or of the weight's type, which is the result's.
-pub(crate) fn dense(input: Tensor<2>, weight: &Weight, bias: Tensor<1>) -> Tensor<2> {
-    Tensor::from_dispatch(Dispatch::dense(input.into_dispatch(), weight.0.clone(), bias.into_dispatch()))
+/// `input · weightᵀ + bias`, from `[tokens, in]`, `[out, in]` and `[out]` to `[tokens, out]`. `input`
+/// may be float32 or of the weight's type, which is the result's.
+///
+/// `lengths` says how many tokens there are of each text, one text after the other; of one text
+/// nothing depends on another.
+pub(crate) fn dense(input: Tensor<2>, lengths: &[usize], weight: &Weight, bias: Tensor<1>) -> Tensor<2> {
+    let (input, bias) = (input.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(Dispatch::dense(input, lengths, weight.0.clone(), bias))
 }
 
 /// [`dense`] and the exact gelu.
-pub(crate) fn dense_gelu(input: Tensor<2>, weight: &Weight, bias: Tensor<1>) -> Tensor<2> {
-    Tensor::from_dispatch(Dispatch::dense_gelu(input.into_dispatch(), weight.0.clone(), bias.into_dispatch()))
+pub(crate) fn dense_gelu(input: Tensor<2>, lengths: &[usize], weight: &Weight, bias: Tensor<1>) -> Tensor<2> {
+    let (input, bias) = (input.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(Dispatch::dense_gelu(input, lengths, weight.0.clone(), bias))
 }
 
 /// What normalizes each row: `weight` and `bias` are `[out]`.
@@ -141,23 +155,23 @@ pub(crate) struct Norm {
     pub(crate) epsilon: f64,
 }
 
-/// [`dense`], plus a float32 `residual` `[rows, out]`, normalized; float32.
+/// [`dense`], plus a float32 `residual` `[tokens, out]`, normalized; float32.
 pub(crate) fn dense_add_norm(
     input: Tensor<2>,
+    lengths: &[usize],
     weight: &Weight,
     bias: Tensor<1>,
     residual: Tensor<2>,
     norm: &Norm,
 ) -> Tensor<2> {
-    Tensor::from_dispatch(Dispatch::dense_add_norm(
-        input.into_dispatch(),
-        weight.0.clone(),
-        bias.into_dispatch(),
-        residual.into_dispatch(),
-        norm.weight.clone().into_dispatch(),
-        norm.bias.clone().into_dispatch(),
-        norm.epsilon,
-    ))
+    let after = AddNorm {
+        residual: residual.into_dispatch(),
+        weight: norm.weight.clone().into_dispatch(),
+        bias: norm.bias.clone().into_dispatch(),
+        epsilon: norm.epsilon,
+    };
+    let (input, bias) = (input.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(Dispatch::dense_add_norm(input, lengths, weight.0.clone(), bias, after))
 }
 
 /// `softmax(query · keyᵀ / √head_size + bias) · value` of every head and row, from query, key and
@@ -213,34 +227,50 @@ mod tests {
         one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
     }
 
-    /// Sizes that fill panels and blocks, that do not, and that no kernel takes.
-    fn sizes() -> impl Strategy<Value = (usize, usize, usize)> {
-        let width = || prop_oneof![Just(20), Just(48), Just(64), Just(144), Just(1040)];
-        (1usize..150, width(), width())
+    /// Sizes that fill panels and blocks, that do not, and that no kernel takes; the last two pay for
+    /// products of sums.
+    fn width() -> impl Strategy<Value = usize> {
+        prop_oneof![Just(20), Just(48), Just(64), Just(144), Just(1040), Just(128), Just(512)]
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn dense_layers_are_the_same_on_either_backend((rows, inputs, outputs) in sizes()) {
-            let run = |device: &Device, what: usize| {
-                let input = values(1, [rows, inputs], device);
+        fn dense_layers_are_the_same_on_either_backend_and_for_a_text_alone(
+            lengths in prop::collection::vec(prop_oneof![Just(1usize), 1usize..80], 1..5),
+            inputs in width(),
+            outputs in width(),
+            what in 0..3,
+        ) {
+            let tokens: usize = lengths.iter().sum();
+            let run = |device: &Device, first: usize, lengths: &[usize]| {
+                let tokens_of = |seed, width| {
+                    values(seed, [tokens, width], device).narrow(0, first, lengths.iter().sum())
+                };
                 let bias = values(3, [outputs], device);
                 let weight = weight(2, inputs, &bias, Compute::Float32);
+                let input = tokens_of(1, inputs);
                 match what {
-                    0 => dense(input, &weight, bias),
-                    1 => dense_gelu(input, &weight, bias),
+                    0 => dense(input, lengths, &weight, bias),
+                    1 => dense_gelu(input, lengths, &weight, bias),
                     _ => {
                         let (weight_of_norm, bias_of_norm) = (values(4, [outputs], device), values(5, [outputs], device));
                         let norm = Norm { weight: weight_of_norm, bias: bias_of_norm, epsilon: 1e-12 };
-                        dense_add_norm(input, &weight, bias, values(6, [rows, outputs], device), &norm)
+                        dense_add_norm(input, lengths, &weight, bias, tokens_of(6, outputs), &norm)
                     }
                 }
             };
-            for what in 0..3 {
-                let difference = worst(&on_both(|device| run(device, what)));
-                prop_assert!(difference < 1e-4, "{what}: {difference}");
+            let together = on_both(|device| run(device, 0, &lengths));
+            prop_assert!(worst(&together) < 1e-4, "{}", worst(&together));
+            let mut first = 0;
+            for &len in &lengths {
+                for (alone, together) in on_both(|device| run(device, first, &[len])).iter().zip(&together) {
+                    let text = &together[first * outputs..][..alone.len()];
+                    let difference = worst(&[alone.clone(), text.to_vec()]);
+                    prop_assert!(difference < 1e-4, "{difference}");
+                }
+                first += len;
             }
         }
 
@@ -281,11 +311,12 @@ mod tests {
         let run = |compute: Compute| {
             let hidden = values(1, [70, 64], &device);
             let (wide, narrow) = (values(3, [192], &device), values(7, [64], &device));
-            let projected = dense(hidden.clone(), &weight(2, 64, &wide, compute), wide);
+            let projected = dense(hidden.clone(), &[35, 35], &weight(2, 64, &wide, compute), wide);
             let context = self_attention(projected, None, &[35, 35], 2);
             let norm =
                 Norm { weight: values(4, [64], &device), bias: values(5, [64], &device), epsilon: 1e-12 };
-            let output = dense_add_norm(context, &weight(6, 64, &narrow, compute), narrow, hidden, &norm);
+            let output =
+                dense_add_norm(context, &[35, 35], &weight(6, 64, &narrow, compute), narrow, hidden, &norm);
             assert_eq!(output.dtype(), FloatDType::F32.into(), "the residual stream is float32");
             output.into_data().try_to_vec::<f32>().unwrap()
         };

@@ -101,14 +101,22 @@ impl<E: Element> Heads<E> {
             for at in (0..len).step_by(QUERIES) {
                 // The last block reaches back into the one before it rather than be a smaller one.
                 let at = at.min(len - block);
-                let size = Product { m: block, n: keys, k: head_size, lda: stride, ldb: keys, ldc: keys };
+                let size = Product {
+                    m: block,
+                    n: keys,
+                    k: head_size,
+                    lda: stride,
+                    ldb: keys,
+                    ldc: keys,
+                    onto: None,
+                };
                 multiply(size, query.add(at * stride), transposed, scores);
                 let mut sums = [0.0; QUERIES];
                 for (row, sum) in sums.iter_mut().enumerate().take(block) {
                     *sum = softmax(scores.add(row * keys), weights.add(row * keys), len, keys, self.scale);
                 }
                 let size =
-                    Product { m: block, n: head_size, k: keys, lda: keys, ldb: head_size, ldc: head_size };
+                    Product { n: head_size, k: keys, lda: keys, ldb: head_size, ldc: head_size, ..size };
                 multiply(size, weights, values, mixed);
                 for (row, sum) in sums.iter().enumerate().take(block) {
                     let target = self.context.add((first + at + row) * hidden + head * head_size);
@@ -135,18 +143,18 @@ unsafe fn transpose<E: Element>(
 ) {
     // Two bfloat16 or one float32: a unit has four bytes either way.
     let (units, stride) = (head_size / E::ROWS_INTERLEAVED, stride / E::ROWS_INTERLEAVED);
-    let (source, target) = (source.cast::<i32>(), target.cast::<i32>());
+    let (source, target) = (source.cast::<f32>(), target.cast::<f32>());
     for first_key in (0..keys).step_by(LANES) {
         for first in (0..units).step_by(LANES) {
             let there = first_lanes(units - first);
-            let mut rows = [_mm512_setzero_si512(); LANES];
+            let mut rows = [_mm512_setzero_ps(); LANES];
             for (row, key) in rows.iter_mut().zip(first_key..len) {
                 // SAFETY: units beyond the head are masked; otherwise as promised to `run`.
-                *row = unsafe { _mm512_maskz_loadu_epi32(there, source.add(key * stride + first)) };
+                *row = unsafe { _mm512_maskz_loadu_ps(there, source.add(key * stride + first)) };
             }
             for (unit, &column) in transposed(rows).iter().enumerate().take(units - first) {
                 // SAFETY: as promised to `run`.
-                unsafe { _mm512_storeu_si512(target.add((first + unit) * keys + first_key).cast(), column) };
+                unsafe { _mm512_storeu_ps(target.add((first + unit) * keys + first_key), column) };
             }
         }
     }

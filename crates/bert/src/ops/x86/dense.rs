@@ -1,26 +1,25 @@
 //! A dense layer over packed weights, with what follows it done while its output is in cache.
 
 use std::arch::x86_64::*;
-use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::slice;
 
 use half::bf16;
-use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 
 use super::element::Element;
+use super::panels::PANEL;
 use super::product::{Product, multiply};
 use super::scratch::{Scratch, lines, with_scratch};
-use super::simd::{LANES, gelu, load, store, transposed};
+use super::simd::{LANES, gelu, load, store};
+use super::strassen::{self, Matrices, Pair};
 use super::sys::parallel;
 
-/// Outputs whose weights lie together, as a panel that stays in cache.
-const PANEL: usize = 64;
 /// Rows of one small product.
 const ROWS: usize = 48;
-/// Fewer rows are not worth another thread.
-const LEAST_ROWS_PER_THREAD: usize = 8;
+/// Fewer rows or pairs are not worth another thread.
+const LEAST_PER_THREAD: usize = 8;
+/// About as many pairs' factors stay in the last cache.
+const PAIRS: usize = 256;
 
 /// What follows the product.
 #[derive(Clone, Copy)]
@@ -36,91 +35,62 @@ pub(crate) enum After<'a> {
     },
 }
 
-/// Whether the weights of these outputs can be packed.
-pub(crate) fn can_pack(rows: &[&[f32]]) -> bool {
-    rows.len().is_multiple_of(LANES) && rows.iter().all(|row| row.len().is_multiple_of(LANES))
-}
-
-/// The weights of each output to panels `[panels, inputs, PANEL]` of `kind`; in bfloat16 the rows of
-/// a panel lie interleaved in pairs.
-pub(crate) fn pack(rows: &[&[f32]], kind: Kind) -> Tensor {
-    if kind == Kind::BFloat16 { pack_as::<bf16>(rows) } else { pack_as::<f32>(rows) }
-}
-
-fn pack_as<E: Element>(rows: &[&[f32]]) -> Tensor {
-    let (panels, inputs) = (rows.len().div_ceil(PANEL), rows[0].len());
-    let packed = Tensor::empty([panels as i64, inputs as i64, PANEL as i64], (E::KIND, Device::Cpu));
-    // Two bfloat16 or one float32: a unit has four bytes either way.
-    let units = inputs / E::ROWS_INTERLEAVED;
-    // SAFETY: that is the tensor's memory, which nobody else has yet.
-    let memory: &mut [MaybeUninit<i32>] =
-        unsafe { slice::from_raw_parts_mut(packed.data_ptr().cast(), panels * units * PANEL) };
-    memory.par_chunks_mut(units * PANEL).zip(rows.par_chunks(PANEL)).for_each(|(panel, rows)| {
-        // SAFETY: tensors are packed only for a processor that has the instructions.
-        unsafe { pack_panel::<E>(panel, rows) };
-    });
-    packed
-}
-
-/// # Safety
-/// The processor has AVX-512, and bfloat16 if `E` is that.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn pack_panel<E: Element>(panel: &mut [MaybeUninit<i32>], rows: &[&[f32]]) {
-    for first in (0..PANEL).step_by(LANES) {
-        for (part, panel) in panel.chunks_mut(LANES * PANEL).enumerate() {
-            let mut units = [_mm512_setzero_si512(); LANES];
-            for (units, row) in units.iter_mut().zip(rows.iter().skip(first)) {
-                let values = row.chunks_exact(LANES).skip(part * E::ROWS_INTERLEAVED);
-                let elements = std::ptr::from_mut(units).cast::<E>();
-                for (values, part) in values.zip(0..E::ROWS_INTERLEAVED) {
-                    // SAFETY: a vector of units has room for as many vectors of floats.
-                    unsafe { store(elements.add(part * LANES), load(values.as_ptr())) };
-                }
-            }
-            for (panel, &column) in panel.chunks_exact_mut(PANEL).zip(&transposed(units)) {
-                // SAFETY: a vector ends with the panel at the latest.
-                unsafe { _mm512_storeu_si512(panel[first..].as_mut_ptr().cast(), column) };
-            }
-        }
-    }
-}
-
-/// `[rows, inputs]`, float32 or of the weights' kind, to `[rows, outputs]`: of the weights' kind,
-/// or float32 after [`After::AddNorm`].
-pub(crate) fn dense(input: &Tensor, panels: &Tensor, bias: &Tensor, after: After) -> Tensor {
-    if panels.kind() == Kind::BFloat16 {
-        dense_of::<bf16>(input, panels, bias, after)
-    } else {
-        dense_of::<f32>(input, panels, bias, after)
-    }
-}
-
-fn dense_of<E: Element>(input: &Tensor, panels: &Tensor, bias: &Tensor, after: After) -> Tensor {
+/// `[tokens, inputs]`, float32 or of the weights' kind, to `[tokens, outputs]`: of the weights' kind,
+/// or float32 after [`After::AddNorm`]. `lengths` are the tokens of each text.
+pub(crate) fn dense(
+    input: &Tensor,
+    lengths: &[usize],
+    weight: &Tensor,
+    bias: &Tensor,
+    after: After,
+) -> Tensor {
     let input = input.contiguous();
-    let (rows, outputs) = (input.size()[0], bias.size()[0]);
-    assert_eq!(input.size()[1], panels.size()[1], "the weights are for inputs of this width");
-    assert!(outputs <= panels.size()[0] * PANEL as i64, "there are weights for every output");
+    let tokens = input.size()[0] as usize;
+    if weight.kind() == Kind::BFloat16 {
+        return dense_of::<bf16>(&input, weight, bias, after, |layer| layer.by_rows(tokens));
+    }
+    if strassen::pays(bias.size()[0] as usize, input.size()[1] as usize) {
+        let pairs = strassen::pairs(lengths);
+        assert_eq!(
+            pairs.iter().map(|pair| pair.tokens).sum::<usize>(),
+            tokens,
+            "texts end where the tokens do"
+        );
+        return dense_of::<f32>(&input, weight, bias, after, |layer| layer.by_pairs(&pairs));
+    }
+    dense_of::<f32>(&input, weight, bias, after, |layer| layer.by_rows(tokens))
+}
+
+fn dense_of<E: Element>(
+    input: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    after: After,
+    run: impl FnOnce(&Layer<E>),
+) -> Tensor {
+    let (inputs, outputs) = (input.size()[1], bias.size()[0]);
+    assert!(weight.numel() as i64 >= inputs * outputs, "there are weights for every input and output");
     let kind = if matches!(after, After::AddNorm { .. }) { Kind::Float } else { E::KIND };
-    let output = Tensor::empty([rows, outputs], (kind, Device::Cpu));
-    let layer = Layer::<E> {
+    let output = Tensor::empty([input.size()[0], outputs], (kind, Device::Cpu));
+    run(&Layer::<E> {
         input: input.data_ptr().cast(),
         converts: input.kind() != E::KIND,
-        panels: panels.data_ptr().cast(),
+        weight: weight.data_ptr().cast(),
         bias: bias.data_ptr().cast(),
         output: output.data_ptr().cast(),
-        inputs: panels.size()[1] as usize,
+        inputs: inputs as usize,
         outputs: outputs as usize,
         after: Tail::new(after),
-    };
-    let rows = rows as usize;
-    let share = rows.div_ceil(tch::get_num_threads().max(1) as usize).max(LEAST_ROWS_PER_THREAD);
-    parallel(rows.div_ceil(share), &|thread| {
-        let rows = thread * share..rows.min((thread + 1) * share);
-        // SAFETY: the shapes were settled above, and tensors were packed only for a processor that
-        // has the instructions.
-        with_scratch(layer.scratch_lines(rows.len()), |scratch| unsafe { layer.run(rows, scratch) });
     });
     output
+}
+
+/// Has each thread run as many of `count` things as any other, about `most` at a time.
+fn share(count: usize, most: usize, run: impl Fn(Range<usize>) + Sync) {
+    let threads = tch::get_num_threads().max(1) as usize;
+    let turns = (count / threads).div_ceil(most).max(1);
+    let share = count.div_ceil(threads * turns).max(LEAST_PER_THREAD);
+    parallel(count.div_ceil(share), &|task| run(task * share..count.min((task + 1) * share)));
 }
 
 /// [`After`], as pointers.
@@ -150,7 +120,7 @@ struct Layer<E> {
     input: *const E,
     /// Whether `input` is float32 in truth, and has to become `E`.
     converts: bool,
-    panels: *const E,
+    weight: *const E,
     bias: *const f32,
     output: *mut E,
     inputs: usize,
@@ -162,8 +132,15 @@ struct Layer<E> {
 unsafe impl<E: Sync> Sync for Layer<E> {}
 
 impl<E: Element> Layer<E> {
-    fn scratch_lines(&self, rows: usize) -> usize {
-        lines::<f32>(ROWS * PANEL) + if self.converts { lines::<E>(rows * self.inputs) } else { 0 }
+    fn by_rows(&self, rows: usize) {
+        share(rows, usize::MAX, |rows| {
+            let converted = if self.converts { lines::<E>(rows.len() * self.inputs) } else { 0 };
+            with_scratch(lines::<f32>(ROWS * PANEL) + converted, |scratch| {
+                // SAFETY: the shapes were settled by `dense_of`, and tensors were packed only for a
+                // processor that has the instructions.
+                unsafe { self.run(rows, scratch) };
+            });
+        });
     }
 
     /// # Safety
@@ -184,26 +161,18 @@ impl<E: Element> Layer<E> {
                 input = converted;
             }
             for panel in 0..self.outputs.div_ceil(PANEL) {
+                let weight = self.weight.add(panel * inputs * PANEL);
                 for first in (0..rows.len()).step_by(ROWS) {
-                    let count = ROWS.min(rows.len() - first);
-                    let size = Product { m: count, n: PANEL, k: inputs, lda: inputs, ldb: PANEL, ldc: PANEL };
-                    multiply(size, input.add(first * inputs), self.panels.add(panel * inputs * PANEL), tile);
-                    for row in 0..count {
+                    let m = ROWS.min(rows.len() - first);
+                    let size =
+                        Product { m, n: PANEL, k: inputs, lda: inputs, ldb: PANEL, ldc: PANEL, onto: None };
+                    multiply(size, input.add(first * inputs), weight, tile);
+                    for row in 0..m {
                         self.finish(tile.add(row * PANEL), rows.start + first + row, panel);
                     }
                 }
             }
-            if let Tail::AddNorm { weight, bias, epsilon, .. } = self.after {
-                for row in rows {
-                    normalize(
-                        self.output.cast::<f32>().add(row * self.outputs),
-                        self.outputs,
-                        weight,
-                        bias,
-                        epsilon,
-                    );
-                }
-            }
+            self.normalize(rows);
         }
     }
 
@@ -227,6 +196,45 @@ impl<E: Element> Layer<E> {
                         );
                     }
                 }
+            }
+        }
+    }
+
+    /// The norm of finished rows, where one is asked for.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn normalize(&self, rows: Range<usize>) {
+        if let Tail::AddNorm { weight, bias, epsilon, .. } = self.after {
+            let output = self.output.cast::<f32>();
+            for row in rows {
+                // SAFETY: as promised to `run`.
+                unsafe { normalize(output.add(row * self.outputs), self.outputs, weight, bias, epsilon) };
+            }
+        }
+    }
+}
+
+impl Layer<f32> {
+    fn by_pairs(&self, pairs: &[Pair]) {
+        share(pairs.len(), PAIRS, |range| {
+            let pairs = &pairs[range];
+            with_scratch(Matrices::scratch_lines(self.inputs, pairs.len()), |scratch| {
+                // SAFETY: as in `by_rows`.
+                unsafe { self.run_pairs(pairs, scratch) };
+            });
+        });
+    }
+
+    /// # Safety
+    /// As for [`Layer::run`].
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn run_pairs(&self, pairs: &[Pair], scratch: Scratch) {
+        let Self { input: a, weight: b, inputs, outputs, .. } = *self;
+        let matrices = Matrices { a, b, inputs, outputs };
+        // SAFETY: as promised to this function; pairs follow each other.
+        unsafe {
+            matrices.multiply(pairs, scratch, |sums, row, panel| self.finish(sums, row, panel));
+            if let [first, .., last] | [first @ last] = pairs {
+                self.normalize(first.first..last.first + last.tokens);
             }
         }
     }

@@ -6,11 +6,14 @@
 mod attention;
 mod dense;
 mod element;
+mod panels;
 mod product;
 mod scratch;
 mod simd;
+mod strassen;
 mod sys;
 
 pub(crate) use attention::{attention, can_attend};
-pub(crate) use dense::{After, can_pack, dense, pack};
+pub(crate) use dense::{After, dense};
+pub(crate) use panels::{can_pack, pack};
 pub(crate) use simd::available;

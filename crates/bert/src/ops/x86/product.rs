@@ -14,7 +14,7 @@ const ROWS: usize = 6;
 /// Vectors of columns in registers: 24 sums, four weights and an input are 29 of 32 registers.
 const VECTORS: usize = 4;
 
-/// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`. `n` is a multiple of
+/// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`, plus what it starts from. `n` is a multiple of
 /// [`LANES`]; `k` and `lda` of [`Element::ROWS_INTERLEAVED`].
 #[derive(Clone, Copy)]
 pub(crate) struct Product {
@@ -24,6 +24,8 @@ pub(crate) struct Product {
     pub(crate) lda: usize,
     pub(crate) ldb: usize,
     pub(crate) ldc: usize,
+    /// What the product is added to, of `c`'s layout; it may be `c`.
+    pub(crate) onto: Option<*const f32>,
 }
 
 /// Multiplies. As many consecutive rows of `b` as [`Element::ROWS_INTERLEAVED`] lie interleaved,
@@ -38,7 +40,7 @@ pub(crate) unsafe fn multiply<E: Element>(size: Product, a: *const E, b: *const 
         // SAFETY: as promised to this function; what is interleaved in pairs is bfloat16.
         return unsafe { amx_product(size, a.cast(), b.cast(), c) };
     }
-    let Product { m, n, k, lda, ldb, ldc } = size;
+    let Product { m, n, k, lda, ldb, ldc, onto } = size;
     // Two bfloat16 or one float32: a unit has four bytes either way.
     let units = k / E::ROWS_INTERLEAVED;
     let lda = lda / E::ROWS_INTERLEAVED;
@@ -50,14 +52,15 @@ pub(crate) unsafe fn multiply<E: Element>(size: Product, a: *const E, b: *const 
             unsafe {
                 let a = a.cast::<i32>().add(row * lda);
                 let b = b.cast::<i32>().add(column);
-                tile(units, a, lda, b, ldb, c.add(row * ldc + column), ldc);
+                let at = row * ldc + column;
+                tile(units, a, lda, b, ldb, onto.map(|onto| onto.add(at)), c.add(at), ldc);
             }
         }
     }
 }
 
-/// `(units, a, lda, b, ldb, c, ldc)`, strides in units.
-type Tile = unsafe fn(usize, *const i32, usize, *const i32, usize, *mut f32, usize);
+/// `(units, a, lda, b, ldb, onto, c, ldc)`, strides in units.
+type Tile = unsafe fn(usize, *const i32, usize, *const i32, usize, Option<*const f32>, *mut f32, usize);
 
 fn tile_of<E: Element>(rows: usize, vectors: usize) -> Tile {
     fn of_vectors<E: Element, const V: usize>(rows: usize) -> Tile {
@@ -86,12 +89,20 @@ unsafe fn tile<E: Element, const M: usize, const V: usize>(
     lda: usize,
     b: *const i32,
     ldb: usize,
+    onto: Option<*const f32>,
     c: *mut f32,
     ldc: usize,
 ) {
     let mut sums = [[_mm512_setzero_ps(); V]; M];
     // SAFETY: the caller's pointers reach as far as the sizes say.
     unsafe {
+        if let Some(onto) = onto {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                for (vector, sum) in sums.iter_mut().enumerate() {
+                    *sum = _mm512_loadu_ps(onto.add(row * ldc + vector * LANES));
+                }
+            }
+        }
         for unit in 0..units {
             let mut weights = [_mm512_setzero_ps(); V];
             for (vector, weight) in weights.iter_mut().enumerate() {
@@ -128,6 +139,7 @@ fn has_amx() -> bool {
 unsafe fn amx_product(size: Product, a: *const bf16, b: *const bf16, c: *mut f32) {
     /// Inputs of one call: what stays in the nearest cache.
     const DEPTH: usize = 1024;
+    assert!(size.onto.is_none(), "nothing is added to in bfloat16");
     let [m, n, lda, ldb, ldc] = [size.m, size.n, size.lda, size.ldb, size.ldc].map(|size| size as i64);
     for depth in (0..size.k).step_by(DEPTH) {
         let k = DEPTH.min(size.k - depth) as i64;

@@ -67,7 +67,7 @@ pub(crate) fn first_lanes(count: usize) -> __mmask16 {
 /// Rows to columns, of sixteen times sixteen units of four bytes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(crate) fn transposed(mut rows: [__m512i; LANES]) -> [__m512i; LANES] {
+pub(crate) fn transposed(mut rows: [__m512; LANES]) -> [__m512; LANES] {
     let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     let of_other = _mm512_set1_epi32(LANES as i32);
     // Quarters change places, then those of quarters.
@@ -78,8 +78,8 @@ pub(crate) fn transposed(mut rows: [__m512i; LANES]) -> [__m512i; LANES] {
         let lower = _mm512_mask_add_epi32(across, is_right, lanes, of_other);
         for row in (0..LANES).filter(|row| row & half == 0) {
             let (above, below) = (rows[row], rows[row | half]);
-            rows[row] = _mm512_permutex2var_epi32(above, upper, below);
-            rows[row | half] = _mm512_permutex2var_epi32(above, lower, below);
+            rows[row] = _mm512_permutex2var_ps(above, upper, below);
+            rows[row | half] = _mm512_permutex2var_ps(above, lower, below);
         }
     }
     rows

@@ -1,0 +1,221 @@
+//! Seven products for the work of eight: Winograd's form of Strassen's algorithm.
+//!
+//! Of `c = a · b`, `a` is cut into quarters by two tokens of a text and the halves of their inputs,
+//! and `b` by these halves and two panels of outputs. Sums of quarters are multiplied instead of
+//! quarters: an eighth fewer multiplications, whose rounding errors are those of sums of up to four
+//! quarters.
+//!
+//! Tokens are paired within their text, so its values depend on nothing else.
+//!
+//! Source: N. J. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 23.1.
+
+use std::arch::x86_64::*;
+
+use super::panels::PANEL;
+use super::product::{Product, multiply};
+use super::scratch::{Scratch, lines};
+use super::simd::{LANES, load, store};
+
+/// Products, and factors on either side.
+const FACTORS: usize = 7;
+/// Pairs of one small product.
+const BLOCK: usize = 48;
+/// Fewer inputs do not make up for the sums.
+const LEAST_INPUTS: usize = 512;
+
+/// Whether a layer of these sizes is faster this way.
+pub(crate) fn pays(outputs: usize, inputs: usize) -> bool {
+    outputs.is_multiple_of(2 * PANEL) && inputs.is_multiple_of(2 * LANES) && inputs >= LEAST_INPUTS
+}
+
+/// Two consecutive tokens of a text, or the last of an odd number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pair {
+    /// The place of the first in the batch.
+    pub(crate) first: usize,
+    pub(crate) tokens: usize,
+}
+
+/// The pairs of a batch whose texts have these lengths.
+pub(crate) fn pairs(lengths: &[usize]) -> Vec<Pair> {
+    let mut first = 0;
+    let mut pairs = Vec::new();
+    for len in lengths {
+        let places = (0..*len).step_by(2);
+        pairs.extend(places.map(|place| Pair { first: first + place, tokens: 2.min(len - place) }));
+        first += len;
+    }
+    pairs
+}
+
+/// `s1` to `s4` of `a11`, `a12`, `a21` and `a22`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn left_sums([a11, a12, a21, a22]: [__m512; 4]) -> [__m512; 4] {
+    let s1 = _mm512_add_ps(a21, a22);
+    let s2 = _mm512_sub_ps(s1, a11);
+    let s3 = _mm512_sub_ps(a11, a21);
+    let s4 = _mm512_sub_ps(a12, s2);
+    [s1, s2, s3, s4]
+}
+
+/// `t1` to `t4` of `b11`, `b12`, `b21` and `b22`; `t4` with the other sign, as nothing subtracts.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn right_sums([b11, b12, b21, b22]: [__m512; 4]) -> [__m512; 4] {
+    let t1 = _mm512_sub_ps(b12, b11);
+    let t2 = _mm512_sub_ps(b22, t1);
+    let t3 = _mm512_sub_ps(b22, b12);
+    let t4 = _mm512_sub_ps(b21, t2);
+    [t1, t2, t3, t4]
+}
+
+/// The matrices of `c[tokens, outputs] = a[tokens, inputs] · b`; `b` in panels.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrices {
+    pub(crate) a: *const f32,
+    pub(crate) b: *const f32,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+}
+
+impl Matrices {
+    pub(crate) fn scratch_lines(inputs: usize, pairs: usize) -> usize {
+        let half = inputs / 2;
+        4 * lines::<f32>(BLOCK * PANEL)
+            + 4 * lines::<f32>(half * PANEL)
+            + lines::<f32>(FACTORS * pairs * half)
+    }
+
+    /// Multiplies the tokens of `pairs`; `finish(sums, token, panel)` gets each's sums for each panel.
+    ///
+    /// # Safety
+    /// The pointers reach as far as the sizes and `pairs` say; the processor has AVX-512.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    pub(crate) unsafe fn multiply(
+        &self,
+        pairs: &[Pair],
+        mut scratch: Scratch,
+        finish: impl Fn(*const f32, usize, usize),
+    ) {
+        let half = self.inputs / 2;
+        let quarters: [*mut f32; 4] = [(); 4].map(|()| scratch.take(BLOCK * PANEL));
+        let sums: [*mut f32; 4] = [(); 4].map(|()| scratch.take(half * PANEL));
+        let left: *mut f32 = scratch.take(FACTORS * pairs.len() * half);
+        for panels in 0..self.outputs / (2 * PANEL) {
+            // SAFETY: as promised to this function; the factors of a block follow those before it.
+            unsafe {
+                let right = self.right(panels, sums);
+                for (block, tokens) in pairs.chunks(BLOCK).enumerate() {
+                    let left = left.add(block * FACTORS * BLOCK * half);
+                    if panels == 0 {
+                        self.split(tokens, left);
+                    }
+                    multiply_quarters(tokens.len(), half, left, right, quarters);
+                    for (pair, &Pair { first, tokens }) in tokens.iter().enumerate() {
+                        for (quarter, sums) in quarters.iter().enumerate().take(2 * tokens) {
+                            let (token, panel) = (first + quarter / 2, 2 * panels + quarter % 2);
+                            finish(sums.add(pair * PANEL), token, panel);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The right factors of a pair of panels, `[inputs / 2, PANEL]` each.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn right(&self, panels: usize, sums: [*mut f32; 4]) -> [*const f32; FACTORS] {
+        let size = self.inputs / 2 * PANEL;
+        // SAFETY: as promised to `multiply`.
+        unsafe {
+            let b11 = self.b.add(panels * 4 * size);
+            let [b21, b12, b22] = [1, 2, 3].map(|quarter| b11.add(quarter * size));
+            for at in (0..size).step_by(LANES) {
+                let quarters = [load(b11.add(at)), load(b12.add(at)), load(b21.add(at)), load(b22.add(at))];
+                for (sum, value) in sums.iter().zip(right_sums(quarters)) {
+                    store(sum.add(at), value);
+                }
+            }
+            let [t1, t2, t3, t4] = sums.map(<*mut f32>::cast_const);
+            [b11, b21, t2, t3, t1, t4, b22]
+        }
+    }
+
+    /// The left factors of a block of pairs, `[FACTORS, pairs, inputs / 2]`. The partner that an odd
+    /// token lacks is 0.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn split(&self, pairs: &[Pair], to: *mut f32) {
+        let half = self.inputs / 2;
+        for (pair, &Pair { first, tokens }) in pairs.iter().enumerate() {
+            for at in (0..half).step_by(LANES) {
+                // SAFETY: as promised to `multiply`.
+                unsafe {
+                    let token = self.a.add(first * self.inputs + at);
+                    let mut quarters = [_mm512_setzero_ps(); 4];
+                    for (quarter, value) in quarters.iter_mut().enumerate().take(2 * tokens) {
+                        *value = load(token.add(quarter * half));
+                    }
+                    let [a11, a12, _, a22] = quarters;
+                    let [s1, s2, s3, s4] = left_sums(quarters);
+                    for (factor, value) in [a11, a12, s2, s3, s1, a22, s4].into_iter().enumerate() {
+                        store(to.add((factor * pairs.len() + pair) * half + at), value);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `c11`, `c12`, `c21` and `c22`, `[pairs, PANEL]` each, from the factors.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn multiply_quarters(
+    pairs: usize,
+    half: usize,
+    left: *const f32,
+    right: [*const f32; FACTORS],
+    [c11, c12, c21, c22]: [*mut f32; 4],
+) {
+    let product = |factor: usize, onto: Option<*mut f32>, to: *mut f32| {
+        let onto = onto.map(<*mut f32>::cast_const);
+        let size = Product { m: pairs, n: PANEL, k: half, lda: half, ldb: PANEL, ldc: PANEL, onto };
+        // SAFETY: as promised to `Matrices::multiply`.
+        unsafe { multiply(size, left.add(factor * pairs * half), right[factor], to) };
+    };
+    let add = |from: *const f32, to: *mut f32| {
+        for at in (0..pairs * PANEL).step_by(LANES) {
+            // SAFETY: both have as many values.
+            unsafe { store(to.add(at), _mm512_add_ps(load(from.add(at)), load(to.add(at)))) };
+        }
+    };
+    product(0, None, c11);
+    product(2, Some(c11), c12);
+    product(1, Some(c11), c11);
+    product(3, Some(c12), c21);
+    product(4, None, c22);
+    add(c22, c12);
+    add(c21, c22);
+    product(5, Some(c21), c21);
+    product(6, Some(c12), c12);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_token_is_in_one_pair_with_its_neighbour_of_the_same_text(lengths in prop::collection::vec(0usize..9, 0..9)) {
+            let pairs = pairs(&lengths);
+            let tokens: Vec<usize> = pairs.iter().flat_map(|pair| pair.first..pair.first + pair.tokens).collect();
+            prop_assert_eq!(tokens, (0..lengths.iter().sum()).collect::<Vec<usize>>());
+            let begins = lengths.iter().scan(0, |next, len| Some(std::mem::replace(next, *next + len)));
+            for (begin, len) in begins.zip(&lengths) {
+                let inside: Vec<&Pair> = pairs.iter().filter(|pair| (begin..begin + len).contains(&pair.first)).collect();
+                prop_assert_eq!(inside.iter().map(|pair| pair.tokens).sum::<usize>(), *len);
+                prop_assert_eq!(inside.iter().filter(|pair| pair.tokens == 1).count(), len % 2);
+            }
+        }
+    }
+}
