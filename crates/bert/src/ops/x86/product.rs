@@ -40,27 +40,23 @@ pub(crate) unsafe fn multiply<E: Element>(size: Product, a: *const E, b: *const 
         // SAFETY: as promised to this function; what is interleaved in pairs is bfloat16.
         return unsafe { amx_product(size, a.cast(), b.cast(), c) };
     }
-    let Product { m, n, k, lda, ldb, ldc, onto } = size;
-    // Two bfloat16 or one float32: a unit has four bytes either way.
-    let units = k / E::ROWS_INTERLEAVED;
-    let lda = lda / E::ROWS_INTERLEAVED;
-    for column in (0..n).step_by(VECTORS * LANES) {
-        let vectors = VECTORS.min((n - column) / LANES);
-        for row in (0..m).step_by(ROWS) {
-            let tile = tile_of::<E>(ROWS.min(m - row), vectors);
+    for column in (0..size.n).step_by(VECTORS * LANES) {
+        let vectors = VECTORS.min((size.n - column) / LANES);
+        for row in (0..size.m).step_by(ROWS) {
+            let tile = tile_of::<E>(ROWS.min(size.m - row), vectors);
             // SAFETY: as promised to this function.
             unsafe {
-                let a = a.cast::<i32>().add(row * lda);
-                let b = b.cast::<i32>().add(column);
-                let at = row * ldc + column;
-                tile(units, a, lda, b, ldb, onto.map(|onto| onto.add(at)), c.add(at), ldc);
+                // Two bfloat16 or one float32: a unit has four bytes either way.
+                let a = a.add(row * size.lda).cast();
+                let b = b.cast::<f32>().add(column);
+                tile(&size, a, b, row * size.ldc + column, c);
             }
         }
     }
 }
 
-/// `(units, a, lda, b, ldb, onto, c, ldc)`, strides in units.
-type Tile = unsafe fn(usize, *const i32, usize, *const i32, usize, Option<*const f32>, *mut f32, usize);
+/// `(size, a, b, at, c)`: the product of the operands from `a` and `b` on, at place `at` of `c`.
+type Tile = unsafe fn(&Product, *const i32, *const f32, usize, *mut f32);
 
 fn tile_of<E: Element>(rows: usize, vectors: usize) -> Tile {
     fn of_vectors<E: Element, const V: usize>(rows: usize) -> Tile {
@@ -84,29 +80,28 @@ fn tile_of<E: Element>(rows: usize, vectors: usize) -> Tile {
 /// `M` rows and `V` vectors of columns of the product.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 unsafe fn tile<E: Element, const M: usize, const V: usize>(
-    units: usize,
+    size: &Product,
     a: *const i32,
-    lda: usize,
-    b: *const i32,
-    ldb: usize,
-    onto: Option<*const f32>,
+    b: *const f32,
+    at: usize,
     c: *mut f32,
-    ldc: usize,
 ) {
+    let Product { lda, ldb, ldc, onto, .. } = *size;
+    let (units, lda) = (size.k / E::ROWS_INTERLEAVED, lda / E::ROWS_INTERLEAVED);
     let mut sums = [[_mm512_setzero_ps(); V]; M];
     // SAFETY: the caller's pointers reach as far as the sizes say.
     unsafe {
         if let Some(onto) = onto {
             for (row, sums) in sums.iter_mut().enumerate() {
                 for (vector, sum) in sums.iter_mut().enumerate() {
-                    *sum = _mm512_loadu_ps(onto.add(row * ldc + vector * LANES));
+                    *sum = _mm512_loadu_ps(onto.add(at + row * ldc + vector * LANES));
                 }
             }
         }
         for unit in 0..units {
             let mut weights = [_mm512_setzero_ps(); V];
             for (vector, weight) in weights.iter_mut().enumerate() {
-                *weight = _mm512_loadu_ps(b.add(unit * ldb + vector * LANES).cast());
+                *weight = _mm512_loadu_ps(b.add(unit * ldb + vector * LANES));
             }
             for (row, sums) in sums.iter_mut().enumerate() {
                 let input = _mm512_castsi512_ps(_mm512_set1_epi32(a.add(row * lda + unit).read_unaligned()));
@@ -117,7 +112,7 @@ unsafe fn tile<E: Element, const M: usize, const V: usize>(
         }
         for (row, sums) in sums.iter().enumerate() {
             for (vector, &sum) in sums.iter().enumerate() {
-                _mm512_storeu_ps(c.add(row * ldc + vector * LANES), sum);
+                _mm512_storeu_ps(c.add(at + row * ldc + vector * LANES), sum);
             }
         }
     }
