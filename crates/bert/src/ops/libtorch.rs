@@ -88,10 +88,10 @@ fn is_on_kernels(tensor: &Tensor) -> bool {
     tensor.device() == Device::Cpu && x86::available()
 }
 
-/// Packed weights have more dimensions than a matrix.
+/// Packed weights have a dimension more than a matrix.
 #[cfg(target_arch = "x86_64")]
 fn is_packed(weight: &Tensor) -> bool {
-    weight.dim() > 2
+    weight.dim() == 3
 }
 
 fn linear(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {

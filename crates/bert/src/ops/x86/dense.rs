@@ -18,8 +18,6 @@ use super::sys::parallel;
 const ROWS: usize = 48;
 /// Fewer rows or pairs are not worth another thread.
 const LEAST_PER_THREAD: usize = 8;
-/// About as many pairs' factors stay in the last cache.
-const PAIRS: usize = 256;
 
 /// What follows the product.
 #[derive(Clone, Copy)]
@@ -69,7 +67,9 @@ fn dense_of<E: Element>(
     run: impl FnOnce(&Layer<E>),
 ) -> Tensor {
     let (inputs, outputs) = (input.size()[1], bias.size()[0]);
-    assert!(weight.numel() as i64 >= inputs * outputs, "there are weights for every input and output");
+    assert_eq!(inputs, weight.size()[1], "the weights are for inputs of this width");
+    assert!(outputs <= weight.size()[0] * PANEL as i64, "there are weights for every output");
+    assert!([Kind::Float, E::KIND].contains(&input.kind()), "inputs are float32 or as the weights are");
     let kind = if matches!(after, After::AddNorm { .. }) { Kind::Float } else { E::KIND };
     let output = Tensor::empty([input.size()[0], outputs], (kind, Device::Cpu));
     run(&Layer::<E> {
@@ -85,7 +85,7 @@ fn dense_of<E: Element>(
     output
 }
 
-/// Has each thread run as many of `count` things as any other, about `most` at a time.
+/// Has each thread run as many of `count` things as any other, about `most` of them at a time.
 fn share(count: usize, most: usize, run: impl Fn(Range<usize>) + Sync) {
     let threads = tch::get_num_threads().max(1) as usize;
     let turns = (count / threads).div_ceil(most).max(1);
@@ -215,9 +215,9 @@ impl<E: Element> Layer<E> {
 
 impl Layer<f32> {
     fn by_pairs(&self, pairs: &[Pair]) {
-        share(pairs.len(), PAIRS, |range| {
+        share(pairs.len(), strassen::most_pairs(self.inputs), |range| {
             let pairs = &pairs[range];
-            with_scratch(Matrices::scratch_lines(self.inputs, pairs.len()), |scratch| {
+            with_scratch(Matrices::scratch_lines(self.inputs, pairs), |scratch| {
                 // SAFETY: as in `by_rows`.
                 unsafe { self.run_pairs(pairs, scratch) };
             });

@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use half::bf16;
 
 /// A type that matrix products take; they sum in float32.
-pub(crate) trait Element: Copy + Send + Sync + 'static {
+pub(crate) trait Element: Copy + Sync + 'static {
     const KIND: tch::Kind;
     /// How many of it fill four bytes; as many consecutive rows of a product's second operand lie
     /// interleaved, element by element.

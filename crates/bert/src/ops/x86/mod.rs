@@ -17,3 +17,48 @@ pub(crate) use attention::{attention, can_attend};
 pub(crate) use dense::{After, dense};
 pub(crate) use panels::{can_pack, pack};
 pub(crate) use simd::available;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tch::{Device, Kind, Tensor};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn a_text_has_the_same_bits_in_any_company(
+            lengths in prop::collection::vec(prop_oneof![1usize..8, 1usize..200], 1..9),
+            inputs in prop_oneof![Just(64i64), Just(512), Just(544), Just(1040)],
+            outputs in prop_oneof![Just(80i64), Just(512), Just(640)],
+            after in 0..3,
+        ) {
+            if !available() {
+                return Ok(());
+            }
+            let random = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, Device::Cpu));
+            let tokens = lengths.iter().sum::<usize>() as i64;
+            let (input, residual) = (random(&[tokens, inputs]), random(&[tokens, outputs]));
+            let (bias, weight) = (random(&[outputs]), random(&[outputs, inputs]));
+            let values: Vec<f32> = Vec::try_from(weight.view([-1])).unwrap();
+            let packed = pack(&values.chunks_exact(inputs as usize).collect::<Vec<_>>(), Kind::Float);
+            let run = |first: i64, lengths: &[usize]| {
+                let part = |of: &Tensor| of.narrow(0, first, lengths.iter().sum::<usize>() as i64);
+                let residual = &part(&residual);
+                let after = match after {
+                    0 => After::Nothing,
+                    1 => After::Gelu,
+                    _ => After::AddNorm { residual, weight: &bias, bias: &bias, epsilon: 1e-12 },
+                };
+                dense(&part(&input), lengths, &packed, &bias, after)
+            };
+            let together = run(0, &lengths);
+            let mut first = 0;
+            for &len in &lengths {
+                prop_assert!(run(first, &[len]).equal(&together.narrow(0, first, len as i64)));
+                first += len as i64;
+            }
+        }
+    }
+}

@@ -14,7 +14,7 @@ const ROWS: usize = 6;
 /// Vectors of columns in registers: 24 sums, four weights and an input are 29 of 32 registers.
 const VECTORS: usize = 4;
 
-/// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`, plus what it starts from. `n` is a multiple of
+/// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`. `n` is a multiple of
 /// [`LANES`]; `k` and `lda` of [`Element::ROWS_INTERLEAVED`].
 #[derive(Clone, Copy)]
 pub(crate) struct Product {

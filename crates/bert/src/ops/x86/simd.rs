@@ -109,7 +109,8 @@ fn polynomial(x: __m512, coefficients: &[f32]) -> __m512 {
     sum
 }
 
-/// `x/2 · (1 + erf(x/√2))`; the error function as a quotient of polynomials, exact to float32.
+/// `x/2 · (1 + erf(x/√2))`; the error function as a quotient of polynomials, to a few
+/// units in the last place.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(crate) fn gelu(x: __m512) -> __m512 {

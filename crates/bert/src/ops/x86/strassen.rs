@@ -20,12 +20,21 @@ use super::simd::{LANES, load, store};
 const FACTORS: usize = 7;
 /// Pairs of one small product.
 const BLOCK: usize = 48;
-/// Fewer inputs do not make up for the sums.
-const LEAST_INPUTS: usize = 512;
+/// Fewer inputs or outputs do not make up for the sums.
+const LEAST_WIDTH: usize = 512;
+/// Of the left factors at a time: what the last cache has for a thread.
+const LEFT_BYTES: usize = 16 << 20;
 
-/// Whether a layer of these sizes is faster this way.
+/// Whether a layer of these sizes is multiplied this way. A few tokens would be faster without, but
+/// their values may not depend on how many there are.
 pub(crate) fn pays(outputs: usize, inputs: usize) -> bool {
-    outputs.is_multiple_of(2 * PANEL) && inputs.is_multiple_of(2 * LANES) && inputs >= LEAST_INPUTS
+    let fits = outputs.is_multiple_of(2 * PANEL) && inputs.is_multiple_of(2 * LANES);
+    fits && outputs.min(inputs) >= LEAST_WIDTH
+}
+
+/// As many pairs as should be multiplied at a time.
+pub(crate) fn most_pairs(inputs: usize) -> usize {
+    LEFT_BYTES / size_of::<f32>() / (FACTORS * inputs / 2)
 }
 
 /// Two consecutive tokens of a text, or the last of an odd number.
@@ -80,17 +89,20 @@ pub(crate) struct Matrices {
 }
 
 impl Matrices {
-    pub(crate) fn scratch_lines(inputs: usize, pairs: usize) -> usize {
-        let half = inputs / 2;
+    pub(crate) fn scratch_lines(inputs: usize, pairs: &[Pair]) -> usize {
+        let (half, odd) = (inputs / 2, odd(pairs).count());
         4 * lines::<f32>(BLOCK * PANEL)
             + 4 * lines::<f32>(half * PANEL)
-            + lines::<f32>(FACTORS * pairs * half)
+            + lines::<f32>(FACTORS * (pairs.len() - odd) * half)
+            + lines::<f32>(odd * inputs)
     }
 
     /// Multiplies the tokens of `pairs`; `finish(sums, token, panel)` gets each's sums for each panel.
+    /// A token without a partner is multiplied as it is.
     ///
     /// # Safety
-    /// The pointers reach as far as the sizes and `pairs` say; the processor has AVX-512.
+    /// The sizes are such that this [`pays`]; the pointers reach as far as they and `pairs` say, and
+    /// `scratch` has [`Matrices::scratch_lines`]; the processor has AVX-512.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     pub(crate) unsafe fn multiply(
         &self,
@@ -98,24 +110,50 @@ impl Matrices {
         mut scratch: Scratch,
         finish: impl Fn(*const f32, usize, usize),
     ) {
-        let half = self.inputs / 2;
+        let Self { inputs, outputs, .. } = *self;
+        let half = inputs / 2;
         let quarters: [*mut f32; 4] = [(); 4].map(|()| scratch.take(BLOCK * PANEL));
         let sums: [*mut f32; 4] = [(); 4].map(|()| scratch.take(half * PANEL));
+        let odd: Vec<usize> = odd(pairs).collect();
+        let pairs: Vec<usize> = pairs.iter().filter(|pair| pair.tokens == 2).map(|pair| pair.first).collect();
         let left: *mut f32 = scratch.take(FACTORS * pairs.len() * half);
-        for panels in 0..self.outputs / (2 * PANEL) {
-            // SAFETY: as promised to this function; the factors of a block follow those before it.
-            unsafe {
-                let right = self.right(panels, sums);
-                for (block, tokens) in pairs.chunks(BLOCK).enumerate() {
+        let alone: *mut f32 = scratch.take(odd.len() * inputs);
+        // SAFETY: as promised to this function; the factors of a block follow those before it.
+        unsafe {
+            for (place, &token) in odd.iter().enumerate() {
+                alone.add(place * inputs).copy_from_nonoverlapping(self.a.add(token * inputs), inputs);
+            }
+            for panel in (0..outputs / PANEL).step_by(2) {
+                let right = self.right(panel, sums);
+                for (block, pairs) in pairs.chunks(BLOCK).enumerate() {
                     let left = left.add(block * FACTORS * BLOCK * half);
-                    if panels == 0 {
-                        self.split(tokens, left);
+                    if panel == 0 {
+                        self.split(pairs, left);
                     }
-                    multiply_quarters(tokens.len(), half, left, right, quarters);
-                    for (pair, &Pair { first, tokens }) in tokens.iter().enumerate() {
-                        for (quarter, sums) in quarters.iter().enumerate().take(2 * tokens) {
-                            let (token, panel) = (first + quarter / 2, 2 * panels + quarter % 2);
-                            finish(sums.add(pair * PANEL), token, panel);
+                    multiply_quarters(pairs.len(), half, left, right, quarters);
+                    for (pair, &first) in pairs.iter().enumerate() {
+                        for (quarter, sums) in quarters.iter().enumerate() {
+                            finish(sums.add(pair * PANEL), first + quarter / 2, panel + quarter % 2);
+                        }
+                    }
+                }
+                for panel in [panel, panel + 1] {
+                    let b = self.b.add(panel * inputs * PANEL);
+                    for (block, tokens) in odd.chunks(BLOCK).enumerate() {
+                        let a = alone.add(block * BLOCK * inputs);
+                        let m = tokens.len();
+                        let size = Product {
+                            m,
+                            n: PANEL,
+                            k: inputs,
+                            lda: inputs,
+                            ldb: PANEL,
+                            ldc: PANEL,
+                            onto: None,
+                        };
+                        multiply(size, a, b, quarters[0]);
+                        for (place, &token) in tokens.iter().enumerate() {
+                            finish(quarters[0].add(place * PANEL), token, panel);
                         }
                     }
                 }
@@ -123,13 +161,13 @@ impl Matrices {
         }
     }
 
-    /// The right factors of a pair of panels, `[inputs / 2, PANEL]` each.
+    /// The right factors of a panel and the next, `[inputs / 2, PANEL]` each.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    unsafe fn right(&self, panels: usize, sums: [*mut f32; 4]) -> [*const f32; FACTORS] {
+    unsafe fn right(&self, panel: usize, sums: [*mut f32; 4]) -> [*const f32; FACTORS] {
         let size = self.inputs / 2 * PANEL;
         // SAFETY: as promised to `multiply`.
         unsafe {
-            let b11 = self.b.add(panels * 4 * size);
+            let b11 = self.b.add(panel * 2 * size);
             let [b21, b12, b22] = [1, 2, 3].map(|quarter| b11.add(quarter * size));
             for at in (0..size).step_by(LANES) {
                 let quarters = [load(b11.add(at)), load(b12.add(at)), load(b21.add(at)), load(b22.add(at))];
@@ -142,20 +180,17 @@ impl Matrices {
         }
     }
 
-    /// The left factors of a block of pairs, `[FACTORS, pairs, inputs / 2]`. The partner that an odd
-    /// token lacks is 0.
+    /// The left factors of a block of pairs, `[FACTORS, pairs, inputs / 2]`, each by its first token.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    unsafe fn split(&self, pairs: &[Pair], to: *mut f32) {
+    unsafe fn split(&self, pairs: &[usize], to: *mut f32) {
         let half = self.inputs / 2;
-        for (pair, &Pair { first, tokens }) in pairs.iter().enumerate() {
+        for (pair, first) in pairs.iter().enumerate() {
             for at in (0..half).step_by(LANES) {
-                // SAFETY: as promised to `multiply`.
+                // SAFETY: as promised to `multiply`; the quarters of two tokens lie end to end.
                 unsafe {
                     let token = self.a.add(first * self.inputs + at);
-                    let mut quarters = [_mm512_setzero_ps(); 4];
-                    for (quarter, value) in quarters.iter_mut().enumerate().take(2 * tokens) {
-                        *value = load(token.add(quarter * half));
-                    }
+                    let [a11, a12, a21, a22] = [0, 1, 2, 3].map(|quarter| token.add(quarter * half));
+                    let quarters = [load(a11), load(a12), load(a21), load(a22)];
                     let [a11, a12, _, a22] = quarters;
                     let [s1, s2, s3, s4] = left_sums(quarters);
                     for (factor, value) in [a11, a12, s2, s3, s1, a22, s4].into_iter().enumerate() {
@@ -165,6 +200,11 @@ impl Matrices {
             }
         }
     }
+}
+
+/// The tokens that have no partner.
+fn odd(pairs: &[Pair]) -> impl Iterator<Item = usize> {
+    pairs.iter().filter(|pair| pair.tokens == 1).map(|pair| pair.first)
 }
 
 /// `c11`, `c12`, `c21` and `c22`, `[pairs, PANEL]` each, from the factors.
