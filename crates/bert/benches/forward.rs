@@ -1,6 +1,6 @@
 //! Forward passes over BERT-base shapes, and beside each the same matrix products alone: as libtorch
 //! does them, and as fast as the processor's multiplications go when nothing is ever fetched. The
-//! quotients of the rates say how far the pass is from the machine's limits.
+//! quotients of the rates say how far the pass is from either.
 //!
 //! `cargo bench --profile release --workspace --bench forward -- bfloat16/16x128` runs a part of it. Rates are tokens per
 //! second of a model of [`LAYERS`] layers.

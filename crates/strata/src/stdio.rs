@@ -62,7 +62,7 @@ pub fn spool_stdin(inputs: &mut [String], signals: &Signals) -> anyhow::Result<O
 /// Encodes everything and writes it to stdout.
 ///
 /// # Errors
-/// Options that need a folder; whatever ends a run; stdout is closed.
+/// stdout is a terminal, or closed; options that need a folder; whatever ends a run.
 pub fn stream(
     job: &Job,
     arguments: &RunArguments,
@@ -80,6 +80,11 @@ pub fn stream(
     if let Some((option, _)) = needs_folder.iter().find(|(_, given)| *given) {
         let message = format!("{option} does not go with --output -: it is about a folder of parts");
         return Err(Refusal::usage(message).hint("leave it out, or name a folder").into());
+    }
+    if io::stdout().is_terminal() {
+        return Err(Refusal::usage("--output - writes binary data, and stdout is a terminal".to_owned())
+            .hint("pipe it into a program that reads Arrow IPC streams, or name a folder")
+            .into());
     }
     let (survey, loaded) = job.load_beside(|| Survey::take(job, None, &mut Notes::default(), signals));
     let survey = survey?;

@@ -1,7 +1,7 @@
 //! Where finished rows go: parts in a folder, or a stream.
 
 use std::collections::HashMap;
-use std::io::{self, BufWriter, IsTerminal, Stdout};
+use std::io::{self, BufWriter, Stdout};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -9,7 +9,6 @@ use arrow::ipc::writer::StreamWriter;
 use serde_json::{Map, Value, json};
 use strata_io::{PROVENANCE_KEY, PartWriter, WriterOptions};
 
-use crate::failure::Refusal;
 use crate::job::Job;
 use crate::output::Output;
 use crate::plan::Part;
@@ -83,13 +82,8 @@ impl Stream {
     /// Writes the schema, which carries the provenance.
     ///
     /// # Errors
-    /// stdout is a terminal, or closed.
+    /// stdout is closed.
     pub fn start(schema: &Schema, provenance: String) -> anyhow::Result<Self> {
-        if io::stdout().is_terminal() {
-            return Err(Refusal::usage("--output - writes binary data, and stdout is a terminal".to_owned())
-                .hint("pipe it into a program that reads Arrow IPC streams, or name a folder")
-                .into());
-        }
         let metadata: HashMap<_, _> = [(PROVENANCE_KEY.to_owned(), provenance)].into();
         let schema = SchemaRef::new(schema.clone().with_metadata(metadata));
         let writer = StreamWriter::try_new_buffered(io::stdout(), &schema)?;
