@@ -49,6 +49,6 @@ fn main() {
     let code = result.map_or_else(|error| failure::explain(&error), |()| 0);
     let _ = std::io::stdout().flush();
     // All is written and closed. An ordinary exit would take libtorch's operators apart one by one,
-    // which lasts as long as a short command.
+    // nearly a tenth of a second.
     signal_hook::low_level::exit(code.into());
 }

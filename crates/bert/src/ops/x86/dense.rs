@@ -7,15 +7,12 @@ use half::bf16;
 use tch::{Device, Kind, Tensor};
 
 use super::element::Element;
-use super::panels::PANEL;
-use super::product::{Product, multiply};
+use super::panels::{BLOCK, PANEL, multiply_panel};
 use super::scratch::{Scratch, lines, with_scratch};
 use super::simd::{LANES, gelu, load, store};
 use super::strassen::{self, Matrices, Pair};
 use super::sys::parallel;
 
-/// Rows of one small product.
-const ROWS: usize = 48;
 /// Fewer rows or pairs are not worth another thread.
 const LEAST_PER_THREAD: usize = 8;
 
@@ -135,7 +132,7 @@ impl<E: Element> Layer<E> {
     fn by_rows(&self, rows: usize) {
         share(rows, usize::MAX, |rows| {
             let converted = if self.converts { lines::<E>(rows.len() * self.inputs) } else { 0 };
-            with_scratch(lines::<f32>(ROWS * PANEL) + converted, |scratch| {
+            with_scratch(lines::<f32>(BLOCK * PANEL) + converted, |scratch| {
                 // SAFETY: the shapes were settled by `dense_of`, and tensors were packed only for a
                 // processor that has the instructions.
                 unsafe { self.run(rows, scratch) };
@@ -147,7 +144,7 @@ impl<E: Element> Layer<E> {
     /// The pointers reach as far as the sizes and `rows` say; the processor has AVX-512.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn run(&self, rows: Range<usize>, mut scratch: Scratch) {
-        let tile: *mut f32 = scratch.take(ROWS * PANEL);
+        let tile: *mut f32 = scratch.take(BLOCK * PANEL);
         let inputs = self.inputs;
         // SAFETY: as promised to this function.
         unsafe {
@@ -162,15 +159,9 @@ impl<E: Element> Layer<E> {
             }
             for panel in 0..self.outputs.div_ceil(PANEL) {
                 let weight = self.weight.add(panel * inputs * PANEL);
-                for first in (0..rows.len()).step_by(ROWS) {
-                    let m = ROWS.min(rows.len() - first);
-                    let size =
-                        Product { m, n: PANEL, k: inputs, lda: inputs, ldb: PANEL, ldc: PANEL, onto: None };
-                    multiply(size, input.add(first * inputs), weight, tile);
-                    for row in 0..m {
-                        self.finish(tile.add(row * PANEL), rows.start + first + row, panel);
-                    }
-                }
+                multiply_panel(rows.len(), inputs, input, weight, tile, |sums, row| {
+                    self.finish(sums, rows.start + row, panel);
+                });
             }
             self.normalize(rows);
         }

@@ -9,10 +9,13 @@ use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 
 use super::element::Element;
+use super::product::{Product, multiply};
 use super::simd::{LANES, load, store, transposed};
 
 /// Outputs whose weights lie together.
 pub(crate) const PANEL: usize = 64;
+/// Rows that are multiplied with a panel at a time.
+pub(crate) const BLOCK: usize = 48;
 
 /// Whether the weights of these outputs can be packed.
 pub(crate) fn can_pack(rows: &[&[f32]]) -> bool {
@@ -60,6 +63,34 @@ unsafe fn pack_panel<E: Element>(panel: &mut [MaybeUninit<f32>], rows: &[&[f32]]
             for (place, &column) in places.chunks_exact_mut(PANEL).zip(&transposed(units)) {
                 // SAFETY: the vector ends with the place at the latest.
                 unsafe { _mm512_storeu_ps(place[first..].as_mut_ptr().cast(), column) };
+            }
+        }
+    }
+}
+
+/// Multiplies `a`, `[rows, inputs]`, with a panel; `finish(sums, row)` gets the sums of each row, which
+/// lie in `tile`, `[BLOCK, PANEL]`.
+///
+/// # Safety
+/// The pointers reach as far as the sizes say; the processor has AVX-512, and bfloat16 if `E` is that.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) unsafe fn multiply_panel<E: Element>(
+    rows: usize,
+    inputs: usize,
+    a: *const E,
+    panel: *const E,
+    tile: *mut f32,
+    finish: impl Fn(*const f32, usize),
+) {
+    for first in (0..rows).step_by(BLOCK) {
+        let m = BLOCK.min(rows - first);
+        let size = Product { m, n: PANEL, k: inputs, lda: inputs, ldb: PANEL, ldc: PANEL, onto: None };
+        // SAFETY: as promised to this function.
+        unsafe {
+            multiply(size, a.add(first * inputs), panel, tile);
+            for row in 0..m {
+                finish(tile.add(row * PANEL), first + row);
             }
         }
     }

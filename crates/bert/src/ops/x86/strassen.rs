@@ -11,15 +11,13 @@
 
 use std::arch::x86_64::*;
 
-use super::panels::PANEL;
+use super::panels::{BLOCK, PANEL, multiply_panel};
 use super::product::{Product, multiply};
 use super::scratch::{Scratch, lines};
 use super::simd::{LANES, load, store};
 
 /// Products, and factors on either side.
 const FACTORS: usize = 7;
-/// Pairs of one small product.
-const BLOCK: usize = 48;
 /// Fewer inputs or outputs do not make up for the sums.
 const LEAST_WIDTH: usize = 512;
 /// Of the left factors at a time: what the last cache has for a thread.
@@ -34,7 +32,7 @@ pub(crate) fn pays(outputs: usize, inputs: usize) -> bool {
 
 /// As many pairs as should be multiplied at a time.
 pub(crate) fn most_pairs(inputs: usize) -> usize {
-    LEFT_BYTES / size_of::<f32>() / (FACTORS * inputs / 2)
+    (LEFT_BYTES / size_of::<f32>() / (FACTORS * inputs / 2)).max(1)
 }
 
 /// Two consecutive tokens of a text, or the last of an odd number.
@@ -139,23 +137,9 @@ impl Matrices {
                 }
                 for panel in [panel, panel + 1] {
                     let b = self.b.add(panel * inputs * PANEL);
-                    for (block, tokens) in odd.chunks(BLOCK).enumerate() {
-                        let a = alone.add(block * BLOCK * inputs);
-                        let m = tokens.len();
-                        let size = Product {
-                            m,
-                            n: PANEL,
-                            k: inputs,
-                            lda: inputs,
-                            ldb: PANEL,
-                            ldc: PANEL,
-                            onto: None,
-                        };
-                        multiply(size, a, b, quarters[0]);
-                        for (place, &token) in tokens.iter().enumerate() {
-                            finish(quarters[0].add(place * PANEL), token, panel);
-                        }
-                    }
+                    multiply_panel(odd.len(), inputs, alone, b, quarters[0], |sums, place| {
+                        finish(sums, odd[place], panel);
+                    });
                 }
             }
         }
