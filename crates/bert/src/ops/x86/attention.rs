@@ -12,7 +12,7 @@ use super::simd::{LANES, exp, first_lanes, load, store, transposed};
 use super::sys::parallel;
 
 /// Queries that are worked on together.
-const QUERIES: usize = 32;
+const QUERIES: usize = 48;
 /// Keys are padded to a multiple of this.
 const KEYS: usize = LANES;
 
@@ -97,10 +97,8 @@ impl<E: Element> Heads<E> {
             let query = self.projected.add(first * stride + head * head_size);
             transpose(query.add(hidden), stride, len, head_size, transposed, keys);
             interleave(query.add(2 * hidden), stride, len, head_size, values, keys);
-            let block = QUERIES.min(len);
             for at in (0..len).step_by(QUERIES) {
-                // The last block reaches back into the one before it rather than be a smaller one.
-                let at = at.min(len - block);
+                let block = QUERIES.min(len - at);
                 let size = Product {
                     m: block,
                     n: keys,
