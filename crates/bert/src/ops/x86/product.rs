@@ -14,6 +14,10 @@ const ROWS: usize = 6;
 /// Vectors of columns in registers: 24 sums, four weights and an input are 29 of 32 registers.
 const VECTORS: usize = 4;
 
+/// Products that are summed at a time: what is added up in a long row is rounded more often, and
+/// what is multiplied with it stays in cache.
+const DEPTH: usize = 384;
+
 /// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`. `n` is a multiple of
 /// [`LANES`]; `k` and `lda` of [`Element::ROWS_INTERLEAVED`].
 #[derive(Clone, Copy)]
@@ -40,16 +44,20 @@ pub(crate) unsafe fn multiply<E: Element>(size: Product, a: *const E, b: *const 
         // SAFETY: as promised to this function; what is interleaved in pairs is bfloat16.
         return unsafe { amx_product(size, a.cast(), b.cast(), c) };
     }
-    for column in (0..size.n).step_by(VECTORS * LANES) {
-        let vectors = VECTORS.min((size.n - column) / LANES);
-        for row in (0..size.m).step_by(ROWS) {
-            let tile = tile_of::<E>(ROWS.min(size.m - row), vectors);
-            // SAFETY: as promised to this function.
-            unsafe {
-                // Two bfloat16 or one float32: a unit has four bytes either way.
-                let a = a.add(row * size.lda).cast();
-                let b = b.cast::<f32>().add(column);
-                tile(&size, a, b, row * size.ldc + column, c);
+    for depth in (0..size.k).step_by(DEPTH) {
+        let onto = if depth == 0 { size.onto } else { Some(c.cast_const()) };
+        let size = Product { k: DEPTH.min(size.k - depth), onto, ..size };
+        for column in (0..size.n).step_by(VECTORS * LANES) {
+            let vectors = VECTORS.min((size.n - column) / LANES);
+            for row in (0..size.m).step_by(ROWS) {
+                let tile = tile_of::<E>(ROWS.min(size.m - row), vectors);
+                // SAFETY: as promised to this function.
+                unsafe {
+                    let a = a.add(row * size.lda + depth).cast();
+                    // Two bfloat16 or one float32: a unit has four bytes either way.
+                    let b = b.add(depth * size.ldb).cast::<f32>().add(column);
+                    tile(&size, a, b, row * size.ldc + column, c);
+                }
             }
         }
     }
@@ -91,13 +99,6 @@ unsafe fn tile<E: Element, const M: usize, const V: usize>(
     let mut sums = [[_mm512_setzero_ps(); V]; M];
     // SAFETY: the caller's pointers reach as far as the sizes say.
     unsafe {
-        if let Some(onto) = onto {
-            for (row, sums) in sums.iter_mut().enumerate() {
-                for (vector, sum) in sums.iter_mut().enumerate() {
-                    *sum = _mm512_loadu_ps(onto.add(at + row * ldc + vector * LANES));
-                }
-            }
-        }
         for unit in 0..units {
             let mut weights = [_mm512_setzero_ps(); V];
             for (vector, weight) in weights.iter_mut().enumerate() {
@@ -110,9 +111,13 @@ unsafe fn tile<E: Element, const M: usize, const V: usize>(
                 }
             }
         }
-        for (row, sums) in sums.iter().enumerate() {
-            for (vector, &sum) in sums.iter().enumerate() {
-                _mm512_storeu_ps(c.add(at + row * ldc + vector * LANES), sum);
+        for (row, sums) in sums.iter_mut().enumerate() {
+            for (vector, sum) in sums.iter_mut().enumerate() {
+                let place = at + row * ldc + vector * LANES;
+                if let Some(onto) = onto {
+                    *sum = _mm512_add_ps(*sum, _mm512_loadu_ps(onto.add(place)));
+                }
+                _mm512_storeu_ps(c.add(place), *sum);
             }
         }
     }
