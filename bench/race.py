@@ -44,7 +44,7 @@ def main() -> None:
     options = arguments()
     options.data.mkdir(parents=True, exist_ok=True)
     model = workload.model(options.data / "bert-base", options.tokenizer)
-    corpus = workload.corpus(options.data, model / "tokenizer.json", options.rows)
+    corpus = workload.corpus(options.data, model / "tokenizer.json", options.rows, options.tokens)
     race = {
         "date": datetime.date.today().isoformat(),
         "machine": machine.describe(REPOSITORY),
@@ -56,7 +56,8 @@ def main() -> None:
     }
     if race["load_before"] > 0.5:
         say(f"warning: the load average is {race['load_before']}: other processes disturb this race")
-    target = options.results / f"{race['date']}-{machine.slug(race['machine'])}"
+    of_tokens = f"-{options.batch_size}x{options.tokens}" if options.tokens else ""
+    target = options.results / f"{race['date']}-{machine.slug(race['machine'])}{of_tokens}"
 
     runners = make_runners(options, model)
     try:
@@ -81,6 +82,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Races strata against its peers.")
     parser.add_argument("--rows", type=int, help="documents (default: 200)")
+    parser.add_argument("--tokens", type=int, help="of every document (default: lengths as in the world)")
     parser.add_argument("--rounds", type=int, help="turns of everyone (default: 3)")
     parser.add_argument("--quick", action="store_true", help="40 rows, 2 rounds, results under --data")
     parser.add_argument("--batch-size", type=int, default=8, help="rows per batch of the peers that sort")
@@ -97,6 +99,9 @@ def arguments() -> argparse.Namespace:
     options.results = options.results or (
         options.data / "results" if options.quick else REPOSITORY / "bench/results"
     )
+    shortest = workload.SPECIAL_TOKENS + 2
+    if options.tokens and not shortest <= options.tokens <= workload.MAX_TOKENS:
+        parser.error(f"--tokens is {options.tokens}; expected {shortest} to {workload.MAX_TOKENS}")
     if not (options.tokenizer / "tokenizer.json").is_file():
         parser.error(f"there is no {options.tokenizer}/tokenizer.json; `scripts/minilm.py` fetches one")
     return options

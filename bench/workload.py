@@ -20,9 +20,13 @@ SEED = 20
 CORPUS_VERSION = 1  # part of the file's name: raise it when the generator changes
 
 
-def corpus(folder: Path, tokenizer_json: Path, rows: int) -> Path:
-    """A Parquet file of `rows` documents, columns `id` (int64) and `text` (string)."""
-    path = folder / f"corpus-v{CORPUS_VERSION}-{rows}.parquet"
+def corpus(folder: Path, tokenizer_json: Path, rows: int, tokens: int | None = None) -> Path:
+    """A Parquet file of `rows` documents, columns `id` (int64) and `text` (string).
+
+    All have as many `tokens`, or lengths as in the world where that is not given.
+    """
+    of_tokens = f"x{tokens}" if tokens else ""
+    path = folder / f"corpus-v{CORPUS_VERSION}-{rows}{of_tokens}.parquet"
     if path.is_file():
         return path
     rng = random.Random(SEED)
@@ -30,7 +34,7 @@ def corpus(folder: Path, tokenizer_json: Path, rows: int) -> Path:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     words = whole_words(tokenizer)
-    lengths = token_lengths(rows, rng)
+    lengths = [tokens] * rows if tokens else token_lengths(rows, rng)
     texts = [document(length - SPECIAL_TOKENS, words, rng) for length in lengths]
     check_lengths(lengths, [len(encoding) for encoding in tokenizer.encode_batch_fast(texts)])
     folder.mkdir(parents=True, exist_ok=True)
