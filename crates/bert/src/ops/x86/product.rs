@@ -13,9 +13,7 @@ use super::sys::strata_product_bf16;
 const ROWS: usize = 6;
 /// Vectors of columns in registers: 24 sums, four weights and an input are 29 of 32 registers.
 const VECTORS: usize = 4;
-
-/// Products that are summed at a time: what is added up in a long row is rounded more often, and
-/// what is multiplied with it stays in cache.
+/// Products that are added up at a time: the longer a sum, the more of it is lost to rounding.
 const DEPTH: usize = 384;
 
 /// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`. `n` is a multiple of
@@ -137,16 +135,43 @@ fn has_amx() -> bool {
 /// # Safety
 /// The pointers reach as far as `size` says; the processor has bfloat16.
 unsafe fn amx_product(size: Product, a: *const bf16, b: *const bf16, c: *mut f32) {
-    /// Inputs of one call: what stays in the nearest cache.
-    const DEPTH: usize = 1024;
+    /// Of a call: what stays in the nearest cache.
+    const MOST_INPUTS: usize = 1024;
     assert!(size.onto.is_none(), "nothing is added to in bfloat16");
     let [m, n, lda, ldb, ldc] = [size.m, size.n, size.lda, size.ldb, size.ldc].map(|size| size as i64);
-    for depth in (0..size.k).step_by(DEPTH) {
-        let k = DEPTH.min(size.k - depth) as i64;
+    for depth in (0..size.k).step_by(MOST_INPUTS) {
+        let k = MOST_INPUTS.min(size.k - depth) as i64;
         // SAFETY: as promised to this function.
         unsafe {
             let (a, b) = (a.add(depth), b.add(depth * size.ldb));
             strata_product_bf16(m, n, k, lda, ldb, ldc, depth > 0, a, b, c);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::x86::available;
+
+    #[test]
+    fn a_long_sum_is_not_rounded_away() {
+        const K: usize = 3072;
+        const N: usize = VECTORS * LANES;
+        if !available() {
+            return;
+        }
+        let value = |seed: usize| (seed * 7919 % 1999) as f32 / 1999.0;
+        let a: Vec<f32> = (0..K).map(value).collect();
+        let b: Vec<f32> = (0..K * N).map(|at| value(at + 31)).collect();
+        let mut c = [0.0_f32; N];
+        let size = Product { m: 1, n: N, k: K, lda: K, ldb: N, ldc: N, onto: None };
+        // SAFETY: the operands have these sizes, and the processor was asked.
+        unsafe { multiply(size, a.as_ptr(), b.as_ptr(), c.as_mut_ptr()) };
+        for (column, &found) in c.iter().enumerate() {
+            let exact: f64 = (0..K).map(|k| f64::from(a[k]) * f64::from(b[k * N + column])).sum();
+            let error = (f64::from(found) / exact - 1.0).abs();
+            assert!(error < 5e-7, "column {column} is off by {error:e}");
         }
     }
 }
