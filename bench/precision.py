@@ -22,13 +22,13 @@ from peers import Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ROWS = 16
-BEFORE = "| model | layer | largest value | strata, largest | mean | transformers, largest | mean |\n|---|---|---|---|---|---|---|"
+HEADER = "| model | layer | largest value | strata, largest | mean | transformers, largest | mean |\n|---|---|---|---|---|---|---|"
 
 
 def main() -> None:
     if not sys.argv[1:]:
         sys.exit(__doc__)
-    print(BEFORE)
+    print(HEADER)
     for model in map(Path, sys.argv[1:]):
         corpus = workload.corpus(REPOSITORY / "target/bench", model / "tokenizer.json", ROWS)
         token_ids = worker.tokenize(Settings(model, [], 1, 1), pq.read_table(corpus).column("text").to_pylist())

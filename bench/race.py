@@ -99,9 +99,8 @@ def arguments() -> argparse.Namespace:
     options.results = options.results or (
         options.data / "results" if options.quick else REPOSITORY / "bench/results"
     )
-    shortest = workload.SPECIAL_TOKENS + 2
-    if options.tokens and not shortest <= options.tokens <= workload.MAX_TOKENS:
-        parser.error(f"--tokens is {options.tokens}; expected {shortest} to {workload.MAX_TOKENS}")
+    if options.tokens and not workload.MIN_TOKENS <= options.tokens <= workload.MAX_TOKENS:
+        parser.error(f"--tokens is {options.tokens}; expected {workload.MIN_TOKENS} to {workload.MAX_TOKENS}")
     if not (options.tokenizer / "tokenizer.json").is_file():
         parser.error(f"there is no {options.tokenizer}/tokenizer.json; `scripts/minilm.py` fetches one")
     return options

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 MEDIAN_TOKENS, TOKENS_AT_95_PERCENT, MAX_TOKENS = 120, 450, 512
 SPECIAL_TOKENS = 2
+MIN_TOKENS = SPECIAL_TOKENS + 2  # a word and a full stop
 SEED = 20
 CORPUS_VERSION = 1  # part of the file's name: raise it when the generator changes
 
@@ -53,7 +54,7 @@ def token_lengths(rows: int, rng: random.Random) -> list[int]:
     sigma = math.log(TOKENS_AT_95_PERCENT / MEDIAN_TOKENS) / NormalDist().inv_cdf(0.95)
     normal = NormalDist(math.log(MEDIAN_TOKENS), sigma)
     lengths = [round(math.exp(normal.inv_cdf((row + 0.5) / rows))) for row in range(rows)]
-    lengths = [min(max(length, SPECIAL_TOKENS + 2), MAX_TOKENS) for length in lengths]
+    lengths = [min(max(length, MIN_TOKENS), MAX_TOKENS) for length in lengths]
     rng.shuffle(lengths)
     return lengths
 
