@@ -33,57 +33,25 @@
 //!
 //! No type of burn, of libtorch or of Arrow appears in this interface.
 
-pub mod batch;
-
-mod assembly;
-mod attention;
-mod attentions;
-mod characters;
 mod checkpoint;
-mod combine;
 mod compute;
-mod config;
 mod device;
-mod document;
-mod embeddings;
-mod encoder;
 mod error;
 mod extract;
-mod family;
-mod features;
-mod items;
-mod layers;
-mod layout;
-mod memory;
 mod model;
-mod names;
 mod ops;
 #[cfg(test)]
 mod parity;
-mod pooling;
-mod random_weights;
-mod relative;
-mod tokenizer;
-mod unit;
-mod weight_files;
-mod weights;
-mod windows;
+mod request;
+mod text;
 
-pub use assembly::{Assembly, VectorColumn};
-pub use checkpoint::{Checkpoint, Fingerprint};
-pub use combine::Combine;
+pub use checkpoint::{Activation, Checkpoint, Config, Fingerprint};
 pub use compute::Compute;
-pub use config::{Activation, Config};
 pub use device::DeviceKind;
-pub use document::{Document, Encoding, Item, TextInput};
 pub use error::{Error, ErrorKind};
-pub use extract::Extractor;
-pub use features::{Column, FeatureOptions, Features};
-pub use items::Division;
-pub use layers::LayerSelection;
-pub use pooling::Pooling;
-pub use tokenizer::{Overflow, TextTokenizer, TokenizerOptions};
-pub use unit::Unit;
+pub use extract::{Assembly, Extractor, VectorColumn, batch};
+pub use request::{Column, Combine, Division, FeatureOptions, Features, LayerSelection, Pooling, Unit};
+pub use text::{Document, Encoding, Item, Overflow, TextInput, TextTokenizer, TokenizerOptions};
 
 /// Bounds the threads that libtorch uses inside one operation.
 pub fn set_compute_threads(threads: usize) {

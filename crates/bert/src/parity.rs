@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use safetensors::SafeTensors;
 use serde::Deserialize;
 
-use crate::model::{BertModel, ModelInput};
+use crate::model::BertModel;
 use crate::{
     Checkpoint, Compute, DeviceKind, Document, Encoding, Extractor, FeatureOptions, Features, Pooling,
     TextInput, TextTokenizer, TokenizerOptions,
@@ -90,7 +90,7 @@ fn load(checkpoint: &Checkpoint, device: &Device, compute: Compute) -> BertModel
 
 /// Hidden states `[layers + 1][tokens, hidden]` and the pooler's output of one batch.
 fn run(model: &BertModel, batch: &[&Encoding]) -> (Vec<Vec<f32>>, Option<Vec<f32>>) {
-    let input = ModelInput::new(batch, model);
+    let input = model.input(batch);
     let mut states = Vec::new();
     let last = model.forward(&input, |layer, hidden| {
         assert_eq!(layer, states.len());

@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use super::{AddNorm, EncoderOps, matrix};
-use crate::layout::{Block, blocks};
+use crate::ops::layout::{Block, blocks};
 
 impl EncoderOps for LibTorch {
     fn pack(rows: &[&[f32]], bias: TchTensor, dtype: FloatDType) -> TchTensor {

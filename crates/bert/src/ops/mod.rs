@@ -6,6 +6,7 @@
 //! Elsewhere libtorch's own operators run.
 #![expect(deprecated, reason = "burn-tch is kept for burn's deprecation window")]
 
+pub(crate) mod layout;
 mod libtorch;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -16,7 +17,7 @@ use burn::backend::{Backend, Dispatch, ExtensionType, Flex, TensorMetadata, back
 use burn::tensor::{FloatDType, Slice, Tensor, TensorData};
 
 use crate::Compute;
-use crate::layout::{Block, blocks};
+use crate::ops::layout::{Block, blocks};
 
 pub(crate) use libtorch::{cuda_devices, has_bfloat16, set_threads};
 

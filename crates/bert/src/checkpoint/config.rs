@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::family::{Family, Positions, TokenTypes};
+use crate::checkpoint::families::{Family, Positions, TokenTypes};
 
 /// The architecture of an encoder, with the names of Hugging Face's `config.json` for BERT, whatever
 /// its family calls them.

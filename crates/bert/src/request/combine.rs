@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
-use crate::names::{name_of, named};
+use crate::request::names::{name_of, named};
 
 /// What becomes of several chosen layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! What came of windows, in whatever order they were encoded, back to documents and their items.
 
-use crate::document::{Document, Item};
-use crate::features::{Column, Features};
-use crate::pooling::Reduction;
+use crate::request::Reduction;
+use crate::request::features::{Column, Features};
+use crate::text::document::{Document, Item};
 use crate::{Encoding, Unit};
 
 /// The vectors of one column.

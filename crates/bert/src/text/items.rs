@@ -2,30 +2,9 @@
 
 use std::ops::Range;
 
-use crate::characters::Characters;
-use crate::document::{Item, Segment};
-use crate::windows::Windows;
-
-/// How a document is divided into what becomes output rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Division {
-    /// Not at all.
-    #[default]
-    Whole,
-    /// Into its tokens, with or without those that the tokenizer adds.
-    Tokens {
-        /// Whether `[CLS]`, `[SEP]` and their like are among them.
-        special: bool,
-    },
-    /// Into the words between which the tokenizer never joins pieces.
-    TokenizerWords,
-    /// Into what stands between white space.
-    WhitespaceWords,
-    /// Into the words that the input is made of.
-    GivenWords,
-    /// Into the ranges of characters that the input names.
-    Spans,
-}
+use crate::text::characters::Characters;
+use crate::text::document::{Item, Segment};
+use crate::text::windows::Windows;
 
 /// The windows of a tokenized text, of which the first and last tokens are special.
 pub(crate) struct Tokens<'a> {
@@ -226,7 +205,7 @@ mod tests {
 
     use super::*;
     use crate::parity::fixture;
-    use crate::{Checkpoint, Document, Overflow, TextTokenizer, TokenizerOptions};
+    use crate::{Checkpoint, Division, Document, Overflow, TextTokenizer, TokenizerOptions};
 
     /// What all of the fixture models can see at once.
     const WIDEST: usize = 19;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::names::{name_of, named};
+use crate::request::names::{name_of, named};
 use crate::{Document, Error};
 
 /// What one output row, and so one vector, stands for.

@@ -7,7 +7,7 @@ use rand_distr::{Distribution, StandardNormal};
 use sha2::{Digest, Sha256};
 
 use crate::Config;
-use crate::family::Positions;
+use crate::checkpoint::families::Positions;
 
 /// Initializes as transformers does: matrices and tables normally distributed around 0, biases 0,
 /// norms 1, padding's row of a table 0.

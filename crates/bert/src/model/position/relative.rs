@@ -3,7 +3,7 @@
 use burn::tensor::module::embedding;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::weights::{Shapes, Weights};
+use crate::checkpoint::weights::{Shapes, Weights};
 use crate::{Config, Error};
 
 /// Learnt additions to the scores of attention, a row for each class of distances and a column for

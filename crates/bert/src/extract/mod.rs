@@ -1,18 +1,27 @@
 //! Encodings in, vectors out: the one place where texts, layers and poolings meet.
 
+pub mod batch;
+
+mod assembly;
+mod attentions;
+mod memory;
+mod pool;
+
+pub use assembly::{Assembly, VectorColumn};
+
 use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::tensor::{Bool, Device, Element, Tensor, TensorData};
 
-use crate::attentions::Statistic;
-use crate::features::{Column, Features, Source};
-use crate::layout::{Block, blocks};
-use crate::memory::MemoryLimit;
-use crate::model::{BertModel, ModelInput};
-use crate::pooling::{Pooling, pool};
-use crate::{Checkpoint, Combine, Compute, DeviceKind, Encoding, Error, Unit};
+use crate::extract::memory::MemoryLimit;
+use crate::extract::pool::pool;
+use crate::model::BertModel;
+use crate::ops::layout::{Block, blocks};
+use crate::request::Statistic;
+use crate::request::features::{Column, Features, Source};
+use crate::{Checkpoint, Combine, Compute, DeviceKind, Encoding, Error, Pooling, Unit};
 
 /// A model on a device that computes the [`Features`] asked for and nothing more.
 pub struct Extractor {
@@ -102,7 +111,7 @@ impl Extractor {
     fn states(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
         let planes = self.features.planes();
         let (mut states, mut sum) = (Vec::with_capacity(planes.len()), LayerSum::default());
-        self.model.forward(&ModelInput::new(batch, &self.model), |layer, hidden| {
+        self.model.forward(&self.model.input(batch), |layer, hidden| {
             if planes.contains(&Source::Layer(layer)) {
                 states.push(hidden.clone());
             } else if planes.contains(&Source::Chosen) {
@@ -114,7 +123,7 @@ impl Extractor {
     }
 
     fn pooled(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
-        let input = ModelInput::new(batch, &self.model);
+        let input = self.model.input(batch);
         let blocks = self.counted_blocks(batch, &input.lengths);
         let mut pooled = PooledLayers::new(&self.features, &blocks);
         let mut attentions = HashMap::new();

@@ -1,16 +1,25 @@
 //! The model: embeddings, as many encoder layers as are needed, the pooler if it is.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+pub(crate) mod attention;
+pub(crate) mod embeddings;
+pub(crate) mod input;
+pub(crate) mod layer;
+pub(crate) mod linear;
+pub(crate) mod norm;
+pub(crate) mod position;
 
-use crate::attention::Scope;
+use burn::tensor::{Device, Tensor};
+
 use crate::checkpoint::WeightSource;
-use crate::embeddings::Embeddings;
-use crate::encoder::{EncoderLayer, Linear};
-use crate::layout::{Block, blocks};
-use crate::pooling::{Pooling, pool};
-use crate::random_weights::RandomWeights;
-use crate::relative::RelativeBias;
-use crate::weights::{Shapes, Weights};
+use crate::checkpoint::random_weights::RandomWeights;
+use crate::checkpoint::weights::{Shapes, Weights};
+use crate::model::attention::Scope;
+use crate::model::embeddings::Embeddings;
+use crate::model::input::ModelInput;
+use crate::model::layer::EncoderLayer;
+use crate::model::linear::Linear;
+use crate::model::position::RelativeBias;
+use crate::ops::layout::{Block, blocks};
 use crate::{Checkpoint, Compute, Config, Encoding, Error};
 
 /// An encoder of any family whose parameters lie on one device.
@@ -20,39 +29,6 @@ pub(crate) struct BertModel {
     layers: Vec<EncoderLayer>,
     pooler: Option<Linear>,
     device: Device,
-}
-
-/// A batch on the device: the tokens of its rows end to end.
-pub(crate) struct ModelInput {
-    /// `[tokens]`
-    pub(crate) input_ids: Tensor<1, Int>,
-    /// `[tokens]`
-    pub(crate) token_type_ids: Tensor<1, Int>,
-    /// `[tokens]`, rows of the position embeddings.
-    pub(crate) position_ids: Tensor<1, Int>,
-    /// Tokens of each row.
-    pub(crate) lengths: Vec<usize>,
-}
-
-impl ModelInput {
-    /// Brings rows to the model's device.
-    pub(crate) fn new(rows: &[&Encoding], model: &BertModel) -> Self {
-        let on_device = |ids: Vec<i64>| {
-            let count = ids.len();
-            Tensor::from_data(TensorData::new(ids, [count]), &model.device)
-        };
-        let ids = |of: fn(&Encoding) -> &[u32]| {
-            on_device(rows.iter().flat_map(|row| of(row)).map(|&id| i64::from(id)).collect())
-        };
-        Self {
-            input_ids: ids(|row| &row.input_ids),
-            token_type_ids: ids(|row| &row.token_type_ids),
-            position_ids: on_device(
-                rows.iter().flat_map(|row| model.embeddings.position_ids(&row.input_ids)).collect(),
-            ),
-            lengths: rows.iter().map(|row| row.len()).collect(),
-        }
-    }
 }
 
 const POOLER: &str = "pooler.dense";
@@ -89,6 +65,11 @@ impl BertModel {
         })
     }
 
+    /// Brings rows to the model's device.
+    pub(crate) fn input(&self, rows: &[&Encoding]) -> ModelInput {
+        ModelInput::new(rows, |input_ids| self.embeddings.position_ids(input_ids), &self.device)
+    }
+
     /// Shows every hidden state, `[tokens, hidden_size]`, to `visit` with its number, from 0 (the
     /// embedding output) to the highest loaded layer, and returns the last.
     pub(crate) fn forward(&self, input: &ModelInput, mut visit: impl FnMut(usize, &Tensor<2>)) -> Tensor<2> {
@@ -122,7 +103,7 @@ impl BertModel {
     /// pooler was not loaded.
     pub(crate) fn pooler_output(&self, last: &Tensor<2>, lengths: &[usize]) -> Option<Tensor<2>> {
         let pooler = self.pooler.as_ref()?;
-        let first_token = |block: Block| pool(Pooling::Cls, &block.of(last), None);
+        let first_token = |block: Block| block.of(last).narrow(1, 0, 1).squeeze_dim::<2>(1);
         let first_tokens = Tensor::cat(blocks(lengths).map(first_token).collect(), 0);
         Some(pooler.forward(first_tokens, &vec![1; lengths.len()]).tanh())
     }

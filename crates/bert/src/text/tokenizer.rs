@@ -8,9 +8,9 @@ use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::utils::truncation::{TruncationDirection, TruncationParams, TruncationStrategy};
 use tokenizers::{EncodeInput, InputSequence, Tokenizer};
 
-use crate::document::{Document, Encoding, TextInput};
-use crate::items::{Division, Tokens};
-use crate::{Checkpoint, Error};
+use crate::text::document::{Document, Encoding, TextInput};
+use crate::text::items::Tokens;
+use crate::{Checkpoint, Division, Error};
 
 /// How texts are tokenized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

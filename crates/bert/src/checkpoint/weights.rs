@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::Error;
-use crate::family::Family;
-use crate::random_weights::RandomWeights;
-use crate::weight_files::{StoredTensor, WeightFiles};
+use crate::checkpoint::families::Family;
+use crate::checkpoint::files::{StoredTensor, WeightFiles};
+use crate::checkpoint::random_weights::RandomWeights;
 
 /// Tensors under the names of our modules, whatever family and generation of names they have.
 pub(crate) struct Weights {

@@ -1,6 +1,6 @@
 //! The vectors that were asked for: which layers, pooled and combined how, under which names.
 
-use crate::attentions::Statistic;
+use crate::request::Statistic;
 use crate::{Combine, Config, Error, LayerSelection, Pooling, Unit};
 
 /// What the user asks for, before it is held against a model.

@@ -1,13 +1,12 @@
 //! Token ids to the embedding output, hidden state 0.
 
-use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, Int, Tensor};
 
-use crate::encoder::Linear;
-use crate::family::{Positions, TokenTypes};
-use crate::model::ModelInput;
-use crate::ops::Norm;
-use crate::weights::{Shapes, Weights};
+use crate::checkpoint::families::{Positions, TokenTypes};
+use crate::checkpoint::weights::{Shapes, Weights};
+use crate::model::input::ModelInput;
+use crate::model::linear::Linear;
+use crate::model::norm::LayerNorm;
 use crate::{Compute, Config, Error};
 
 /// `word_embeddings + position_embeddings + token_type_embeddings`, normalized, and projected where
@@ -81,33 +80,5 @@ impl Embeddings {
     /// Which row of the position embeddings each token of a row gets.
     pub(crate) fn position_ids(&self, input_ids: &[u32]) -> Vec<i64> {
         self.positions.of(input_ids, self.pad_token_id)
-    }
-}
-
-/// Layer norm over the last dimension, with the checkpoint's own epsilon.
-pub(crate) struct LayerNorm(pub(crate) Norm);
-
-impl LayerNorm {
-    pub(crate) fn shapes(name: &str, width: usize, shapes: &mut Shapes) {
-        for part in ["weight", "bias"] {
-            shapes.insert(format!("{name}.{part}"), vec![width]);
-        }
-    }
-
-    pub(crate) fn load(
-        name: &str,
-        weights: &Weights,
-        config: &Config,
-        device: &Device,
-    ) -> Result<Self, Error> {
-        Ok(Self(Norm {
-            weight: weights.load(&format!("{name}.weight"), device)?,
-            bias: weights.load(&format!("{name}.bias"), device)?,
-            epsilon: config.layer_norm_eps,
-        }))
-    }
-
-    pub(crate) fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        layer_norm(input, self.0.weight.clone(), Some(self.0.bias.clone()), self.0.epsilon)
     }
 }

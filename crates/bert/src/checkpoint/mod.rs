@@ -1,13 +1,21 @@
 //! A Hugging Face checkpoint folder: which files it holds, and their identity.
 
+mod config;
+pub(crate) mod families;
+pub(crate) mod files;
+pub(crate) mod random_weights;
+pub(crate) mod weights;
+
+pub use config::{Activation, Config};
+
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::weight_files::WeightFiles;
-use crate::{Config, Error};
+use crate::Error;
+use crate::checkpoint::files::WeightFiles;
 
 /// An opened checkpoint: its configuration is read and checked, its weights are not yet touched.
 #[derive(Debug, Clone)]

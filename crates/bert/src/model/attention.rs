@@ -3,10 +3,10 @@
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, FloatDType, Tensor};
 
-use crate::embeddings::LayerNorm;
-use crate::encoder::Linear;
-use crate::layout::{Block, blocks};
-use crate::weights::{Shapes, Weights};
+use crate::checkpoint::weights::{Shapes, Weights};
+use crate::model::linear::Linear;
+use crate::model::norm::LayerNorm;
+use crate::ops::layout::{Block, blocks};
 use crate::{Compute, Config, Error, ops};
 
 /// Self-attention with its output projection, residual and norm.

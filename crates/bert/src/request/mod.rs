@@ -1,0 +1,19 @@
+//! What is asked of a model: which layers, pooled how, of what.
+
+mod combine;
+mod division;
+pub(crate) mod features;
+mod layers;
+mod names;
+mod pooling;
+mod statistic;
+mod unit;
+
+pub use combine::Combine;
+pub use division::Division;
+pub use features::{Column, FeatureOptions, Features};
+pub use layers::LayerSelection;
+pub use pooling::Pooling;
+pub(crate) use pooling::Reduction;
+pub(crate) use statistic::Statistic;
+pub use unit::Unit;
