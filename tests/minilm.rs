@@ -2,10 +2,11 @@
 
 use arrow::array::AsArray;
 use arrow::datatypes::UInt32Type;
+use serde_json::Value;
 
 use crate::support::reference::{Reference, assert_close};
 use crate::support::tables::column;
-use crate::support::{Sandbox, read_output, set_up, vectors};
+use crate::support::{Sandbox, fixture, read_output, set_up, vectors};
 
 #[test]
 fn a_real_checkpoint_gives_the_vectors_of_the_reference_in_every_layer() {
@@ -56,6 +57,29 @@ fn a_vector_has_the_same_bits_whatever_the_company_the_budget_and_the_threads() 
         let found = columns.map(|column| vectors(&output, column));
         assert!(found == *expected.get_or_insert(found.clone()), "{options}");
     }
+}
+
+#[test]
+fn small_heads_have_the_same_bits_with_any_number_of_threads() {
+    if !has_own_kernels() {
+        return;
+    }
+    let sandbox = Sandbox::with_texts(["the cat sat on the dog", "hello", "a zebra jumped over the cats"]);
+    fs_err::create_dir(sandbox.path("model")).unwrap();
+    sandbox.link("model/tokenizer.json", &fixture("tiny-bert").join("tokenizer.json"));
+    let config = fs_err::read(fixture("tiny-bert").join("config.json")).unwrap();
+    let mut config: Value = serde_json::from_slice(&config).unwrap();
+    for (key, size) in [("hidden_size", 32), ("num_attention_heads", 4), ("intermediate_size", 64)] {
+        config[key] = size.into();
+    }
+    sandbox.write("model/config.json", config.to_string());
+    let run = |threads: &str| {
+        sandbox.succeed(&format!(
+            "run --input in.parquet --model model --random-weights 3 --layers all --output {threads} --threads {threads}"
+        ));
+        sandbox.parts(threads)
+    };
+    assert!(run("1") == run("2"));
 }
 
 /// Whether the program multiplies by itself, and not by way of libtorch.

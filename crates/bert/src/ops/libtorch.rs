@@ -65,7 +65,7 @@ impl EncoderOps for LibTorch {
     fn self_attention(projected: TchTensor, lengths: &[usize], heads: usize) -> TchTensor {
         let projected = &projected.tensor;
         #[cfg(target_arch = "x86_64")]
-        if is_on_kernels(projected) && x86::can_attend(projected.size()[1] / 3 / heads as i64) {
+        if is_on_kernels(projected) {
             return TchTensor::new(x86::attention(&projected.contiguous(), lengths, heads));
         }
         TchTensor::new(attention_by_blocks(projected, None, lengths, heads))

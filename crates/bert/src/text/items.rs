@@ -101,7 +101,8 @@ impl<'a> Tokens<'a> {
         if special { leading.chain(ordinary).chain(trailing).collect() } else { ordinary.collect() }
     }
 
-    /// The tokenizer's own words.
+    /// The tokenizer's own words, without the white space that some tokenizers count to the word after
+    /// it; what is white space alone is no word.
     pub(crate) fn tokenizer_words(&self, text: &str) -> Vec<Item> {
         let characters = Characters::of(text);
         let word = |token: usize| self.at(token, |encoding| encoding.get_word_ids());
@@ -112,10 +113,11 @@ impl<'a> Tokens<'a> {
             let more = (first + 1..self.windows.tokens).take_while(|&token| word(token) == id).count();
             let tokens = first..first + 1 + more;
             first = tokens.end;
-            if let Some(index) = id {
-                let bytes = self.bytes(tokens.start).start..self.bytes(tokens.end - 1).end;
+            let bytes = self.bytes(tokens.start).start..self.bytes(tokens.end - 1).end;
+            let bytes = without_white_space(text, bytes);
+            if id.is_some() && !bytes.is_empty() {
                 words.push(Item {
-                    index,
+                    index: words.len() as u32,
                     text: text.get(bytes.clone()).map(str::to_owned),
                     characters: Some(characters.of_bytes(bytes)),
                     segments: self.place(tokens),
@@ -197,6 +199,13 @@ impl<'a> Tokens<'a> {
         }
         low
     }
+}
+
+/// A range of the text's bytes, from its first character to its last that is no white space.
+fn without_white_space(text: &str, bytes: Range<usize>) -> Range<usize> {
+    let Some(word) = text.get(bytes.clone()) else { return bytes };
+    let start = bytes.start + word.len() - word.trim_start().len();
+    start..start + word.trim().len()
 }
 
 #[cfg(test)]

@@ -16,24 +16,28 @@ const QUERIES: usize = 48;
 /// Keys are padded to a multiple of this.
 const KEYS: usize = LANES;
 
-/// Whether heads of this size can be worked on.
-pub(crate) fn can_attend(head_size: i64) -> bool {
-    head_size % LANES as i64 == 0
-}
-
 /// `softmax(query · keyᵀ / √head_size) · value`.
 ///
 /// `projected` is `[tokens, 3 · heads · head_size]`, contiguous: queries, keys, values; `lengths` are
 /// the tokens of each row. The result is `[tokens, heads · head_size]` of the same kind.
 pub(crate) fn attention(projected: &Tensor, lengths: &[usize], heads: usize) -> Tensor {
-    if projected.kind() == Kind::BFloat16 {
-        attention_of::<bf16>(projected, lengths, heads)
-    } else {
-        attention_of::<f32>(projected, lengths, heads)
+    let (tokens, heads_of_all) = (projected.size()[0], heads as i64);
+    let head_size = projected.size()[1] / 3 / heads_of_all;
+    let scale = (head_size as f32).sqrt().recip();
+    let attend = if projected.kind() == Kind::BFloat16 { attention_of::<bf16> } else { attention_of::<f32> };
+    let missing = (-head_size).rem_euclid(LANES as i64);
+    if missing == 0 {
+        return attend(projected, lengths, heads, scale);
     }
+    // Zeros change neither a product of queries and keys nor the mean of values.
+    let wide = projected.view([tokens, 3 * heads_of_all, head_size]).constant_pad_nd([0, missing]);
+    let context =
+        attend(&wide.view([tokens, 3 * heads_of_all * (head_size + missing)]), lengths, heads, scale);
+    let context = context.view([tokens, heads_of_all, head_size + missing]);
+    context.narrow(2, 0, head_size).reshape([tokens, heads_of_all * head_size])
 }
 
-fn attention_of<E: Element>(projected: &Tensor, lengths: &[usize], heads: usize) -> Tensor {
+fn attention_of<E: Element>(projected: &Tensor, lengths: &[usize], heads: usize, scale: f32) -> Tensor {
     let (tokens, width) = (projected.size()[0], projected.size()[1]);
     assert_eq!(tokens as usize, lengths.iter().sum::<usize>(), "rows end where the tokens do");
     let context = Tensor::empty([tokens, width / 3], (E::KIND, Device::Cpu));
@@ -43,7 +47,7 @@ fn attention_of<E: Element>(projected: &Tensor, lengths: &[usize], heads: usize)
         context: context.data_ptr().cast(),
         hidden,
         head_size: hidden / heads,
-        scale: ((hidden / heads) as f32).sqrt().recip(),
+        scale,
     };
     let begins = lengths.iter().scan(0, |next, len| Some(std::mem::replace(next, *next + len)));
     let rows: Vec<(usize, usize)> = begins.zip(lengths.iter().copied()).collect();

@@ -13,7 +13,7 @@ mod simd;
 mod strassen;
 mod sys;
 
-pub(crate) use attention::{attention, can_attend};
+pub(crate) use attention::attention;
 pub(crate) use dense::{After, dense};
 pub(crate) use panels::{can_pack, pack};
 pub(crate) use simd::available;
@@ -57,6 +57,27 @@ mod tests {
             let mut first = 0;
             for &len in &lengths {
                 prop_assert!(run(first, &[len]).equal(&together.narrow(0, first, len as i64)));
+                first += len as i64;
+            }
+        }
+
+        #[test]
+        fn a_text_attends_with_the_same_bits_in_any_company_whatever_the_size_of_heads(
+            lengths in prop::collection::vec(1usize..70, 1..6),
+            heads in 1usize..4,
+            head_size in prop_oneof![Just(4i64), Just(8), Just(24), Just(64)],
+        ) {
+            if !available() {
+                return Ok(());
+            }
+            let tokens = lengths.iter().sum::<usize>() as i64;
+            let width = 3 * heads as i64 * head_size;
+            let projected = Tensor::randn([tokens, width], (Kind::Float, Device::Cpu));
+            let together = attention(&projected, &lengths, heads);
+            let mut first = 0;
+            for &len in &lengths {
+                let alone = attention(&projected.narrow(0, first, len as i64), &[len], heads);
+                prop_assert!(alone.equal(&together.narrow(0, first, len as i64)));
                 first += len as i64;
             }
         }
