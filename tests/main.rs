@@ -17,6 +17,7 @@ mod parity;
 mod readers;
 mod refusals;
 mod resume;
+mod sentence;
 mod signals;
 mod stdio;
 mod support;

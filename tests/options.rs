@@ -43,7 +43,7 @@ fn a_value_that_is_no_choice_is_answered_with_the_choices() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --pooling: `meen` is not a pooling; expected cls, first, mean, max, min, mean_max, last, first_last, endpoints or pooler
+    error: --pooling: `meen` is not a pooling; expected cls, first, mean, max, min, mean_max, last, first_last, endpoints, pooler or sentence
     ");
     assert_refused!(sandbox, &run("--combine glue"), @r"
     success: false

@@ -45,12 +45,14 @@ mod parity;
 mod request;
 mod text;
 
-pub use checkpoint::{Activation, Checkpoint, Config, Fingerprint};
+pub use checkpoint::{Activation, Checkpoint, Config, Fingerprint, Modules};
 pub use compute::Compute;
 pub use device::DeviceKind;
 pub use error::{Error, ErrorKind};
 pub use extract::{Assembly, Extractor, VectorColumn, batch};
-pub use request::{Column, Combine, Division, FeatureOptions, Features, LayerSelection, Pooling, Unit};
+pub use request::{
+    Column, Combine, Division, FeatureOptions, Features, LayerSelection, Pooling, Sentence, Unit,
+};
 pub use text::{Document, Encoding, Item, Overflow, TextInput, TextTokenizer, TokenizerOptions};
 
 /// Bounds the threads that libtorch uses inside one operation.

@@ -13,6 +13,7 @@ use crate::columns::Columns;
 use crate::failure::{Refusal, in_one_line};
 use crate::hub;
 use crate::panics;
+use crate::sentence;
 use crate::settings::{self, Settings};
 
 /// A run that can be done.
@@ -22,6 +23,8 @@ pub struct Job {
     pub features: Features,
     pub tokenizer: TextTokenizer,
     pub inputs: Vec<JobInput>,
+    /// What the user might not expect of the model's folder.
+    pub remarks: Vec<String>,
     /// Input files that cannot be opened, by name, with the reason; none unless those are skipped.
     pub skipped: BTreeMap<String, String>,
 }
@@ -37,20 +40,21 @@ impl Job {
     ///
     /// # Errors
     /// Anything that makes the run impossible.
-    pub fn prepare(settings: Settings) -> anyhow::Result<Self> {
+    pub fn prepare(mut settings: Settings) -> anyhow::Result<Self> {
         let folder = hub::locate(&settings.model)?;
-        let checkpoint = match settings.random_weights {
-            Some(seed) => Checkpoint::with_random_weights(&folder, seed)?,
-            None => Checkpoint::open(&folder)?,
-        };
-        let features = Features::resolve(&settings.features, &checkpoint.config)?;
+        let (checkpoint, mut remarks) = sentence::open(&mut settings, &folder)?;
         let tokenizer = TextTokenizer::load(&checkpoint, &settings.tokenizer)?;
+        remarks.extend(sentence::cut_earlier(&settings, &folder, &checkpoint, tokenizer.max_length()));
+        if let Some(sentence) = &mut settings.features.sentence {
+            sentence.prefix_tokens = tokenizer.prefix_tokens();
+        }
+        let features = Features::resolve(&settings.features, &checkpoint.config)?;
         Extractor::check(&checkpoint, &features, settings.device, settings.compute)?;
         if !settings.writes_to_stdout() {
             refuse_output_among_inputs(&settings)?;
         }
         let (inputs, skipped) = open_inputs(&settings, &features)?;
-        Ok(Self { settings, checkpoint, features, tokenizer, inputs, skipped })
+        Ok(Self { settings, checkpoint, features, tokenizer, inputs, remarks, skipped })
     }
 
     /// What decides the values of every part, as the parts and the manifest state it; `model` are the
@@ -174,7 +178,11 @@ fn fingerprint(
         compute,
         max_batch_tokens,
         // The tokenizer knows the length that is meant where none is given.
-        tokenizer: TokenizerOptions { max_length: _, overflow: _, division, pairs: _ },
+        tokenizer: TokenizerOptions { max_length: _, overflow: _, division, pairs: _, prefix: _, lower_case },
+        // What comes of them is known.
+        prefix: _,
+        prompt: _,
+        truncate_dim: _,
         // No part comes of a text that is refused.
         refuse_overflow: _,
         // Part of the model's identity.
@@ -230,6 +238,15 @@ fn fingerprint(
         }
         if let Some(stride) = tokenizer.stride() {
             settings.insert("stride".to_owned(), json!(stride));
+        }
+        if !tokenizer.prefix().is_empty() {
+            settings.insert("prefix".to_owned(), json!(tokenizer.prefix()));
+        }
+        if *lower_case {
+            settings.insert("lower_case".to_owned(), json!(true));
+        }
+        if let Some(sentence) = &asked.sentence {
+            settings.insert("sentence_width".to_owned(), json!(sentence.width(&checkpoint.config)?));
         }
         if let Some(words) = words_name(*division) {
             settings.insert("words".to_owned(), json!(words));

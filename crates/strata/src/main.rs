@@ -18,6 +18,7 @@ mod progress;
 mod report;
 mod rows;
 mod run;
+mod sentence;
 mod settings;
 mod signals;
 mod stages;

@@ -108,7 +108,8 @@ pub struct FeatureOptions {
     /// [default: tokenizer].
     #[arg(id = "features.words", long = "words", value_name = "WHICH")]
     pub words: Option<String>,
-    /// How tokens become one vector: cls, mean, max, min, mean_max, last, pooler; of words first, last,
+    /// How tokens become one vector: cls, mean, max, min, mean_max, last, pooler, or
+    /// sentence, as the model's sentence-transformers modules have it; of words first, last,
     /// mean, max, first_last; of spans also endpoints; several separated by commas [default: mean].
     #[arg(id = "features.pooling", long = "pooling", value_name = "POOLINGS")]
     #[serde(deserialize_with = "comma_list")]
@@ -123,6 +124,17 @@ pub struct FeatureOptions {
     /// the first token, on other special ones and on itself; rows only.
     #[arg(id = "features.attentions", long = "attentions", num_args = 0, default_missing_value = "true")]
     pub attentions: Option<bool>,
+    /// How many values of sentence_embedding are kept, the first ones [default: what the model's folder
+    /// says, or all].
+    #[arg(id = "features.truncate_dim", long = "truncate-dim", value_name = "N")]
+    pub truncate_dim: Option<usize>,
+    /// A text that stands before each text; rows only [default: for --pooling sentence the default
+    /// prompt of the model's folder].
+    #[arg(id = "features.prefix", long = "prefix", value_name = "TEXT", allow_hyphen_values = true)]
+    pub prefix: Option<String>,
+    /// The same by its name among the prompts of the model's folder.
+    #[arg(id = "features.prompt", long = "prompt", value_name = "NAME")]
+    pub prompt: Option<String>,
     /// Whether special tokens count in mean, max and min, or are rows of --unit token: include or
     /// exclude [default: include].
     #[arg(id = "features.special_tokens", long = "special-tokens", value_name = "WHETHER")]

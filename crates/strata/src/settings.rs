@@ -26,6 +26,12 @@ pub struct Settings {
     pub device: DeviceKind,
     pub compute: Compute,
     pub features: FeatureOptions,
+    /// What stands before each text, where the user says it.
+    pub prefix: Option<String>,
+    /// The same by its name in the model's folder.
+    pub prompt: Option<String>,
+    /// How many values of a sentence's vector are kept, where the user says it.
+    pub truncate_dim: Option<usize>,
     pub tokenizer: TokenizerOptions,
     /// Whether a text that the model cannot see at once ends the run.
     pub refuse_overflow: bool,
@@ -114,6 +120,9 @@ impl TryFrom<Options> for Settings {
             combine,
             normalize,
             attentions,
+            truncate_dim,
+            prefix,
+            prompt,
             special_tokens,
             max_length,
             overflow,
@@ -144,7 +153,9 @@ impl TryFrom<Options> for Settings {
                 special_tokens.as_deref().unwrap_or("include"),
                 one_of(&[("include", true), ("exclude", false)]),
             )?,
+            sentence: None,
         };
+        unit::check_prefix(unit, prefix.as_deref(), prompt.as_deref())?;
         let pairs = matches!(subject, Subject::Pair(..));
         let default_keep = if unit == Unit::Row { "all" } else { "none" };
         let overflow = overflow.as_deref().unwrap_or("truncate");
@@ -156,11 +167,15 @@ impl TryFrom<Options> for Settings {
             model: required("--model", "model.path", model.filter(|path| !path.is_empty()))?.into(),
             random_weights,
             features,
+            prefix,
+            prompt,
+            truncate_dim: positive("--truncate-dim", truncate_dim)?,
             tokenizer: TokenizerOptions {
                 max_length,
                 overflow: unit::overflow(overflow, stride, pairs)?,
                 division,
                 pairs,
+                ..TokenizerOptions::default()
             },
             refuse_overflow: overflow == "error",
             output: required("--output", "output.path", output.filter(|path| !path.is_empty()))?.into(),

@@ -159,7 +159,9 @@ fn model_identity(job: &Job, notes: &mut Notes) -> anyhow::Result<Value> {
     let mut noted = files.iter().map(|file| notes.hash_of(file));
     if let Some(Some(first)) = noted.next()
         && noted.all(|other| other == Some(first))
-        && let Ok(known) = serde_json::from_str(first)
+        && let Ok(known) = serde_json::from_str::<Value>(first)
+        // Another run over the same output may have been about more of the model's files.
+        && known.get("modules_sha256").is_some() == job.checkpoint.has_modules()
     {
         return Ok(known);
     }

@@ -114,6 +114,24 @@ pub fn settle(unit: Unit, asked: Asked) -> Result<(Subject, Division), Refusal> 
     })
 }
 
+/// Refuses what would stand before texts that are divided, or be said twice.
+///
+/// # Errors
+/// Options that do not go together.
+pub fn check_prefix(unit: Unit, prefix: Option<&str>, prompt: Option<&str>) -> Result<(), Refusal> {
+    if prefix.is_some() && prompt.is_some() {
+        return Err(Refusal::usage("--prompt does not go with --prefix".to_owned())
+            .hint("either says what stands before each text; leave one out"));
+    }
+    let given = prefix.map(|_| "--prefix").or(prompt.map(|_| "--prompt"));
+    match given.filter(|_| unit != Unit::Row) {
+        None => Ok(()),
+        Some(option) => Err(Refusal::usage(format!(
+            "{option} does not go with --unit {unit}: its own tokens would be among the text's"
+        ))),
+    }
+}
+
 /// What becomes of a text that the model cannot see at once.
 ///
 /// # Errors

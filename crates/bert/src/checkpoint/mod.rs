@@ -4,9 +4,11 @@ mod config;
 pub(crate) mod families;
 pub(crate) mod files;
 pub(crate) mod random_weights;
+pub(crate) mod sentence;
 pub(crate) mod weights;
 
 pub use config::{Activation, Config};
+pub use sentence::Modules;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,7 @@ pub struct Checkpoint {
     pub config: Config,
     folder: PathBuf,
     weights: WeightSource,
+    modules: Option<Modules>,
 }
 
 /// Where the weights come from.
@@ -47,6 +50,9 @@ pub struct Fingerprint {
     pub config_sha256: String,
     /// `tokenizer.json`.
     pub tokenizer_sha256: String,
+    /// What a sentence-transformers folder holds beyond the encoder, where it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modules_sha256: Option<String>,
 }
 
 impl Checkpoint {
@@ -78,17 +84,24 @@ impl Checkpoint {
         }
         let config = Config::read(&existing(folder, "config.json")?)?;
         existing(folder, "tokenizer.json")?;
-        Ok(Self { config, folder: folder.to_owned(), weights: weights()? })
+        Ok(Self { config, folder: folder.to_owned(), weights: weights()?, modules: None })
     }
 
-    /// The folder it was opened from.
+    /// The same checkpoint as the encoder of a sentence-transformers folder, whose files then decide
+    /// about the vectors too.
+    #[must_use]
+    pub fn with_modules(self, modules: Modules) -> Self {
+        Self { modules: Some(modules), ..self }
+    }
+
+    /// The folder it was opened from, that of its modules if it has some.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.modules.as_ref().map_or(&self.folder, Modules::folder)
     }
 
     /// The files that decide about the vectors.
     pub fn files(&self) -> Vec<PathBuf> {
-        let weights = self.weight_files().iter().cloned();
+        let weights = self.weight_files().iter().chain(self.module_files()).cloned();
         [self.folder.join("config.json"), self.tokenizer()].into_iter().chain(weights).collect()
     }
 
@@ -106,6 +119,10 @@ impl Checkpoint {
             random_weights,
             config_sha256: sha256(&[self.folder.join("config.json")])?,
             tokenizer_sha256: sha256(&[self.tokenizer()])?,
+            modules_sha256: match self.module_files() {
+                [] => None,
+                files => Some(sha256(files)?),
+            },
         })
     }
 
@@ -122,6 +139,15 @@ impl Checkpoint {
             WeightSource::Files(files) => &files.paths,
             WeightSource::Random(_) => &[],
         }
+    }
+
+    fn module_files(&self) -> &[PathBuf] {
+        self.modules.as_ref().map_or(&[], Modules::files)
+    }
+
+    /// Whether what the folder holds beyond the encoder is part of its identity.
+    pub fn has_modules(&self) -> bool {
+        !self.module_files().is_empty()
     }
 
     /// What messages about the weights name: the file, or the folder of several.

@@ -6,6 +6,7 @@ mod assembly;
 mod attentions;
 mod memory;
 mod pool;
+mod sentence;
 
 pub use assembly::{Assembly, VectorColumn};
 
@@ -17,6 +18,7 @@ use burn::tensor::{Bool, Device, Element, Tensor, TensorData};
 
 use crate::extract::memory::MemoryLimit;
 use crate::extract::pool::pool;
+use crate::extract::sentence::SentenceHead;
 use crate::model::BertModel;
 use crate::ops::layout::{Block, blocks};
 use crate::request::Statistic;
@@ -26,6 +28,7 @@ use crate::{Checkpoint, Combine, Compute, DeviceKind, Encoding, Error, Pooling, 
 /// A model on a device that computes the [`Features`] asked for and nothing more.
 pub struct Extractor {
     model: BertModel,
+    sentence: Option<SentenceHead>,
     features: Features,
     device: Device,
     memory: MemoryLimit,
@@ -44,6 +47,9 @@ impl Extractor {
     ) -> Result<(), Error> {
         device.open()?;
         compute.check(device)?;
+        if let Some(sentence) = &features.sentence {
+            SentenceHead::check(checkpoint, sentence)?;
+        }
         BertModel::check(checkpoint, features.needs_pooler())
     }
 
@@ -62,7 +68,11 @@ impl Extractor {
         let (layers, with_pooler) = (features.highest_layer(), features.needs_pooler());
         let load = || BertModel::load(checkpoint, layers, with_pooler, &device, compute);
         let model = catch_backend(load)??;
-        Ok(Self { model, features, device, memory: MemoryLimit::default() })
+        let sentence = features.sentence.as_ref();
+        let sentence = catch_backend(|| {
+            sentence.map(|sentence| SentenceHead::load(sentence, &checkpoint.config, &device)).transpose()
+        })??;
+        Ok(Self { model, sentence, features, device, memory: MemoryLimit::default() })
     }
 
     /// The columns it computes.
@@ -147,6 +157,7 @@ impl Extractor {
             .iter()
             .filter_map(|column| match column.source {
                 Source::Pooler => pooler_output.clone(),
+                Source::Sentence => self.sentence.as_ref().map(|head| head.forward(&last, &input.lengths)),
                 Source::Attention(layer, statistic) => attentions.get(&(layer, statistic)).cloned(),
                 Source::Layer(_) | Source::Chosen => Some(pooled.column(column)),
             })
@@ -233,7 +244,9 @@ impl<'a> PooledLayers<'a> {
         }
         let layers = match column.source {
             Source::Layer(layer) => vec![layer],
-            Source::Chosen | Source::Pooler | Source::Attention(..) => self.features.layers.clone(),
+            Source::Chosen | Source::Pooler | Source::Sentence | Source::Attention(..) => {
+                self.features.layers.clone()
+            }
         };
         // A stack is a concatenation in memory; only its type tells them apart.
         Tensor::cat(layers.iter().map(|&layer| self.pooled[&(layer, column.pooling)].clone()).collect(), 1)

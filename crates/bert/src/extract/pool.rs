@@ -11,8 +11,8 @@ pub(crate) fn pool(pooling: Pooling, hidden: &Tensor<3>, counted: Option<&Tensor
     let token = |index| hidden.clone().narrow(1, index, 1).squeeze_dim::<2>(1);
     let last = || token(hidden.dims()[1] - 1);
     match pooling {
-        // The model adds its pooler's output itself; over hidden states it is the first token.
-        Pooling::Cls | Pooling::First | Pooling::Pooler => token(0),
+        // What the model or its folder make themselves is added there; over hidden states it is the first token.
+        Pooling::Cls | Pooling::First | Pooling::Pooler | Pooling::Sentence => token(0),
         Pooling::Last => last(),
         Pooling::FirstLast | Pooling::Endpoints => Tensor::cat(vec![token(0), last()], 1),
         Pooling::Mean => mean(hidden, counted),

@@ -1,6 +1,7 @@
 //! The vectors that were asked for: which layers, pooled and combined how, under which names.
 
-use crate::request::Statistic;
+use crate::request::columns::{attention_columns, layer_columns, sentence_column};
+use crate::request::{Sentence, Statistic};
 use crate::{Combine, Config, Error, LayerSelection, Pooling, Unit};
 
 /// What the user asks for, before it is held against a model.
@@ -20,6 +21,8 @@ pub struct FeatureOptions {
     pub count_special_tokens: bool,
     /// Whether figures of the chosen layers' attention follow the vectors, one a head; of rows only.
     pub attentions: bool,
+    /// What [`Pooling::Sentence`] gives, where that is among the poolings.
+    pub sentence: Option<Sentence>,
 }
 
 impl Default for FeatureOptions {
@@ -33,6 +36,7 @@ impl Default for FeatureOptions {
             normalize: false,
             count_special_tokens: true,
             attentions: false,
+            sentence: None,
         }
     }
 }
@@ -59,7 +63,9 @@ impl Column {
     pub(crate) fn vector_len(&self) -> Option<usize> {
         match self.source {
             Source::Attention(..) => None,
-            Source::Layer(_) | Source::Chosen | Source::Pooler => self.shape.last().copied(),
+            Source::Layer(_) | Source::Chosen | Source::Pooler | Source::Sentence => {
+                self.shape.last().copied()
+            }
         }
     }
 }
@@ -73,6 +79,8 @@ pub(crate) enum Source {
     Chosen,
     /// The pooler.
     Pooler,
+    /// The folder's modules.
+    Sentence,
     /// The attention of one encoder layer.
     Attention(usize, Statistic),
 }
@@ -86,6 +94,7 @@ pub struct Features {
     pub(crate) combine: Combine,
     pub(crate) normalize: bool,
     pub(crate) count_special_tokens: bool,
+    pub(crate) sentence: Option<Sentence>,
     columns: Vec<Column>,
     num_hidden_layers: usize,
     pub(crate) hidden_size: usize,
@@ -95,20 +104,27 @@ impl Features {
     /// Holds `options` against the model's configuration.
     ///
     /// # Errors
-    /// A layer out of range, or nothing to compute.
+    /// A layer out of range, nothing to compute, or modules that contradict the model.
     pub fn resolve(options: &FeatureOptions, config: &Config) -> Result<Self, Error> {
         let layers = options.layers.resolve(config.num_hidden_layers)?;
         check_poolings(options)?;
-        let mut columns = columns(options, &layers, config.hidden_size);
+        let mut columns = layer_columns(options, &layers, config.hidden_size);
+        let sentence = options.sentence.clone().filter(|_| options.pooling.contains(&Pooling::Sentence));
+        if options.pooling.contains(&Pooling::Sentence) {
+            columns.push(sentence_column(sentence.as_ref(), config)?);
+        }
         if columns.is_empty() {
             return Err(Error::Combination(
                 "no pooling is chosen, so there is no vector to write".to_owned(),
             ));
         }
-        if options.combine != Combine::None && columns.iter().all(|column| column.source == Source::Pooler) {
+        let over_none = |column: &Column| matches!(column.source, Source::Pooler | Source::Sentence);
+        if options.combine != Combine::None && columns.iter().all(over_none) {
+            let names: Vec<String> = options.pooling.iter().map(ToString::to_string).collect();
             return Err(Error::Combination(format!(
-                "combine is {}, but the only pooling is pooler, which has no layers to combine",
-                options.combine
+                "combine is {}, but the only pooling is {}, which has no layers to combine",
+                options.combine,
+                names.join(" and ")
             )));
         }
         if options.attentions {
@@ -120,6 +136,7 @@ impl Features {
             combine: options.combine,
             normalize: options.normalize,
             count_special_tokens: options.count_special_tokens,
+            sentence,
             columns,
             num_hidden_layers: config.num_hidden_layers,
             hidden_size: config.hidden_size,
@@ -143,7 +160,7 @@ impl Features {
 
     /// The highest hidden state any column depends on; no layer above it is loaded or run.
     pub fn highest_layer(&self) -> usize {
-        if self.needs_pooler() {
+        if self.needs_pooler() || self.sentence.is_some() {
             return self.num_hidden_layers;
         }
         self.layers.iter().copied().max().unwrap_or(0)
@@ -204,76 +221,6 @@ fn check_poolings(options: &FeatureOptions) -> Result<(), Error> {
             Err(Error::Combination(format!("unit is {unit} and pooling {pooling}; expected {names}")))
         }
     }
-}
-
-fn attention_columns(unit: Unit, layers: &[usize], heads: usize) -> Result<Vec<Column>, Error> {
-    if unit != Unit::Row {
-        return Err(Error::Combination(format!(
-            "attentions are of rows, and unit is {unit}: a head's figures are means over a text's tokens"
-        )));
-    }
-    let mut encoder_layers: Vec<usize> = Vec::new();
-    for &layer in layers.iter().filter(|&&layer| layer > 0) {
-        if !encoder_layers.contains(&layer) {
-            encoder_layers.push(layer);
-        }
-    }
-    if encoder_layers.is_empty() {
-        return Err(Error::Combination(
-            "attentions are of encoder layers, and the only layer chosen is 0, the embedding output"
-                .to_owned(),
-        ));
-    }
-    let column = |layer, statistic: Statistic| Column {
-        name: format!("layer_{layer}_attention_{}", statistic.name()),
-        shape: vec![heads],
-        source: Source::Attention(layer, statistic),
-        // Each figure is there whatever tokens count.
-        pooling: Pooling::First,
-    };
-    let of_layer = |&layer: &usize| Statistic::ALL.into_iter().map(move |statistic| column(layer, statistic));
-    Ok(encoder_layers.iter().flat_map(of_layer).collect())
-}
-
-fn columns(options: &FeatureOptions, layers: &[usize], hidden_size: usize) -> Vec<Column> {
-    let mut columns: Vec<Column> = Vec::new();
-    let mut push = |column: Column| {
-        if !columns.contains(&column) {
-            columns.push(column);
-        }
-    };
-    // A token is pooled by itself, and nobody needs to be told.
-    let (poolings, suffix): (&[Pooling], fn(Pooling) -> String) = match options.unit {
-        Unit::Token => (&[Pooling::First], |_| String::new()),
-        _ => (&options.pooling, |pooling| format!("_{pooling}")),
-    };
-    let over_layers = || poolings.iter().copied().filter(|pooling| *pooling != Pooling::Pooler);
-    if options.combine == Combine::None {
-        for &layer in layers {
-            for pooling in over_layers() {
-                let (name, shape) =
-                    (format!("layer_{layer}{}", suffix(pooling)), vec![pooling.width(hidden_size)]);
-                push(Column { name, shape, source: Source::Layer(layer), pooling });
-            }
-        }
-    } else {
-        let numbers: Vec<String> = layers.iter().map(usize::to_string).collect();
-        for pooling in over_layers() {
-            let width = pooling.width(hidden_size);
-            let shape = match options.combine {
-                Combine::Concat => vec![layers.len() * width],
-                Combine::Stack => vec![layers.len(), width],
-                Combine::None | Combine::Sum | Combine::Mean => vec![width],
-            };
-            let name = format!("layers_{}_{}{}", numbers.join("_"), options.combine, suffix(pooling));
-            push(Column { name, shape, source: Source::Chosen, pooling });
-        }
-    }
-    if options.pooling.contains(&Pooling::Pooler) {
-        let name = "pooler_output".to_owned();
-        push(Column { name, shape: vec![hidden_size], source: Source::Pooler, pooling: Pooling::Pooler });
-    }
-    columns
 }
 
 #[cfg(test)]

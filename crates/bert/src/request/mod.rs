@@ -1,11 +1,13 @@
 //! What is asked of a model: which layers, pooled how, of what.
 
+mod columns;
 mod combine;
 mod division;
 pub(crate) mod features;
 mod layers;
 mod names;
 mod pooling;
+mod sentence;
 mod statistic;
 mod unit;
 
@@ -15,5 +17,6 @@ pub use features::{Column, FeatureOptions, Features};
 pub use layers::LayerSelection;
 pub use pooling::Pooling;
 pub(crate) use pooling::Reduction;
+pub use sentence::Sentence;
 pub(crate) use statistic::Statistic;
 pub use unit::Unit;

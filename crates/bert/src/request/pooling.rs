@@ -29,10 +29,12 @@ pub enum Pooling {
     Endpoints,
     /// The model's own pooler over the last layer, whichever layers are chosen.
     Pooler,
+    /// What the folder's own modules make of the last layer, whichever layers are chosen.
+    Sentence,
 }
 
 impl Pooling {
-    /// Width of the vector for hidden states of `hidden_size`.
+    /// Width of the vector for hidden states of `hidden_size`; of a sentence the modules decide.
     pub fn width(self, hidden_size: usize) -> usize {
         match self {
             Self::MeanMax | Self::FirstLast | Self::Endpoints => 2 * hidden_size,
@@ -42,9 +44,9 @@ impl Pooling {
 
     /// The poolings that make vectors of `unit`; none for tokens, which have theirs.
     pub fn of_unit(unit: Unit) -> &'static [Self] {
-        use Pooling::{Cls, Endpoints, First, FirstLast, Last, Max, Mean, MeanMax, Min, Pooler};
+        use Pooling::{Cls, Endpoints, First, FirstLast, Last, Max, Mean, MeanMax, Min, Pooler, Sentence};
         match unit {
-            Unit::Row => &[Cls, Mean, Max, Min, MeanMax, Last, Pooler],
+            Unit::Row => &[Cls, Mean, Max, Min, MeanMax, Last, Pooler, Sentence],
             Unit::Token => &[],
             Unit::Word => &[First, Last, Mean, Max, FirstLast],
             Unit::Span => &[First, Last, Mean, Max, FirstLast, Endpoints],
@@ -54,7 +56,7 @@ impl Pooling {
     /// What it does to tokens one at a time: a vector of `hidden_size` each, one after the other.
     pub(crate) fn reductions(self) -> &'static [Reduction] {
         match self {
-            Self::Cls | Self::First | Self::Pooler => &[Reduction::First],
+            Self::Cls | Self::First | Self::Pooler | Self::Sentence => &[Reduction::First],
             Self::Last => &[Reduction::Last],
             Self::Mean => &[Reduction::Mean],
             Self::Max => &[Reduction::Max],
@@ -64,12 +66,17 @@ impl Pooling {
         }
     }
 
+    /// Whether it is about chosen layers, and not about the last one whatever is chosen.
+    pub(crate) fn is_over_layers(self) -> bool {
+        !matches!(self, Self::Pooler | Self::Sentence)
+    }
+
     /// Whether the choice of tokens that count matters.
     pub fn is_over_tokens(self) -> bool {
         matches!(self, Self::Mean | Self::Max | Self::Min | Self::MeanMax)
     }
 
-    const NAMES: [(&str, Self); 10] = [
+    const NAMES: [(&str, Self); 11] = [
         ("cls", Self::Cls),
         ("first", Self::First),
         ("mean", Self::Mean),
@@ -80,6 +87,7 @@ impl Pooling {
         ("first_last", Self::FirstLast),
         ("endpoints", Self::Endpoints),
         ("pooler", Self::Pooler),
+        ("sentence", Self::Sentence),
     ];
 }
 
@@ -112,7 +120,7 @@ impl FromStr for Pooling {
             &Self::NAMES,
             text,
             "pooling",
-            "cls, first, mean, max, min, mean_max, last, first_last, endpoints or pooler",
+            "cls, first, mean, max, min, mean_max, last, first_last, endpoints, pooler or sentence",
         )
     }
 }

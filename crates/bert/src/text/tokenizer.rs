@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
+use tokenizers::normalizers::{Lowercase, NormalizerWrapper, Sequence as NormalizerSequence};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::utils::truncation::{TruncationDirection, TruncationParams, TruncationStrategy};
 use tokenizers::{EncodeInput, InputSequence, Tokenizer};
@@ -13,7 +14,7 @@ use crate::text::items::Tokens;
 use crate::{Checkpoint, Division, Error};
 
 /// How texts are tokenized.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TokenizerOptions {
     /// The most tokens the model sees at once, special ones counted; none is the model's own limit.
     pub max_length: Option<usize>,
@@ -23,6 +24,10 @@ pub struct TokenizerOptions {
     pub division: Division,
     /// Whether two texts are seen together, with more special tokens.
     pub pairs: bool,
+    /// What stands before each text, or before the first of two.
+    pub prefix: String,
+    /// Whether texts are lower-cased, whatever the tokenizer does to them.
+    pub lower_case: bool,
 }
 
 /// What becomes of a text that the model cannot see at once.
@@ -47,6 +52,8 @@ pub struct TextTokenizer {
     width: usize,
     /// Tokens that windows share; none if long texts are cut.
     stride: Option<usize>,
+    prefix: String,
+    prefix_tokens: usize,
 }
 
 impl TextTokenizer {
@@ -55,7 +62,7 @@ impl TextTokenizer {
     /// # Errors
     /// The file is malformed or has tokens the model does not know; `max_length` exceeds the
     /// model's positions or leaves no room beside the special tokens; the stride leaves no step
-    /// between windows.
+    /// between windows; a text is to be divided, and something stands before it.
     pub fn load(checkpoint: &Checkpoint, options: &TokenizerOptions) -> Result<Self, Error> {
         let path = checkpoint.tokenizer();
         let invalid = |reason: String| Error::Invalid { path: path.clone(), reason };
@@ -70,6 +77,9 @@ impl TextTokenizer {
             )));
         }
 
+        if options.lower_case {
+            lower_case(&mut tokenizer).map_err(&invalid)?;
+        }
         // What the file says of truncation and padding is somebody's habit, not the model's.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|e| invalid(e.to_string()))?;
@@ -109,7 +119,26 @@ impl TextTokenizer {
         if options.division == Division::GivenWords {
             separate_given_words(&mut tokenizer);
         }
-        Ok(Self { tokenizer, division: options.division, max_length, width, stride })
+        let (division, prefix) = (options.division, options.prefix.clone());
+        if division != Division::Whole && !prefix.is_empty() {
+            return Err(Error::Combination(
+                "nothing stands before texts that are divided: its tokens would be among theirs".to_owned(),
+            ));
+        }
+        let mut loaded = Self { tokenizer, division, max_length, width, stride, prefix, prefix_tokens: 0 };
+        loaded.prefix_tokens = loaded.count_prefix()?;
+        Ok(loaded)
+    }
+
+    /// The prefix alone, as sentence-transformers counts it: with the special tokens before it.
+    fn count_prefix(&self) -> Result<usize, Error> {
+        if self.prefix.is_empty() {
+            return Ok(0);
+        }
+        let encoding = self.encode_all(self.prefix.as_str())?;
+        let added = self.tokenizer.get_added_vocabulary();
+        let ends_special = encoding.get_tokens().last().is_some_and(|token| added.is_special_token(token));
+        Ok(encoding.len() - usize::from(ends_special))
     }
 
     /// The greatest number of tokens of an encoding, special ones counted.
@@ -122,6 +151,16 @@ impl TextTokenizer {
         self.stride
     }
 
+    /// What stands before each text.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// How many tokens that has, with the special ones before it; 0 if nothing stands there.
+    pub fn prefix_tokens(&self) -> usize {
+        self.prefix_tokens
+    }
+
     /// Encodes every text, in order, on rayon's current thread pool.
     ///
     /// # Errors
@@ -132,14 +171,20 @@ impl TextTokenizer {
 
     fn encode_one(&self, input: &TextInput) -> Result<Document, Error> {
         let encoding = match input {
-            TextInput::Text(text) | TextInput::Spans(text, _) => self.encode_text(text)?,
-            TextInput::Pair(first, second) => self.encode_all((*first, *second))?,
+            TextInput::Text(text) | TextInput::Spans(text, _) => {
+                self.encode_text(&self.after_prefix(text))?
+            }
+            TextInput::Pair(first, second) => self.encode_all((self.after_prefix(first), *second))?,
             TextInput::Words(words) => {
                 let words: Vec<&str> = words.iter().flatten().copied().filter(|w| !w.is_empty()).collect();
                 self.encode_all(InputSequence::PreTokenized(Cow::Owned(words)))?
             }
         };
         Ok(self.document(&encoding, input))
+    }
+
+    fn after_prefix<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.prefix.is_empty() { text.into() } else { (self.prefix.clone() + text).into() }
     }
 
     /// Of a text far longer than the model can see, only as much is read as decides what it sees.
@@ -201,6 +246,23 @@ fn as_seen(window: &tokenizers::Encoding) -> Encoding {
         token_type_ids: window.get_type_ids().to_vec(),
         special_tokens_mask: window.get_special_tokens_mask().iter().map(|&mask| mask != 0).collect(),
     }
+}
+
+/// Puts lower-casing before all else that is done to a text, if it is not done already: as
+/// sentence-transformers does.
+fn lower_case(tokenizer: &mut Tokenizer) -> Result<(), String> {
+    let is_lower_case = |step: &NormalizerWrapper| matches!(step, NormalizerWrapper::Lowercase(_));
+    let steps = match tokenizer.get_normalizer().cloned() {
+        None => Vec::new(),
+        Some(NormalizerWrapper::Sequence(steps)) => steps.as_ref().to_vec(),
+        Some(one) => vec![one],
+    };
+    if steps.iter().any(is_lower_case) {
+        return Ok(());
+    }
+    let first = NormalizerWrapper::Lowercase(Lowercase);
+    let steps = std::iter::once(first).chain(steps).collect();
+    tokenizer.with_normalizer(Some(NormalizerSequence::new(steps))).map(drop).map_err(|e| e.to_string())
 }
 
 /// Byte-level tokenizers know a word by the space before it, which given words lack.
