@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::checkpoint::families::{Family, Positions, TokenTypes};
+use crate::checkpoint::architecture::{Architecture, Refusal};
+use crate::checkpoint::families::{Family, MOST_LAYERS, Positions};
 
 /// The architecture of an encoder, with the names of Hugging Face's `config.json` for BERT, whatever
 /// its family calls them.
@@ -18,7 +19,8 @@ pub struct Config {
     pub vocab_size: usize,
     /// Width of every hidden state.
     pub hidden_size: usize,
-    /// Number of encoder layers; there is one more hidden state than layers.
+    /// Number of encoder layers that run one after the other, whether or not they share weights; there
+    /// is one more hidden state than layers.
     pub num_hidden_layers: usize,
     /// Number of attention heads; divides `hidden_size`.
     pub num_attention_heads: usize,
@@ -44,6 +46,8 @@ pub struct Config {
     embedding_size: Option<usize>,
     #[serde(skip, default = "Family::bert")]
     pub(crate) family: &'static Family,
+    #[serde(skip)]
+    pub(crate) architecture: Architecture,
 }
 
 fn default_epsilon() -> f64 {
@@ -74,11 +78,25 @@ pub enum Activation {
     Tanh,
 }
 
-const ACTIVATIONS: &[&str] =
-    &["gelu", "gelu_python", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh"];
+impl Activation {
+    /// Every name that one of them has in a `config.json`.
+    pub(crate) const NAMES: &[&str] = &[
+        "gelu",
+        "gelu_python",
+        "gelu_new",
+        "gelu_fast",
+        "gelu_pytorch_tanh",
+        "relu",
+        "silu",
+        "swish",
+        "tanh",
+    ];
 
-/// More than any encoder has; a damaged number must not become a loop without end.
-const MOST_LAYERS: usize = 1000;
+    /// The one of a name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        serde_json::from_value(name.into()).ok()
+    }
+}
 
 impl Config {
     /// Reads and checks a `config.json`.
@@ -97,11 +115,18 @@ impl Config {
         json.retain(|_, value| !value.is_null());
         let family = family(&json, path)?;
         refuse_unsupported(&json, family, path)?;
+        let stated = json.clone();
         family.canonical_keys(&mut json);
         let config: Self = serde_json::from_value(json.into()).map_err(|e| invalid(e.to_string()))?;
         let config = Self { family, ..config };
         config.check().map_err(invalid)?;
-        Ok(config)
+        let architecture = (family.architecture)(&config, &stated).map_err(|refusal| match refusal {
+            Refusal::Invalid(reason) => invalid(reason),
+            Refusal::Unsupported { key, found, expected } => {
+                Error::Unsupported { path: path.to_owned(), key, found, expected }
+            }
+        })?;
+        Ok(Self { num_hidden_layers: architecture.layers.len(), architecture, ..config })
     }
 
     /// The family's name, as `model_type` states it.
@@ -138,7 +163,7 @@ impl Config {
             ("max_position_embeddings", self.max_position_embeddings),
             ("type_vocab_size", self.type_vocab_size),
         ];
-        let may_be_0 = |key| key == "type_vocab_size" && self.family.token_types == TokenTypes::None;
+        let may_be_0 = |key| key == "type_vocab_size" && self.family.may_lack_token_types;
         if let Some((key, _)) = sizes.into_iter().find(|&(key, size)| size == 0 && !may_be_0(key)) {
             return Err(format!("{} is 0, expected at least 1", self.family.key_in_file(key)));
         }
@@ -202,7 +227,7 @@ fn refuse_unsupported(json: &Map<String, Value>, family: &Family, path: &Path) -
         }),
     };
     refuse("position_embedding_type", &["absolute"])?;
-    refuse(family.key_in_file("hidden_act"), ACTIVATIONS)?;
+    refuse(family.key_in_file("hidden_act"), Activation::NAMES)?;
     for &(key, granted) in family.granted {
         if let Some(found) = json.get(key).filter(|found| found.as_u64() != Some(granted)) {
             let (path, found, expected) = (path.to_owned(), found.to_string(), granted.to_string());

@@ -1,5 +1,6 @@
 //! A Hugging Face checkpoint folder: which files it holds, and their identity.
 
+pub(crate) mod architecture;
 mod config;
 pub(crate) mod families;
 pub(crate) mod files;

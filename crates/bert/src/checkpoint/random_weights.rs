@@ -7,10 +7,12 @@ use rand_distr::{Distribution, StandardNormal};
 use sha2::{Digest, Sha256};
 
 use crate::Config;
+use crate::checkpoint::architecture::Initialization;
 use crate::checkpoint::families::Positions;
 
 /// Initializes as transformers does: matrices and tables normally distributed around 0, biases 0,
-/// norms 1, padding's row of a table 0.
+/// norms 1, padding's row of a table 0; where the family says so, nothing is far from 0, output layers
+/// are closer to it, and padding has a row as any token.
 ///
 /// Each tensor has a generator of its own, seeded by the seed and its name, so a layer's weights do
 /// not depend on which others are made.
@@ -20,6 +22,7 @@ pub(crate) struct RandomWeights {
     standard_deviation: f32,
     pad_token_id: usize,
     pads_positions: bool,
+    initialization: Initialization,
 }
 
 /// What transformers takes for a stated 0.
@@ -33,6 +36,7 @@ impl RandomWeights {
             standard_deviation: if range == 0.0 { DEFAULT_RANGE } else { range },
             pad_token_id: config.pad_token_id as usize,
             pads_positions: config.family.positions == Positions::AfterPadding,
+            initialization: config.architecture.initialization,
         }
     }
 
@@ -46,13 +50,18 @@ impl RandomWeights {
             return vec![1.0; count];
         }
         let mut generator = self.generator(name);
+        let Initialization { cutoff, outputs, zero_padding } = self.initialization;
+        let scale = if name.ends_with("output.dense.weight") { outputs as f32 } else { 1.0 };
         let draw = || {
-            let value: f32 = StandardNormal.sample(&mut generator);
-            value * self.standard_deviation
+            let mut value: f32 = StandardNormal.sample(&mut generator);
+            while cutoff.is_some_and(|cutoff| f64::from(value.abs()) > cutoff) {
+                value = StandardNormal.sample(&mut generator);
+            }
+            value * (self.standard_deviation * scale)
         };
         let mut values: Vec<f32> = std::iter::repeat_with(draw).take(count).collect();
         let padded = match name {
-            "embeddings.word_embeddings.weight" => true,
+            "embeddings.word_embeddings.weight" => zero_padding,
             "embeddings.position_embeddings.weight" => self.pads_positions,
             _ => false,
         };

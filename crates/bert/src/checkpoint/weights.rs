@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -19,7 +20,12 @@ pub(crate) struct Weights {
 }
 
 enum Source {
-    Stored(StoredTensor),
+    /// A tensor of the file, or one of those that it holds one after the other, of this shape.
+    Stored {
+        tensor: Arc<StoredTensor>,
+        part: usize,
+        shape: Vec<usize>,
+    },
     Random(RandomWeights, Vec<usize>),
 }
 
@@ -28,11 +34,15 @@ impl Weights {
     pub(crate) fn open(files: &WeightFiles, family: &'static Family, path: &Path) -> Result<Self, Error> {
         let mut tensors = BTreeMap::new();
         for stored in files.tensors()? {
-            let (file, name) = (stored.file.clone(), stored.name.clone());
-            let earlier = tensors.insert(family.canonical_name(&name), Source::Stored(stored));
-            if let Some(Source::Stored(other)) = earlier {
-                let reason = format!("`{}` and `{name}` name the same tensor", other.name);
-                return Err(Error::Invalid { path: file, reason });
+            let tensor = Arc::new(stored);
+            let names = family.canonical_names(&tensor.name);
+            for (part, name) in names.iter().enumerate() {
+                let shape = shape_of_part(&tensor.shape, names.len());
+                let source = Source::Stored { tensor: Arc::clone(&tensor), part, shape };
+                if let Some(Source::Stored { tensor: other, .. }) = tensors.insert(name.clone(), source) {
+                    let reason = format!("`{}` and `{}` name the same tensor", other.name, tensor.name);
+                    return Err(Error::Invalid { path: tensor.file.clone(), reason });
+                }
             }
         }
         Ok(Self { path: path.to_owned(), family, tensors })
@@ -53,16 +63,20 @@ impl Weights {
             return Err(self.missing(name, shape));
         }
         for (name, source) in &self.tensors {
-            let Source::Stored(stored) = source else { continue };
+            let Source::Stored { tensor: stored, shape: found, .. } = source else { continue };
             match expected.get(name).or_else(|| optional.get(name)) {
                 None if self.family.is_beside_the_encoder(name) => {}
                 None => {
                     let (path, name) = (self.path.clone(), stored.name.clone());
                     return Err(Error::UnexpectedTensor { path, name });
                 }
-                Some(shape) if *shape != stored.shape => {
+                Some(shape) if shape != found => {
                     let found = format!("of shape {:?}", stored.shape);
-                    return Err(self.wrong(stored, found, format!("{shape:?}")));
+                    return Err(self.wrong(
+                        stored,
+                        found,
+                        format!("{:?}", self.family.shape_in_file(name, shape)),
+                    ));
                 }
                 Some(_) => {}
             }
@@ -85,23 +99,39 @@ impl Weights {
         match self.tensors.get(name) {
             None => Err(self.missing(name, &[])),
             Some(Source::Random(random, shape)) => Ok((random.values(name, shape).into(), shape)),
-            Some(Source::Stored(stored)) => {
+            Some(Source::Stored { tensor: stored, part, shape }) => {
                 let float = stored.float.as_ref().map_err(|other| {
                     self.wrong(stored, format!("of type {other}"), "F32, F16 or BF16".to_owned())
                 })?;
-                Ok((stored.read(*float)?, &stored.shape))
+                let count = shape.iter().product::<usize>();
+                let range = part * count..(part + 1) * count;
+                let values = match stored.read(*float)? {
+                    whole if whole.len() == count => whole,
+                    Cow::Borrowed(whole) => Cow::Borrowed(&whole[range]),
+                    Cow::Owned(whole) => Cow::Owned(whole[range].to_vec()),
+                };
+                Ok((values, shape))
             }
         }
     }
 
     fn missing(&self, name: &str, shape: &[usize]) -> Error {
-        let name = self.family.name_in_file(name);
-        Error::MissingTensor { path: self.path.clone(), name, shape: shape.to_vec() }
+        let shape = self.family.shape_in_file(name, shape);
+        Error::MissingTensor { path: self.path.clone(), name: self.family.name_in_file(name), shape }
     }
 
     fn wrong(&self, stored: &StoredTensor, found: String, expected: String) -> Error {
         Error::WrongTensor { path: self.path.clone(), name: stored.name.clone(), found, expected }
     }
+}
+
+/// That of each of `count` tensors one after the other; of what cannot be divided, its own.
+fn shape_of_part(shape: &[usize], count: usize) -> Vec<usize> {
+    let mut shape = shape.to_vec();
+    if let Some(rows) = shape.first_mut().filter(|rows| rows.is_multiple_of(count)) {
+        *rows /= count;
+    }
+    shape
 }
 
 /// Names of tensors and the shapes a configuration implies for them.

@@ -146,7 +146,7 @@ impl Extractor {
         let last = self.model.forward(&input, |layer, hidden| {
             pooled.add(layer, hidden);
             if self.features.needs_attention(layer + 1) {
-                let weights = self.model.attention_weights(layer + 1, hidden, &input.lengths);
+                let weights = self.model.attention_weights(layer + 1, hidden, &input);
                 attentions.extend(Self::attention_figures(layer + 1, &weights, &separators));
             }
         });

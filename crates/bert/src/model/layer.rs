@@ -1,59 +1,77 @@
 //! The encoder layers.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
+use crate::checkpoint::architecture::Layer;
 use crate::checkpoint::weights::{Shapes, Weights};
 use crate::model::attention::{Scope, SelfAttention};
 use crate::model::linear::Linear;
-use crate::model::norm::LayerNorm;
+use crate::model::residual::{Residual, ResidualShape};
 use crate::{Activation, Compute, Config, Error};
 
-/// One encoder layer: attention and feed-forward, each followed by residual and layer norm.
+/// One encoder layer: attention and feed-forward, each with residual and layer norm.
 pub(crate) struct EncoderLayer {
     pub(crate) attention: SelfAttention,
-    intermediate: Linear,
+    wide: Linear,
+    /// What is activated in the place of `wide` and multiplied with it.
+    gate: Option<Linear>,
     activation: Activation,
-    output: Linear,
-    output_norm: LayerNorm,
+    residual: Residual,
 }
 
+const WIDE: &str = "intermediate.dense";
+const GATE: &str = "intermediate.gate";
+
 impl EncoderLayer {
-    pub(crate) fn shapes(index: usize, config: &Config, shapes: &mut Shapes) {
-        let name = layer_name(index);
-        SelfAttention::shapes(&format!("{name}.attention"), config, shapes);
-        let (hidden, wide) = (config.hidden_size, config.intermediate_size);
-        Linear::shapes(&format!("{name}.intermediate.dense"), wide, hidden, shapes);
-        Linear::shapes(&format!("{name}.output.dense"), hidden, wide, shapes);
-        LayerNorm::shapes(&format!("{name}.output.LayerNorm"), hidden, shapes);
+    pub(crate) fn shapes(layer: &Layer, config: &Config, shapes: &mut Shapes) {
+        let (name, architecture) = (&layer.name, &config.architecture);
+        SelfAttention::shapes(layer, config, shapes);
+        let (wide, hidden) = (config.intermediate_size, config.hidden_size);
+        for input in if architecture.gated { vec![WIDE, GATE] } else { vec![WIDE] } {
+            let input = format!("{name}.{input}");
+            Linear::shapes(&input, wide, hidden, architecture.wide_bias, shapes);
+        }
+        Residual::shapes(name, Self::residual(config), config, shapes);
     }
 
     pub(crate) fn load(
-        index: usize,
+        layer: &Layer,
         weights: &Weights,
         config: &Config,
         device: &Device,
         compute: Compute,
     ) -> Result<Self, Error> {
-        let name = layer_name(index);
-        let linear = |part: &str| Linear::load(&format!("{name}.{part}"), weights, device, compute);
+        let (name, architecture) = (&layer.name, &config.architecture);
+        let linear = |input: &str| {
+            let (name, has_bias) = (format!("{name}.{input}"), architecture.wide_bias);
+            Linear::load(&name, has_bias, weights, device, compute)
+        };
         Ok(Self {
-            attention: SelfAttention::load(&format!("{name}.attention"), weights, config, device, compute)?,
-            intermediate: linear("intermediate.dense")?,
+            attention: SelfAttention::load(layer, weights, config, device, compute)?,
+            wide: linear(WIDE)?,
+            gate: architecture.gated.then(|| linear(GATE)).transpose()?,
             activation: config.hidden_act,
-            output: linear("output.dense")?,
-            output_norm: LayerNorm::load(&format!("{name}.output.LayerNorm"), weights, config, device)?,
+            residual: Residual::load(name, Self::residual(config), weights, config, device, compute)?,
         })
+    }
+
+    fn residual(config: &Config) -> ResidualShape {
+        let has_bias = config.architecture.narrow_bias;
+        ResidualShape { input: config.intermediate_size, has_bias, has_norm: true }
     }
 
     /// `[tokens, hidden_size]` to the same shape.
     pub(crate) fn forward(&self, hidden: Tensor<2>, scope: &Scope) -> Tensor<2> {
         let lengths = scope.lengths;
         let hidden = self.attention.forward(hidden, scope);
-        let wide = self.intermediate.forward_activated(hidden.clone(), lengths, self.activation);
-        self.output.forward_add_norm(wide, lengths, hidden, &self.output_norm)
+        let begun = self.residual.begin(hidden.clone());
+        let wide = match &self.gate {
+            None => self.wide.forward_activated(begun, lengths, self.activation),
+            Some(gate) => {
+                let gate = gate.forward_activated(begun.clone(), lengths, self.activation);
+                gate.cast(FloatDType::F32) * self.wide.forward(begun, lengths).cast(FloatDType::F32)
+            }
+        };
+        self.residual.end(wide, lengths, hidden)
     }
-}
-
-fn layer_name(index: usize) -> String {
-    format!("encoder.layer.{index}")
 }

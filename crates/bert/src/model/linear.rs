@@ -6,30 +6,34 @@ use crate::checkpoint::weights::{Shapes, Weights};
 use crate::model::norm::LayerNorm;
 use crate::{Activation, Compute, Error, ops};
 
-/// A dense layer with bias.
+/// A dense layer.
 pub(crate) struct Linear {
     weight: ops::Weight,
     bias: Tensor<1>,
 }
 
 impl Linear {
-    pub(crate) fn shapes(name: &str, output: usize, input: usize, shapes: &mut Shapes) {
+    pub(crate) fn shapes(name: &str, output: usize, input: usize, has_bias: bool, shapes: &mut Shapes) {
         shapes.insert(format!("{name}.weight"), vec![output, input]);
-        shapes.insert(format!("{name}.bias"), vec![output]);
+        if has_bias {
+            shapes.insert(format!("{name}.bias"), vec![output]);
+        }
     }
 
     pub(crate) fn load(
         name: &str,
+        has_bias: bool,
         weights: &Weights,
         device: &Device,
         compute: Compute,
     ) -> Result<Self, Error> {
-        Self::load_stacked(&[name.to_owned()], weights, device, compute)
+        Self::load_stacked(&[name.to_owned()], has_bias, weights, device, compute)
     }
 
     /// Several layers over the same input as one, their outputs side by side.
     pub(crate) fn load_stacked(
         names: &[String],
+        has_bias: bool,
         weights: &Weights,
         device: &Device,
         compute: Compute,
@@ -38,12 +42,18 @@ impl Linear {
             names.iter().map(|name| weights.values(&format!("{name}.weight"))).collect::<Result<_, _>>()?;
         let rows: Vec<&[f32]> =
             values.iter().flat_map(|(values, shape)| values.chunks_exact(shape[1])).collect();
-        let bias = names
-            .iter()
-            .map(|name| weights.load(&format!("{name}.bias"), device))
-            .collect::<Result<_, _>>()?;
-        let bias = Tensor::cat(bias, 0);
-        Ok(Self { weight: ops::Weight::new(&rows, &bias, compute), bias })
+        let bias = if has_bias {
+            let bias = |name| weights.load(&format!("{name}.bias"), device);
+            Tensor::cat(names.iter().map(bias).collect::<Result<_, _>>()?, 0)
+        } else {
+            Tensor::zeros([rows.len()], device)
+        };
+        Ok(Self::new(&rows, bias, compute))
+    }
+
+    /// One whose outputs have these rows of inputs' weights.
+    pub(crate) fn new(rows: &[&[f32]], bias: Tensor<1>, compute: Compute) -> Self {
+        Self { weight: ops::Weight::new(rows, &bias, compute), bias }
     }
 
     /// `[tokens, in]` to `[tokens, out]`; `lengths` are the tokens of each text.
@@ -60,14 +70,12 @@ impl Linear {
         if activation == Activation::Gelu {
             return ops::dense_gelu(input, lengths, &self.weight, self.bias.clone());
         }
-        let output = self.forward(input, lengths);
-        match activation {
-            Activation::Gelu => activation::gelu(output),
-            Activation::GeluNew => activation::gelu_approximate(output),
-            Activation::Relu => activation::relu(output),
-            Activation::Silu => activation::silu(output),
-            Activation::Tanh => activation::tanh(output),
-        }
+        activate(self.forward(input, lengths), activation)
+    }
+
+    /// `[tokens, in]` and a residual `[tokens, out]` to the sum.
+    pub(crate) fn forward_add(&self, input: Tensor<2>, lengths: &[usize], residual: Tensor<2>) -> Tensor<2> {
+        ops::dense_add(input, lengths, &self.weight, self.bias.clone(), residual)
     }
 
     /// `[tokens, in]` and a residual `[tokens, out]` to the normalized sum.
@@ -79,5 +87,15 @@ impl Linear {
         norm: &LayerNorm,
     ) -> Tensor<2> {
         ops::dense_add_norm(input, lengths, &self.weight, self.bias.clone(), residual, &norm.0)
+    }
+}
+
+pub(crate) fn activate(values: Tensor<2>, activation: Activation) -> Tensor<2> {
+    match activation {
+        Activation::Gelu => activation::gelu(values),
+        Activation::GeluNew => activation::gelu_approximate(values),
+        Activation::Relu => activation::relu(values),
+        Activation::Silu => activation::silu(values),
+        Activation::Tanh => activation::tanh(values),
     }
 }

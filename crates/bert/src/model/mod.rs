@@ -1,24 +1,32 @@
 //! The model: embeddings, as many encoder layers as are needed, the pooler if it is.
 
 pub(crate) mod attention;
+mod convolution;
 pub(crate) mod embeddings;
 pub(crate) mod input;
 pub(crate) mod layer;
 pub(crate) mod linear;
 pub(crate) mod norm;
 pub(crate) mod position;
+mod residual;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use burn::tensor::{Device, Tensor};
 
 use crate::checkpoint::WeightSource;
+use crate::checkpoint::architecture::Norms;
 use crate::checkpoint::random_weights::RandomWeights;
 use crate::checkpoint::weights::{Shapes, Weights};
 use crate::model::attention::Scope;
+use crate::model::convolution::Convolution;
 use crate::model::embeddings::Embeddings;
 use crate::model::input::ModelInput;
 use crate::model::layer::EncoderLayer;
 use crate::model::linear::Linear;
-use crate::model::position::RelativeBias;
+use crate::model::norm::LayerNorm;
+use crate::model::position::{Disentangled, RelativeBias, Rotation};
 use crate::ops::layout::{Block, blocks};
 use crate::{Checkpoint, Compute, Config, Encoding, Error};
 
@@ -26,13 +34,22 @@ use crate::{Checkpoint, Compute, Config, Encoding, Error};
 pub(crate) struct BertModel {
     embeddings: Embeddings,
     relative_bias: Option<RelativeBias>,
+    /// By which bases layers rotate, each once.
+    rotations: Vec<f64>,
+    head_size: usize,
+    convolution: Option<Convolution>,
+    /// Each once, and then which of them compute, in this order.
     layers: Vec<EncoderLayer>,
+    order: Vec<usize>,
+    /// After the last layer of all.
+    final_norm: Option<LayerNorm>,
     pooler: Option<Linear>,
     device: Device,
 }
 
 const POOLER: &str = "pooler.dense";
 const POOLER_WEIGHT: &str = "pooler.dense.weight";
+const FINAL_NORM: &str = "final.LayerNorm";
 /// More than any encoder has: 16 GiB of them.
 const MOST_RANDOM_WEIGHTS: usize = 1 << 32;
 
@@ -53,13 +70,34 @@ impl BertModel {
     ) -> Result<Self, Error> {
         let config = &checkpoint.config;
         let weights = checked_weights(checkpoint, with_pooler)?;
-        let layer = |index| EncoderLayer::load(index, &weights, config, device, compute);
+        let (mut layers, mut places, mut order) = (Vec::new(), HashMap::new(), Vec::new());
+        let mut rotations = Vec::new();
+        for layer in &config.architecture.layers[..num_layers] {
+            let place = match places.entry(layer.name.as_str()) {
+                Entry::Occupied(place) => *place.get(),
+                Entry::Vacant(place) => {
+                    layers.push(EncoderLayer::load(layer, &weights, config, device, compute)?);
+                    *place.insert(layers.len() - 1)
+                }
+            };
+            order.push(place);
+            rotations.extend(layer.rotation.filter(|base| !rotations.contains(base)));
+        }
+        let is_whole = num_layers == config.num_hidden_layers;
+        let ends_in_norm = config.architecture.norms == Norms::Before && is_whole;
         Ok(Self {
             embeddings: Embeddings::load(&weights, config, device)?,
             relative_bias: RelativeBias::load(&weights, config, device)?,
-            layers: (0..num_layers).map(layer).collect::<Result<_, _>>()?,
+            rotations,
+            head_size: config.head_size(),
+            convolution: Convolution::load(&weights, config, device, compute)?,
+            layers,
+            order,
+            final_norm: ends_in_norm
+                .then(|| LayerNorm::load(FINAL_NORM, &weights, config, device))
+                .transpose()?,
             pooler: with_pooler
-                .then(|| Linear::load(POOLER, &weights, device, Compute::Float32))
+                .then(|| Linear::load(POOLER, true, &weights, device, Compute::Float32))
                 .transpose()?,
             device: device.clone(),
         })
@@ -75,9 +113,16 @@ impl BertModel {
     pub(crate) fn forward(&self, input: &ModelInput, mut visit: impl FnMut(usize, &Tensor<2>)) -> Tensor<2> {
         let mut state = self.embeddings.forward(input);
         visit(0, &state);
-        let scope = self.scope(&input.lengths);
-        for (index, layer) in self.layers.iter().enumerate() {
-            state = layer.forward(state, &scope);
+        let scope = self.scope(input);
+        for (index, &place) in self.order.iter().enumerate() {
+            let below = (index == 0).then(|| state.clone());
+            state = self.layers[place].forward(state, &scope);
+            if let (Some(convolution), Some(below)) = (&self.convolution, below) {
+                state = convolution.forward(&below, state, &input.lengths);
+            }
+            if let (Some(norm), true) = (&self.final_norm, index + 1 == self.order.len()) {
+                state = norm.forward(state);
+            }
             visit(index + 1, &state);
         }
         state
@@ -89,14 +134,21 @@ impl BertModel {
         &self,
         layer: usize,
         below: &Tensor<2>,
-        lengths: &[usize],
+        input: &ModelInput,
     ) -> Vec<Tensor<4>> {
-        self.layers[layer - 1].attention.weights(below.clone(), &self.scope(lengths))
+        self.layers[self.order[layer - 1]].attention.weights(below.clone(), &self.scope(input))
     }
 
-    fn scope<'a>(&self, lengths: &'a [usize]) -> Scope<'a> {
+    fn scope<'a>(&self, input: &'a ModelInput) -> Scope<'a> {
+        let lengths = &input.lengths;
         let longest = lengths.iter().copied().max().unwrap_or(0);
-        Scope { lengths, bias: self.relative_bias.as_ref().map(|bias| bias.forward(longest)) }
+        let rotation =
+            |&base: &f64| Rotation::new(base, self.head_size, &input.position_ids, longest, &self.device);
+        Scope {
+            lengths,
+            bias: self.relative_bias.as_ref().map(|bias| bias.forward(longest)),
+            rotations: self.rotations.iter().map(rotation).collect(),
+        }
     }
 
     /// The pooler's output, `[rows, hidden_size]`, from the last layer's hidden state; `None` if the
@@ -117,7 +169,7 @@ fn checked_weights(checkpoint: &Checkpoint, with_pooler: bool) -> Result<Weights
     }
     let (expected, mut pooler) = (encoder_shapes(config), Shapes::new());
     if config.family.has_pooler {
-        Linear::shapes(POOLER, config.hidden_size, config.hidden_size, &mut pooler);
+        Linear::shapes(POOLER, config.hidden_size, config.hidden_size, true, &mut pooler);
     }
     let weights = match checkpoint.weights() {
         WeightSource::Files(files) => Weights::open(files, config.family, checkpoint.weights_name())?,
@@ -150,8 +202,13 @@ fn encoder_shapes(config: &Config) -> Shapes {
     let mut shapes = Shapes::new();
     Embeddings::shapes(config, &mut shapes);
     RelativeBias::shapes(config, &mut shapes);
-    for index in 0..config.num_hidden_layers {
-        EncoderLayer::shapes(index, config, &mut shapes);
+    Disentangled::shared_shapes(config, &mut shapes);
+    Convolution::shapes(config, &mut shapes);
+    for layer in &config.architecture.layers {
+        EncoderLayer::shapes(layer, config, &mut shapes);
+    }
+    if config.architecture.norms == Norms::Before {
+        LayerNorm::shapes(FINAL_NORM, config.hidden_size, config, &mut shapes);
     }
     shapes
 }

@@ -11,9 +11,10 @@ use crate::{Config, Error};
 pub(crate) struct LayerNorm(pub(crate) Norm);
 
 impl LayerNorm {
-    pub(crate) fn shapes(name: &str, width: usize, shapes: &mut Shapes) {
-        for part in ["weight", "bias"] {
-            shapes.insert(format!("{name}.{part}"), vec![width]);
+    pub(crate) fn shapes(name: &str, width: usize, config: &Config, shapes: &mut Shapes) {
+        shapes.insert(format!("{name}.weight"), vec![width]);
+        if config.architecture.norm_bias {
+            shapes.insert(format!("{name}.bias"), vec![width]);
         }
     }
 
@@ -23,11 +24,13 @@ impl LayerNorm {
         config: &Config,
         device: &Device,
     ) -> Result<Self, Error> {
-        Ok(Self(Norm {
-            weight: weights.load(&format!("{name}.weight"), device)?,
-            bias: weights.load(&format!("{name}.bias"), device)?,
-            epsilon: config.layer_norm_eps,
-        }))
+        let weight = weights.load::<1>(&format!("{name}.weight"), device)?;
+        let bias = if config.architecture.norm_bias {
+            weights.load(&format!("{name}.bias"), device)?
+        } else {
+            weight.zeros_like()
+        };
+        Ok(Self(Norm { weight, bias, epsilon: config.layer_norm_eps }))
     }
 
     pub(crate) fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {

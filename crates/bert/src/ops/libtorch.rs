@@ -1,6 +1,8 @@
 //! The encoder's operations on libtorch.
 #![expect(deprecated, reason = "burn-tch is kept for burn's deprecation window")]
 
+use std::ops::Range;
+
 use burn::backend::LibTorch;
 use burn::tensor::FloatDType;
 use burn_tch::TchTensor;
@@ -9,7 +11,7 @@ use tch::{Device, Kind, Tensor};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 use super::{AddNorm, EncoderOps, matrix};
-use crate::ops::layout::{Block, blocks};
+use crate::ops::layout::{Block, Window, blocks, windows};
 
 impl EncoderOps for LibTorch {
     fn pack(rows: &[&[f32]], bias: TchTensor, dtype: FloatDType) -> TchTensor {
@@ -40,6 +42,23 @@ impl EncoderOps for LibTorch {
         TchTensor::new(linear(input, weight, bias).gelu("none"))
     }
 
+    fn dense_add(
+        input: TchTensor,
+        lengths: &[usize],
+        weight: TchTensor,
+        bias: TchTensor,
+        residual: TchTensor,
+    ) -> TchTensor {
+        let (input, weight, bias) = (&input.tensor, &weight.tensor, &bias.tensor);
+        #[cfg(target_arch = "x86_64")]
+        if is_packed(weight) {
+            let residual = &residual.tensor.contiguous();
+            return TchTensor::new(x86::dense(input, lengths, weight, bias, x86::After::Add { residual }));
+        }
+        // The sum of float32 and bfloat16 is float32.
+        TchTensor::new(linear(input, weight, bias) + residual.tensor)
+    }
+
     fn dense_add_norm(
         input: TchTensor,
         lengths: &[usize],
@@ -66,9 +85,18 @@ impl EncoderOps for LibTorch {
         let projected = &projected.tensor;
         #[cfg(target_arch = "x86_64")]
         if is_on_kernels(projected) {
-            return TchTensor::new(x86::attention(&projected.contiguous(), lengths, heads));
+            return TchTensor::new(x86::attention(&projected.contiguous(), lengths, heads, None));
         }
         TchTensor::new(attention_by_blocks(projected, None, lengths, heads))
+    }
+
+    fn local_self_attention(projected: TchTensor, lengths: &[usize], heads: usize, span: usize) -> TchTensor {
+        let projected = &projected.tensor;
+        #[cfg(target_arch = "x86_64")]
+        if is_on_kernels(projected) {
+            return TchTensor::new(x86::attention(&projected.contiguous(), lengths, heads, Some(span)));
+        }
+        TchTensor::new(local_attention_by_blocks(projected, lengths, heads, span))
     }
 
     fn biased_self_attention(
@@ -101,20 +129,58 @@ fn linear(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
 
 /// `bias`, `[heads, longest, longest]`, is added to the scores.
 fn attention_by_blocks(projected: &Tensor, bias: Option<&Tensor>, lengths: &[usize], heads: usize) -> Tensor {
-    let (heads, hidden) = (heads as i64, projected.size()[1] / 3);
+    let heads = heads as i64;
     let of_block = |block: Block| {
-        let [first, rows, len] = [block.first, block.rows, block.len].map(|number| number as i64);
-        let joint = projected.narrow(0, first, rows * len).view([rows, len, 3, heads, hidden / heads]);
-        let part = |index| joint.select(2, index).transpose(1, 2);
+        let [query, key, value] = heads_of(projected, &block, heads);
+        let [rows, len] = [block.rows, block.len].map(|number| number as i64);
         let bias = bias.map(|bias| {
             let bias = bias.narrow(1, 0, len).narrow(2, 0, len);
             bias.unsqueeze(0).expand([rows, heads, len, len], false)
         });
-        Tensor::scaled_dot_product_attention(&part(0), &part(1), &part(2), bias, 0.0, false, None, false)
-            .transpose(1, 2)
-            .reshape([rows * len, hidden])
+        tokens_of(&attention(&query, &key, &value, bias), &block)
     };
     Tensor::cat(&blocks(lengths).map(of_block).collect::<Vec<_>>(), 0)
+}
+
+fn local_attention_by_blocks(projected: &Tensor, lengths: &[usize], heads: usize, span: usize) -> Tensor {
+    let heads = heads as i64;
+    let of_block = |block: Block| {
+        let [query, key, value] = heads_of(projected, &block, heads);
+        if block.len <= span.saturating_add(1) {
+            return tokens_of(&attention(&query, &key, &value, None), &block);
+        }
+        let of_window = |window: Window| {
+            let part =
+                |of: &Tensor, places: &Range<usize>| of.narrow(2, places.start as i64, places.len() as i64);
+            let (queries, keys) = (part(&query, &window.queries), part(&key, &window.keys));
+            let mask = TchTensor::from_data::<f32>(window.mask(span), projected.device()).tensor;
+            let mask = mask.to_kind(projected.kind()).expand(
+                [block.rows as i64, heads, window.queries.len() as i64, window.keys.len() as i64],
+                false,
+            );
+            attention(&queries, &keys, &part(&value, &window.keys), Some(mask))
+        };
+        let context = Tensor::cat(&windows(block.len, span).map(of_window).collect::<Vec<_>>(), 2);
+        tokens_of(&context, &block)
+    };
+    Tensor::cat(&blocks(lengths).map(of_block).collect::<Vec<_>>(), 0)
+}
+
+fn attention(query: &Tensor, key: &Tensor, value: &Tensor, bias: Option<Tensor>) -> Tensor {
+    Tensor::scaled_dot_product_attention(query, key, value, bias, 0.0, false, None, false)
+}
+
+/// Query, key and value of a block, `[rows, heads, len, head_size]` each.
+fn heads_of(projected: &Tensor, block: &Block, heads: i64) -> [Tensor; 3] {
+    let head_size = projected.size()[1] / 3 / heads;
+    let [first, rows, len] = [block.first, block.rows, block.len].map(|number| number as i64);
+    let joint = projected.narrow(0, first, rows * len).view([rows, len, 3, heads, head_size]);
+    [0, 1, 2].map(|index| joint.select(2, index).transpose(1, 2))
+}
+
+/// `[tokens, hidden_size]` of `[rows, heads, len, head_size]`.
+fn tokens_of(context: &Tensor, block: &Block) -> Tensor {
+    context.transpose(1, 2).reshape([block.tokens() as i64, -1])
 }
 
 /// How many CUDA devices this libtorch can use.

@@ -6,18 +6,18 @@
 //! Elsewhere libtorch's own operators run.
 #![expect(deprecated, reason = "burn-tch is kept for burn's deprecation window")]
 
+mod attention;
 pub(crate) mod layout;
 mod libtorch;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use burn::backend::ops::AttentionModuleOptions;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, ExtensionType, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{FloatDType, Slice, Tensor, TensorData};
+use burn::tensor::{FloatDType, Tensor, TensorData};
 
 use crate::Compute;
-use crate::ops::layout::{Block, blocks};
+use crate::ops::attention::{attention_by_blocks, local_attention_by_blocks};
 
 pub(crate) use libtorch::{cuda_devices, has_bfloat16, set_threads};
 
@@ -61,6 +61,16 @@ trait EncoderOps: Backend {
         Self::gelu(Self::dense(input, lengths, weight, bias))
     }
 
+    fn dense_add(
+        input: FloatTensor<Self>,
+        lengths: &[usize],
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        Self::float_add(Self::dense(input, lengths, weight, bias), residual)
+    }
+
     fn dense_add_norm(
         input: FloatTensor<Self>,
         lengths: &[usize],
@@ -84,41 +94,19 @@ trait EncoderOps: Backend {
     ) -> FloatTensor<Self> {
         attention_by_blocks::<Self>(projected, Some(bias), lengths, heads)
     }
+
+    fn local_self_attention(
+        projected: FloatTensor<Self>,
+        lengths: &[usize],
+        heads: usize,
+        span: usize,
+    ) -> FloatTensor<Self> {
+        local_attention_by_blocks::<Self>(projected, lengths, heads, span)
+    }
 }
 
 fn matrix(rows: &[&[f32]]) -> TensorData {
     TensorData::new(rows.concat(), [rows.len(), rows.first().map_or(0, |row| row.len())])
-}
-
-fn attention_by_blocks<B: Backend>(
-    projected: FloatTensor<B>,
-    bias: Option<FloatTensor<B>>,
-    lengths: &[usize],
-    heads: usize,
-) -> FloatTensor<B> {
-    let [_, width] = projected.shape().dims();
-    let hidden = width / 3;
-    let of_block = |block: Block| {
-        let Block { first, rows, len, .. } = block;
-        let range = |start: usize, end: usize| Slice::new(start as isize, Some(end as isize), 1);
-        let tokens = range(first, first + block.tokens());
-        let joint = B::float_slice(projected.clone(), &[tokens, Slice::full()]);
-        let joint = B::float_reshape(joint, [rows, len, 3, heads, hidden / heads].into());
-        let part = |index: usize| {
-            let all = Slice::full();
-            let part = B::float_slice(joint.clone(), &[all, all, range(index, index + 1), all, all]);
-            let part = B::float_reshape(part, [rows, len, heads, hidden / heads].into());
-            B::float_swap_dims(part, 1, 2)
-        };
-        let bias = bias.clone().map(|bias| {
-            let bias = B::float_slice(bias, &[Slice::full(), range(0, len), range(0, len)]);
-            let bias = B::float_reshape(bias, [1, heads, len, len].into());
-            B::float_expand(bias, [rows, heads, len, len].into())
-        });
-        let context = B::attention(part(0), part(1), part(2), None, bias, AttentionModuleOptions::default());
-        B::float_reshape(B::float_swap_dims(context, 1, 2), [block.tokens(), hidden].into())
-    };
-    B::float_cat(blocks(lengths).map(of_block).collect(), 0)
 }
 
 impl EncoderOps for Flex {}
@@ -147,6 +135,18 @@ pub(crate) fn dense(input: Tensor<2>, lengths: &[usize], weight: &Weight, bias: 
 pub(crate) fn dense_gelu(input: Tensor<2>, lengths: &[usize], weight: &Weight, bias: Tensor<1>) -> Tensor<2> {
     let (input, bias) = (input.into_dispatch(), bias.into_dispatch());
     Tensor::from_dispatch(Dispatch::dense_gelu(input, lengths, weight.0.clone(), bias))
+}
+
+/// [`dense`], plus a float32 `residual` `[tokens, out]`; float32.
+pub(crate) fn dense_add(
+    input: Tensor<2>,
+    lengths: &[usize],
+    weight: &Weight,
+    bias: Tensor<1>,
+    residual: Tensor<2>,
+) -> Tensor<2> {
+    let (input, bias, residual) = (input.into_dispatch(), bias.into_dispatch(), residual.into_dispatch());
+    Tensor::from_dispatch(Dispatch::dense_add(input, lengths, weight.0.clone(), bias, residual))
 }
 
 /// What normalizes each row: `weight` and `bias` are `[out]`.
@@ -178,18 +178,21 @@ pub(crate) fn dense_add_norm(
 /// `softmax(query · keyᵀ / √head_size + bias) · value` of every head and row, from query, key and
 /// value side by side, `[tokens, 3 · hidden_size]`, to `[tokens, hidden_size]`.
 ///
-/// The tokens of each row attend to each other; `lengths` says how many there are of each row, one
-/// row after the other. Of `bias`, `[heads, longest, longest]`, shorter rows use the beginning.
+/// The tokens of each row attend to each other, to those at most `span` away if there is one; `lengths`
+/// says how many there are of each row, one row after the other. Of `bias`, `[heads, longest, longest]`,
+/// shorter rows use the beginning; no family has both.
 pub(crate) fn self_attention(
     projected: Tensor<2>,
     bias: Option<Tensor<3>>,
+    span: Option<usize>,
     lengths: &[usize],
     heads: usize,
 ) -> Tensor<2> {
     let projected = projected.into_dispatch();
-    Tensor::from_dispatch(match bias {
-        None => Dispatch::self_attention(projected, lengths, heads),
-        Some(bias) => Dispatch::biased_self_attention(projected, bias.into_dispatch(), lengths, heads),
+    Tensor::from_dispatch(match (bias, span) {
+        (None, None) => Dispatch::self_attention(projected, lengths, heads),
+        (None, Some(span)) => Dispatch::local_self_attention(projected, lengths, heads, span),
+        (Some(bias), _) => Dispatch::biased_self_attention(projected, bias.into_dispatch(), lengths, heads),
     })
 }
 
@@ -197,6 +200,7 @@ pub(crate) fn self_attention(
 mod tests {
     use super::*;
     use crate::DeviceKind;
+    use crate::ops::layout::{Block, Window, blocks};
     use burn::tensor::Device;
     use proptest::prelude::*;
 
@@ -245,7 +249,7 @@ mod tests {
             lengths in prop::collection::vec(prop_oneof![Just(1usize), 1usize..80], 1..5),
             inputs in width(),
             outputs in width(),
-            what in 0..3,
+            what in 0..4,
         ) {
             let tokens: usize = lengths.iter().sum();
             let run = |device: &Device, first: usize, lengths: &[usize]| {
@@ -258,6 +262,7 @@ mod tests {
                 match what {
                     0 => dense(input, lengths, &weight, bias),
                     1 => dense_gelu(input, lengths, &weight, bias),
+                    2 => dense_add(input, lengths, &weight, bias, tokens_of(6, outputs)),
                     _ => {
                         let (weight_of_norm, bias_of_norm) = (values(4, [outputs], device), values(5, [outputs], device));
                         let norm = Norm { weight: weight_of_norm, bias: bias_of_norm, epsilon: 1e-12 };
@@ -283,14 +288,17 @@ mod tests {
             lengths in prop::collection::vec(prop_oneof![Just(7usize), 1usize..100], 1..5),
             heads in 1usize..4,
             head_size in prop_oneof![Just(8usize), Just(16), Just(32), Just(48), Just(80)],
-            biased in any::<bool>(),
+            (biased, span) in prop_oneof![
+                Just((true, None)),
+                prop_oneof![Just(None), (0usize..80).prop_map(Some)].prop_map(|span| (false, span)),
+            ],
         ) {
             let tokens: usize = lengths.iter().sum();
             let longest = lengths.iter().copied().max().unwrap_or(0);
             let run = |device: &Device, rows: &[usize], first: usize| {
                 let projected = values(1, [tokens, 3 * heads * head_size], device) * 3;
                 let bias = biased.then(|| values(2, [heads, longest, longest], device) * 2);
-                self_attention(projected.narrow(0, first, rows.iter().sum()), bias, rows, heads)
+                self_attention(projected.narrow(0, first, rows.iter().sum()), bias, span, rows, heads)
             };
             let together = on_both(|device| run(device, &lengths, 0));
             prop_assert!(worst(&together) < 1e-4, "{}", worst(&together));
@@ -307,6 +315,28 @@ mod tests {
     }
 
     #[test]
+    fn attention_reaches_as_far_as_its_span_and_no_farther() {
+        let (lengths, heads, head_size) = ([150, 150, 9], 2, 16);
+        for device in [DeviceKind::Cpu, DeviceKind::Flex].map(|device| device.open().unwrap()) {
+            let projected = values(1, [309, 3 * heads * head_size], &device) * 3;
+            for span in [0, 1, 40, 64, 148, 149, 1000] {
+                let found = self_attention(projected.clone(), None, Some(span), &lengths, heads);
+                let of_block = |block: Block| {
+                    let [query, key, value] = block.heads_of(&projected, heads);
+                    let scores = query.matmul(key.swap_dims(2, 3)) / (head_size as f32).sqrt();
+                    let mask = Tensor::from_data(Window::whole(block.len).mask(span), &device);
+                    let context = burn::tensor::activation::softmax(scores + mask, 3).matmul(value);
+                    context.swap_dims(1, 2).reshape([block.tokens(), heads * head_size])
+                };
+                let expected = Tensor::cat(blocks(&lengths).map(of_block).collect(), 0);
+                let [found, expected] =
+                    [found, expected].map(|tensor: Tensor<2>| tensor.into_data().try_to_vec().unwrap());
+                assert!(worst(&[found, expected]) < 1e-4, "{span}");
+            }
+        }
+    }
+
+    #[test]
     fn bfloat16_stays_within_its_precision_of_float32() {
         if crate::parity::skips_bfloat16() {
             return;
@@ -316,7 +346,7 @@ mod tests {
             let hidden = values(1, [70, 64], &device);
             let (wide, narrow) = (values(3, [192], &device), values(7, [64], &device));
             let projected = dense(hidden.clone(), &[35, 35], &weight(2, 64, &wide, compute), wide);
-            let context = self_attention(projected, None, &[35, 35], 2);
+            let context = self_attention(projected, None, None, &[35, 35], 2);
             let norm =
                 Norm { weight: values(4, [64], &device), bias: values(5, [64], &device), epsilon: 1e-12 };
             let output =

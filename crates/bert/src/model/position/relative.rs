@@ -3,6 +3,7 @@
 use burn::tensor::module::embedding;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use crate::checkpoint::architecture::Relative;
 use crate::checkpoint::weights::{Shapes, Weights};
 use crate::{Config, Error};
 
@@ -25,7 +26,7 @@ const BUCKETS: i64 = 32;
 
 impl RelativeBias {
     pub(crate) fn shapes(config: &Config, shapes: &mut Shapes) {
-        if config.family.relative_positions {
+        if config.architecture.relative == Relative::Bias {
             shapes.insert(NAME.to_owned(), vec![BUCKETS as usize, config.num_attention_heads]);
         }
     }
@@ -33,7 +34,7 @@ impl RelativeBias {
     /// None in families without it.
     pub(crate) fn load(weights: &Weights, config: &Config, device: &Device) -> Result<Option<Self>, Error> {
         let load = || Ok(Self { table: weights.load(NAME, device)?, device: device.clone() });
-        config.family.relative_positions.then(load).transpose()
+        (config.architecture.relative == Relative::Bias).then(load).transpose()
     }
 
     /// `[heads, len, len]`, of which shorter rows use the beginning.

@@ -1,6 +1,7 @@
 //! Self-attention over the joint projections, one head of one row at a time.
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 use half::bf16;
 use tch::{Device, Kind, Tensor};
@@ -19,25 +20,32 @@ const KEYS: usize = LANES;
 /// `softmax(query · keyᵀ / √head_size) · value`.
 ///
 /// `projected` is `[tokens, 3 · heads · head_size]`, contiguous: queries, keys, values; `lengths` are
-/// the tokens of each row. The result is `[tokens, heads · head_size]` of the same kind.
-pub(crate) fn attention(projected: &Tensor, lengths: &[usize], heads: usize) -> Tensor {
+/// the tokens of each row, of which each sees `span` to either side, or all. The result is
+/// `[tokens, heads · head_size]` of the same kind.
+pub(crate) fn attention(projected: &Tensor, lengths: &[usize], heads: usize, span: Option<usize>) -> Tensor {
     let (tokens, heads_of_all) = (projected.size()[0], heads as i64);
     let head_size = projected.size()[1] / 3 / heads_of_all;
     let scale = (head_size as f32).sqrt().recip();
     let attend = if projected.kind() == Kind::BFloat16 { attention_of::<bf16> } else { attention_of::<f32> };
     let missing = (-head_size).rem_euclid(LANES as i64);
     if missing == 0 {
-        return attend(projected, lengths, heads, scale);
+        return attend(projected, lengths, heads, scale, span);
     }
     // Zeros change neither a product of queries and keys nor the mean of values.
     let wide = projected.view([tokens, 3 * heads_of_all, head_size]).constant_pad_nd([0, missing]);
     let context =
-        attend(&wide.view([tokens, 3 * heads_of_all * (head_size + missing)]), lengths, heads, scale);
+        attend(&wide.view([tokens, 3 * heads_of_all * (head_size + missing)]), lengths, heads, scale, span);
     let context = context.view([tokens, heads_of_all, head_size + missing]);
     context.narrow(2, 0, head_size).reshape([tokens, heads_of_all * head_size])
 }
 
-fn attention_of<E: Element>(projected: &Tensor, lengths: &[usize], heads: usize, scale: f32) -> Tensor {
+fn attention_of<E: Element>(
+    projected: &Tensor,
+    lengths: &[usize],
+    heads: usize,
+    scale: f32,
+    span: Option<usize>,
+) -> Tensor {
     let (tokens, width) = (projected.size()[0], projected.size()[1]);
     assert_eq!(tokens as usize, lengths.iter().sum::<usize>(), "rows end where the tokens do");
     let context = Tensor::empty([tokens, width / 3], (E::KIND, Device::Cpu));
@@ -48,6 +56,7 @@ fn attention_of<E: Element>(projected: &Tensor, lengths: &[usize], heads: usize,
         hidden,
         head_size: hidden / heads,
         scale,
+        span: span.unwrap_or(usize::MAX),
     };
     let begins = lengths.iter().scan(0, |next, len| Some(std::mem::replace(next, *next + len)));
     let rows: Vec<(usize, usize)> = begins.zip(lengths.iter().copied()).collect();
@@ -68,6 +77,8 @@ struct Heads<E> {
     hidden: usize,
     head_size: usize,
     scale: f32,
+    /// How many tokens to either side are seen.
+    span: usize,
 }
 
 // SAFETY: each task reads shared inputs and writes a place of its own.
@@ -101,25 +112,33 @@ impl<E: Element> Heads<E> {
             let query = self.projected.add(first * stride + head * head_size);
             transpose(query.add(hidden), stride, len, head_size, transposed, keys);
             interleave(query.add(2 * hidden), stride, len, head_size, values, keys);
+            let span = self.span.min(len);
             for at in (0..len).step_by(QUERIES) {
                 let block = QUERIES.min(len - at);
+                // The keys that one of these queries sees, in whole vectors.
+                let from = at.saturating_sub(span) / KEYS * KEYS;
+                let seen = keys.min((at + block + span).next_multiple_of(KEYS)) - from;
                 let size = Product {
                     m: block,
-                    n: keys,
+                    n: seen,
                     k: head_size,
                     lda: stride,
                     ldb: keys,
-                    ldc: keys,
+                    ldc: seen,
                     onto: None,
                 };
+                let transposed = transposed.add(from * E::ROWS_INTERLEAVED);
                 multiply(size, query.add(at * stride), transposed, scores);
                 let mut sums = [0.0; QUERIES];
                 for (row, sum) in sums.iter_mut().enumerate().take(block) {
-                    *sum = softmax(scores.add(row * keys), weights.add(row * keys), len, keys, self.scale);
+                    let (scores, weights) = (scores.add(row * seen), weights.add(row * seen));
+                    let visible =
+                        (at + row).saturating_sub(span).max(from) - from..len.min(at + row + span + 1) - from;
+                    *sum = softmax(scores, weights, visible, seen, self.scale);
                 }
                 let size =
-                    Product { n: head_size, k: keys, lda: keys, ldb: head_size, ldc: head_size, ..size };
-                multiply(size, weights, values, mixed);
+                    Product { n: head_size, k: seen, lda: seen, ldb: head_size, ldc: head_size, ..size };
+                multiply(size, weights, values.add(from * head_size), mixed);
                 for (row, sum) in sums.iter().enumerate().take(block) {
                     let target = self.context.add((first + at + row) * hidden + head * head_size);
                     let share = _mm512_set1_ps(sum.recip());
@@ -198,20 +217,23 @@ unsafe fn interleave<E: Element>(
     }
 }
 
-/// Exponentials of `len` scaled scores, less their maximum; zero up to `keys`. Returns their sum.
+/// Exponentials of the `visible` scaled scores, less their maximum; zero elsewhere up to `keys`. Returns
+/// their sum.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 unsafe fn softmax<E: Element>(
     scores: *const f32,
     weights: *mut E,
-    len: usize,
+    visible: Range<usize>,
     keys: usize,
     scale: f32,
 ) -> f32 {
+    let visible = |at: usize| {
+        first_lanes(visible.end.saturating_sub(at)) & !first_lanes(visible.start.saturating_sub(at))
+    };
     // SAFETY: as promised to `run`.
     unsafe {
         let lowest = _mm512_set1_ps(f32::NEG_INFINITY);
-        let score =
-            |at: usize| _mm512_mask_mov_ps(lowest, first_lanes(len.saturating_sub(at)), load(scores.add(at)));
+        let score = |at: usize| _mm512_mask_mov_ps(lowest, visible(at), load(scores.add(at)));
         let mut highest = lowest;
         for at in (0..keys).step_by(LANES) {
             highest = _mm512_max_ps(highest, score(at));
@@ -221,7 +243,7 @@ unsafe fn softmax<E: Element>(
         let mut sum = _mm512_setzero_ps();
         for at in (0..keys).step_by(LANES) {
             let value = exp(_mm512_mul_ps(_mm512_sub_ps(load(scores.add(at)), highest), scale));
-            let value = _mm512_maskz_mov_ps(first_lanes(len.saturating_sub(at)), value);
+            let value = _mm512_maskz_mov_ps(visible(at), value);
             sum = _mm512_add_ps(sum, value);
             store(weights.add(at), value);
         }

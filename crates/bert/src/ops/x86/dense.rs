@@ -21,6 +21,10 @@ const LEAST_PER_THREAD: usize = 8;
 pub(crate) enum After<'a> {
     Nothing,
     Gelu,
+    /// Adds `residual`, float32; the result stays float32.
+    Add {
+        residual: &'a Tensor,
+    },
     /// Adds `residual`, float32, and normalizes each row; the result stays float32.
     AddNorm {
         residual: &'a Tensor,
@@ -31,7 +35,7 @@ pub(crate) enum After<'a> {
 }
 
 /// `[tokens, inputs]`, float32 or of the weights' kind, to `[tokens, outputs]`: of the weights' kind,
-/// or float32 after [`After::AddNorm`]. `lengths` are the tokens of each text.
+/// or float32 where a residual was added. `lengths` are the tokens of each text.
 pub(crate) fn dense(
     input: &Tensor,
     lengths: &[usize],
@@ -67,7 +71,10 @@ fn dense_of<E: Element>(
     assert_eq!(inputs, weight.size()[1], "the weights are for inputs of this width");
     assert!(outputs <= weight.size()[0] * PANEL as i64, "there are weights for every output");
     assert!([Kind::Float, E::KIND].contains(&input.kind()), "inputs are float32 or as the weights are");
-    let kind = if matches!(after, After::AddNorm { .. }) { Kind::Float } else { E::KIND };
+    let kind = match after {
+        After::Add { .. } | After::AddNorm { .. } => Kind::Float,
+        After::Nothing | After::Gelu => E::KIND,
+    };
     let output = Tensor::empty([input.size()[0], outputs], (kind, Device::Cpu));
     run(&Layer::<E> {
         input: input.data_ptr().cast(),
@@ -95,6 +102,7 @@ fn share(count: usize, most: usize, run: impl Fn(Range<usize>) + Sync) {
 enum Tail {
     Nothing,
     Gelu,
+    Add { residual: *const f32 },
     AddNorm { residual: *const f32, weight: *const f32, bias: *const f32, epsilon: f32 },
 }
 
@@ -103,6 +111,7 @@ impl Tail {
         match after {
             After::Nothing => Self::Nothing,
             After::Gelu => Self::Gelu,
+            After::Add { residual } => Self::Add { residual: residual.data_ptr().cast() },
             After::AddNorm { residual, weight, bias, epsilon } => Self::AddNorm {
                 residual: residual.data_ptr().cast(),
                 weight: weight.data_ptr().cast(),
@@ -180,7 +189,7 @@ impl<E: Element> Layer<E> {
                 match self.after {
                     Tail::Nothing => store(self.output.add(place), sum),
                     Tail::Gelu => store(self.output.add(place), gelu(sum)),
-                    Tail::AddNorm { residual, .. } => {
+                    Tail::Add { residual } | Tail::AddNorm { residual, .. } => {
                         store(
                             self.output.cast::<f32>().add(place),
                             _mm512_add_ps(sum, load(residual.add(place))),

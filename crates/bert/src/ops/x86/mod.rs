@@ -32,7 +32,7 @@ mod tests {
             lengths in prop::collection::vec(prop_oneof![1usize..8, 1usize..200], 1..9),
             inputs in prop_oneof![Just(64i64), Just(512), Just(544), Just(1040)],
             outputs in prop_oneof![Just(80i64), Just(512), Just(640)],
-            after in 0..3,
+            after in 0..4,
         ) {
             if !available() {
                 return Ok(());
@@ -49,6 +49,7 @@ mod tests {
                 let after = match after {
                     0 => After::Nothing,
                     1 => After::Gelu,
+                    2 => After::Add { residual },
                     _ => After::AddNorm { residual, weight: &bias, bias: &bias, epsilon: 1e-12 },
                 };
                 dense(&part(&input), lengths, &packed, &bias, after)
@@ -66,6 +67,7 @@ mod tests {
             lengths in prop::collection::vec(1usize..70, 1..6),
             heads in 1usize..4,
             head_size in prop_oneof![Just(4i64), Just(8), Just(24), Just(64)],
+            span in prop_oneof![Just(None), (0usize..70).prop_map(Some)],
         ) {
             if !available() {
                 return Ok(());
@@ -73,10 +75,10 @@ mod tests {
             let tokens = lengths.iter().sum::<usize>() as i64;
             let width = 3 * heads as i64 * head_size;
             let projected = Tensor::randn([tokens, width], (Kind::Float, Device::Cpu));
-            let together = attention(&projected, &lengths, heads);
+            let together = attention(&projected, &lengths, heads, span);
             let mut first = 0;
             for &len in &lengths {
-                let alone = attention(&projected.narrow(0, first, len as i64), &[len], heads);
+                let alone = attention(&projected.narrow(0, first, len as i64), &[len], heads, span);
                 prop_assert!(alone.equal(&together.narrow(0, first, len as i64)));
                 first += len as i64;
             }
