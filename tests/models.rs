@@ -18,6 +18,11 @@ fn every_family_gives_the_reference_s_vectors() {
         "tiny-distilbert",
         "tiny-electra",
         "tiny-mpnet",
+        "tiny-albert",
+        "tiny-modernbert",
+        "tiny-deberta-v2",
+        "tiny-nomic_bert",
+        "tiny-gte",
     ] {
         let reference = Reference::load(name);
         let sandbox = Sandbox::with_texts(reference.strings());
