@@ -161,7 +161,7 @@ fn a_configuration_of_another_family() {
     ----- stdout -----
 
     ----- stderr -----
-    error: broken/config.json: model_type is "gpt2", which is not supported; expected bert, roberta, xlm-roberta, camembert, distilbert, electra, mpnet
+    error: broken/config.json: model_type is "gpt2", which is not supported; expected bert, roberta, xlm-roberta, camembert, distilbert, electra, mpnet, albert, modernbert, deberta-v2, nomic_bert, gte
     "#);
 }
 
