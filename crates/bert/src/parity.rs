@@ -250,6 +250,35 @@ fn random_weights_are_the_same_however_many_layers_are_loaded() {
 }
 
 #[test]
+fn rotated_and_local_attention_give_a_text_the_same_bits_in_any_company() {
+    if !crate::ops::has_bfloat16() {
+        return; // Only processors that have it are known to have the kernels.
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let config = std::fs::read_to_string(fixture("tiny-modernbert").join("config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    for (key, value) in [("hidden_size", 32), ("num_attention_heads", 2), ("intermediate_size", 48)] {
+        config[key] = value.into();
+    }
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(fixture("tiny-modernbert").join(name), folder.path().join(name)).unwrap();
+    }
+    let checkpoint = Checkpoint::with_random_weights(folder.path(), 3).unwrap();
+    let model = load(&checkpoint, &DeviceKind::Cpu.open().unwrap(), Compute::Float32);
+    let encodings = encodings(&checkpoint, &reference("tiny-modernbert").0);
+    let (together, _) = run(&model, &encodings.iter().collect::<Vec<_>>());
+    let mut first = 0;
+    for encoding in &encodings {
+        let (alone, _) = run(&model, &[encoding]);
+        for (together, alone) in together.iter().zip(&alone) {
+            assert!(together[first..][..alone.len()] == alone[..], "{} tokens", encoding.len());
+        }
+        first += alone[0].len();
+    }
+}
+
+#[test]
 fn what_the_tokenizer_says_of_types_is_nothing_to_a_family_without_them() {
     let device = DeviceKind::Flex.open().unwrap();
     for name in ["tiny-roberta", "tiny-distilbert"] {

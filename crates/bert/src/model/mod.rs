@@ -70,6 +70,8 @@ impl BertModel {
     ) -> Result<Self, Error> {
         let config = &checkpoint.config;
         let weights = checked_weights(checkpoint, with_pooler)?;
+        // First, as nothing else is as large while it is read.
+        let embeddings = Embeddings::load(&weights, config, device)?;
         let (mut layers, mut places, mut order) = (Vec::new(), HashMap::new(), Vec::new());
         let mut rotations = Vec::new();
         for layer in &config.architecture.layers[..num_layers] {
@@ -86,7 +88,7 @@ impl BertModel {
         let is_whole = num_layers == config.num_hidden_layers;
         let ends_in_norm = config.architecture.norms == Norms::Before && is_whole;
         Ok(Self {
-            embeddings: Embeddings::load(&weights, config, device)?,
+            embeddings,
             relative_bias: RelativeBias::load(&weights, config, device)?,
             rotations,
             head_size: config.head_size(),
