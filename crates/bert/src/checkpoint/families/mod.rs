@@ -224,6 +224,7 @@ impl Family {
     pub(crate) fn is_beside_the_encoder(&self, name: &str) -> bool {
         ["embeddings.position_ids", "embeddings.token_type_ids"].contains(&name)
             || self.ignored.contains(&name)
+            || name.ends_with(".inv_freq")
             || self.heads.iter().any(|head| name.starts_with(head))
     }
 }

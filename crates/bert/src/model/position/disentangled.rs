@@ -119,26 +119,22 @@ impl Disentangled {
         let ([rows, heads, count, _], len) = (query.dims(), key.dims()[2]);
         let mut scores = query.clone().matmul(key.clone().swap_dims(2, 3));
         if let Some(distances) = self.distances {
-            let classes = |queries: Range<usize>, keys: Range<usize>, transposed: bool| {
-                let class = |query: usize, key: usize| distances.row(query as i64 - key as i64);
-                let (outer, inner) = if transposed { (keys, queries) } else { (queries, keys) };
+            let table = |outer: Range<usize>, inner: Range<usize>, row: &dyn Fn(i64, i64) -> i64| {
                 let shape = [1, 1, outer.len(), inner.len()];
-                let of_outer = |outer: usize| {
-                    let place = move |inner| if transposed { (inner, outer) } else { (outer, inner) };
-                    inner.clone().map(move |inner| place(inner)).map(move |(query, key)| class(query, key))
-                };
-                let classes: Vec<i64> = outer.flat_map(of_outer).collect();
-                Tensor::<4, Int>::from_data(TensorData::new(classes, shape), &query.device())
+                let of_outer = |outer: usize| inner.clone().map(move |inner| row(outer as i64, inner as i64));
+                let rows: Vec<i64> = outer.flat_map(of_outer).collect();
+                Tensor::<4, Int>::from_data(TensorData::new(rows, shape), &query.device())
             };
             if let Some(keys) = &self.keys {
                 let of_classes = query.clone().matmul(keys.clone());
-                let classes = classes(places.clone(), 0..len, false).expand([rows, heads, count, len]);
-                scores = scores + of_classes.gather(3, classes);
+                let rows_of = table(places.clone(), 0..len, &|query, key| distances.row(query - key));
+                scores = scores + of_classes.gather(3, rows_of.expand([rows, heads, count, len]));
             }
             if let Some(queries) = &self.queries {
                 let of_classes = key.matmul(queries.clone());
-                let classes = classes(places, 0..len, true).expand([rows, heads, len, count]);
-                scores = scores + of_classes.gather(3, classes).swap_dims(2, 3);
+                let rows_of = table(0..len, places, &|key, query| distances.row(query - key));
+                let of_pairs = of_classes.gather(3, rows_of.expand([rows, heads, len, count]));
+                scores = scores + of_pairs.swap_dims(2, 3);
             }
         }
         softmax(scores / self.scale, 3)
