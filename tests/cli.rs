@@ -260,6 +260,7 @@ fn inspect_shows_schema_provenance_counts_and_vectors() {
       layer_convention: 0 is the embedding output, N the output of the Nth encoder layer
       libtorch: 2.9.0
       model.files.config_sha256: [HASH]
+      model.files.tokenizer_files: ["tokenizer.json"]
       model.files.tokenizer_sha256: [HASH]
       model.files.weights_sha256: [HASH]
       model.hidden_size: 20

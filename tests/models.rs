@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::reference::{Reference, assert_close, pool};
 use crate::support::tables::{names, part_paths};
-use crate::support::{Sandbox, assert_refused, fixture, read_output, vectors};
+use crate::support::{Sandbox, assert_refused, assert_strata, fixture, read_output, vectors};
 
 const RANDOM: &str = "run --input in.parquet --model untrained --layers all --output out --report report.json \
     --rows-per-part 2 --random-weights";
@@ -49,6 +49,7 @@ fn a_text_without_any_token_has_no_vector() {
     let mut tokenizer: Value = serde_json::from_str(&tokenizer).unwrap();
     tokenizer["post_processor"] = Value::Null;
     sandbox.write("plain/tokenizer.json", tokenizer.to_string());
+    sandbox.write("plain/tokenizer_config.json", r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#);
     for device in ["cpu", "flex"] {
         for (number, (options, rows)) in [
             ("--pooling cls,mean,last --layers 0,-1 --attentions", vec![true, false, true]),
@@ -68,6 +69,45 @@ fn a_text_without_any_token_has_no_vector() {
             }
         }
     }
+}
+
+#[test]
+fn a_text_with_a_token_that_the_model_lacks_is_told_with_its_row() {
+    let sandbox = Sandbox::with_texts([Some("cat"), None, Some("a <ent> dog"), Some("<ent>")]);
+    sandbox.copy_model("more");
+    sandbox.write("more/tokenizer_config.json", r#"{"additional_special_tokens": ["<ent>"]}"#);
+    assert_strata!(sandbox, "run --input in.parquet --model more --output out", @r"
+    success: false
+    exit_code: 65
+    ----- stdout -----
+
+    ----- stderr -----
+    error: in.parquet, row 2: the text cannot be encoded: token `<ent>` (117) has no embedding: the model has 117
+    hint: leave the row out, or take a tokenizer and a model that belong together
+    ");
+}
+
+#[test]
+fn the_tokenizer_s_own_limit_is_said_once_and_its_files_are_in_the_provenance() {
+    let sandbox = Sandbox::with_texts(["the cat sat on the dog"]);
+    sandbox.copy_model("short");
+    let config = r#"{"model_max_length": 6, "truncation_side": "left", "added_tokens_decoder": {}}"#;
+    sandbox.write("short/tokenizer_config.json", config);
+    sandbox.write("short/special_tokens_map.json", "not read where there is an added_tokens_decoder");
+    assert_strata!(sandbox, "run --input in.parquet --model short --output out --unit token", @r"
+    success: true
+    exit_code: 0
+    ----- stdout -----
+
+    ----- stderr -----
+    note: texts have at most 6 tokens, which is the tokenizer's model_max_length; the model takes 48
+    out: 6 rows from 1 of input in 1 part, [SIZE]
+    6 tokens (0.0 % padding), 1 truncated, 0 null
+    [TIME], [RATE] rows/s, [RATE] tokens/s
+    ");
+    let manifest = manifest(&sandbox);
+    let files = serde_json::json!(["tokenizer.json", "tokenizer_config.json"]);
+    assert_eq!(manifest["model"]["files"]["tokenizer_files"], files);
 }
 
 #[test]

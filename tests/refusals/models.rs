@@ -30,8 +30,24 @@ fn a_model_folder_without_a_tokenizer() {
     ----- stdout -----
 
     ----- stderr -----
-    error: broken holds no tokenizer.json
-    hint: write one with transformers: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)
+    error: broken holds no tokenizer.json, nor vocab.txt
+    hint: take all files of the model, or write them with transformers: AutoTokenizer.from_pretrained(ID).save_pretrained(DIR)
+    ");
+}
+
+#[test]
+fn a_tokenizer_that_is_a_program() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    sandbox.break_config(|_| ());
+    sandbox.write("broken/tokenizer_config.json", r#"{"tokenizer_class": "BertJapaneseTokenizer"}"#);
+    assert_refused!(sandbox, BROKEN, @r"
+    success: false
+    exit_code: 78
+    ----- stdout -----
+
+    ----- stderr -----
+    error: broken/tokenizer_config.json: tokenizer_class is BertJapaneseTokenizer, which is not supported; expected one that files describe: this one is a program in Python
+    hint: take a model whose tokenizer_class is one of those in the README, or whose tokenizer.json is taken as it is
     ");
 }
 

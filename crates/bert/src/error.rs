@@ -93,9 +93,14 @@ pub enum Error {
     /// Options that do not go together, or not with this model.
     #[error("{0}")]
     Combination(String),
-    /// A text could not be tokenized.
-    #[error("cannot tokenize a text: {0}")]
-    Tokenize(String),
+    /// A text cannot be encoded, or has a token that the model knows nothing of.
+    #[error("text {index} cannot be encoded: {reason}")]
+    Text {
+        /// Its place among those that were given.
+        index: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The device asked for is not there.
     #[error("no device `{device}`: {reason}")]
     NoDevice {
@@ -121,6 +126,8 @@ pub enum ErrorKind {
     Model,
     /// The device lacks memory; a smaller batch or a later time may do.
     OutOfMemory,
+    /// A text cannot be encoded.
+    Text,
     /// Reading failed.
     Io,
     /// Something that must not happen.
@@ -142,7 +149,8 @@ impl Error {
             | Self::NoDevice { .. } => ErrorKind::Model,
             Self::LayerOutOfRange { .. } | Self::Option { .. } | Self::Combination(_) => ErrorKind::Usage,
             Self::OutOfMemory(_) => ErrorKind::OutOfMemory,
-            Self::Tokenize(_) | Self::Backend(_) => ErrorKind::Bug,
+            Self::Text { .. } => ErrorKind::Text,
+            Self::Backend(_) => ErrorKind::Bug,
         }
     }
 
@@ -150,14 +158,17 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NoFolder(_) => "name a folder that holds config.json, tokenizer.json and model.safetensors",
-            Self::MissingFile { expected: "tokenizer.json", .. } => {
-                "write one with transformers: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
+            Self::MissingFile { expected, .. } if expected.starts_with("tokenizer.json") => {
+                "take all files of the model, or write them with transformers: AutoTokenizer.from_pretrained(ID).save_pretrained(DIR)"
             }
             Self::MissingFile { .. } => {
                 "a Hugging Face checkpoint holds config.json, tokenizer.json and model.safetensors or pytorch_model.bin"
             }
             Self::MissingTensor { .. } | Self::WrongTensor { .. } | Self::UnexpectedTensor { .. } => {
                 "the weights and config.json do not belong together, or the download is incomplete"
+            }
+            Self::Unsupported { key: "tokenizer_class", .. } => {
+                "take a model whose tokenizer_class is one of those in the README, or whose tokenizer.json is taken as it is"
             }
             Self::Invalid { .. } => {
                 "fetch the file again, or write it again with transformers' save_pretrained"

@@ -53,7 +53,9 @@ pub use extract::{Assembly, Extractor, VectorColumn, batch};
 pub use request::{
     Column, Combine, Division, FeatureOptions, Features, LayerSelection, Pooling, Sentence, Unit,
 };
-pub use text::{Document, Encoding, Item, Overflow, TextInput, TextTokenizer, TokenizerOptions};
+pub use text::{
+    Document, Encoding, Item, Overflow, TOKENIZER_FILES, TextInput, TextTokenizer, TokenizerOptions,
+};
 
 /// Bounds the threads that libtorch uses inside one operation.
 pub fn set_compute_threads(threads: usize) {

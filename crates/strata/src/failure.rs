@@ -133,6 +133,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
                 ModelErrorKind::Usage => code::USAGE,
                 ModelErrorKind::Model => code::CONFIGURATION,
                 ModelErrorKind::OutOfMemory => code::TRY_AGAIN,
+                ModelErrorKind::Text => code::BAD_DATA,
                 ModelErrorKind::Io => code::IO,
                 ModelErrorKind::Bug => code::BUG,
             })

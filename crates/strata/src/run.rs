@@ -57,7 +57,7 @@ fn attempt(arguments: &RunArguments, report: &mut Report) -> anyhow::Result<()> 
     let _stdin = stdio::spool_stdin(&mut settings.inputs, &signals)?;
 
     let job = Job::prepare(settings)?;
-    job.remarks.iter().for_each(note);
+    job.remarks.iter().chain(job.tokenizer.notes()).for_each(note);
     signals.check()?;
     if job.settings.writes_to_stdout() {
         return stdio::stream(&job, arguments, &signals, report);

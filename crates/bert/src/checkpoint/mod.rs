@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::checkpoint::files::WeightFiles;
+use crate::text::files::TokenizerFiles;
 
 /// An opened checkpoint: its configuration is read and checked, its weights are not yet touched.
 #[derive(Debug, Clone)]
@@ -26,6 +27,7 @@ pub struct Checkpoint {
     /// The model's architecture.
     pub config: Config,
     folder: PathBuf,
+    tokenizer: TokenizerFiles,
     weights: WeightSource,
     modules: Option<Modules>,
 }
@@ -49,7 +51,9 @@ pub struct Fingerprint {
     pub random_weights: Option<u32>,
     /// `config.json`.
     pub config_sha256: String,
-    /// `tokenizer.json`.
+    /// The files that the tokenizer is made of, always in the same order.
+    pub tokenizer_files: Vec<String>,
+    /// What `sha256sum` says of those files, line by line.
     pub tokenizer_sha256: String,
     /// What a sentence-transformers folder holds beyond the encoder, where it is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,9 +61,9 @@ pub struct Fingerprint {
 }
 
 impl Checkpoint {
-    /// Opens the folder of a checkpoint: `config.json`, `tokenizer.json`, and `model.safetensors` or
-    /// `pytorch_model.bin`, either of which may be in several files under its `.index.json`. Other
-    /// files in the folder do not matter.
+    /// Opens the folder of a checkpoint: `config.json`, those of the [`TOKENIZER_FILES`](crate::TOKENIZER_FILES) that
+    /// transformers would read, and `model.safetensors` or `pytorch_model.bin`, either of which may be in several
+    /// files under its `.index.json`. Other files in the folder do not matter.
     ///
     /// # Errors
     /// The folder or one of the files is missing, or the configuration cannot be honoured.
@@ -84,8 +88,8 @@ impl Checkpoint {
             return Err(Error::NoFolder(folder.to_owned()));
         }
         let config = Config::read(&existing(folder, "config.json")?)?;
-        existing(folder, "tokenizer.json")?;
-        Ok(Self { config, folder: folder.to_owned(), weights: weights()?, modules: None })
+        let tokenizer = TokenizerFiles::find(folder, config.model_type())?;
+        Ok(Self { config, folder: folder.to_owned(), tokenizer, weights: weights()?, modules: None })
     }
 
     /// The same checkpoint as the encoder of a sentence-transformers folder, whose files then decide
@@ -102,8 +106,9 @@ impl Checkpoint {
 
     /// The files that decide about the vectors.
     pub fn files(&self) -> Vec<PathBuf> {
+        let config = std::iter::once(self.folder.join("config.json"));
         let weights = self.weight_files().iter().chain(self.module_files()).cloned();
-        [self.folder.join("config.json"), self.tokenizer()].into_iter().chain(weights).collect()
+        config.chain(self.tokenizer.paths()).chain(weights).collect()
     }
 
     /// Sums of the files that decide about the vectors, and the seed if there is one. Reads the weights once.
@@ -119,7 +124,8 @@ impl Checkpoint {
             weights_sha256,
             random_weights,
             config_sha256: sha256(&[self.folder.join("config.json")])?,
-            tokenizer_sha256: sha256(&[self.tokenizer()])?,
+            tokenizer_files: self.tokenizer.names().iter().map(|&name| name.to_owned()).collect(),
+            tokenizer_sha256: sha256_of_each(&self.tokenizer)?,
             modules_sha256: match self.module_files() {
                 [] => None,
                 files => Some(sha256(files)?),
@@ -127,8 +133,8 @@ impl Checkpoint {
         })
     }
 
-    pub(crate) fn tokenizer(&self) -> PathBuf {
-        self.folder.join("tokenizer.json")
+    pub(crate) fn tokenizer(&self) -> &TokenizerFiles {
+        &self.tokenizer
     }
 
     pub(crate) fn weights(&self) -> &WeightSource {
@@ -171,7 +177,20 @@ fn sha256(paths: &[PathBuf]) -> Result<String, Error> {
         let mut reader = io::BufReader::with_capacity(1 << 20, fs_err::File::open(path)?);
         io::copy(&mut reader, &mut HashWriter(&mut hasher))?;
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(hasher))
+}
+
+/// A sum in which every file's name counts.
+fn sha256_of_each(files: &TokenizerFiles) -> Result<String, Error> {
+    let mut hasher = Sha256::new();
+    for name in files.names() {
+        hasher.update(format!("{}  {name}\n", sha256(&[files.path(name)])?));
+    }
+    Ok(hexadecimal(hasher))
+}
+
+fn hexadecimal(hasher: Sha256) -> String {
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct HashWriter<'a>(&'a mut Sha256);

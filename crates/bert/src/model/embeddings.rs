@@ -65,7 +65,6 @@ impl Embeddings {
             token_type_embeddings: match config.family.token_types {
                 _ if config.type_vocab_size == 0 => None,
                 TokenTypes::OfTokenizer => Some(types()?),
-                TokenTypes::First => Some(types()?.narrow(0, 0, 1)),
                 TokenTypes::None => None,
             },
             layer_norm: LayerNorm::load("embeddings.LayerNorm", weights, config, device)?,

@@ -15,17 +15,23 @@ pub(crate) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// `encodings` are of windows of `width` tokens that share `stride`, special ones left out.
-    pub(crate) fn new(encodings: Vec<&'a tokenizers::Encoding>, width: usize, stride: usize) -> Self {
+    /// `encodings` are of windows of `width` tokens that share `stride`, special ones left out, in the order of the
+    /// text, counted from its end or its start.
+    pub(crate) fn new(
+        encodings: Vec<&'a tokenizers::Encoding>,
+        width: usize,
+        stride: usize,
+        from_end: bool,
+    ) -> Self {
         let first = encodings[0].get_special_tokens_mask();
         let before = first.iter().take_while(|&&special| special != 0).count();
         let ordinary = |encoding: &tokenizers::Encoding| {
             encoding.get_special_tokens_mask().iter().filter(|&&special| special == 0).count()
         };
-        let last = ordinary(encodings[encodings.len() - 1]);
-        let (width, stride) = if encodings.len() == 1 { (last.max(1), 0) } else { (width, stride) };
-        let tokens = (encodings.len() - 1) * (width - stride) + last;
-        Self { encodings, windows: Windows { tokens, width, stride }, before }
+        let short = ordinary(encodings[if from_end { 0 } else { encodings.len() - 1 }]);
+        let (width, stride) = if encodings.len() == 1 { (short.max(1), 0) } else { (width, stride) };
+        let tokens = (encodings.len() - 1) * (width - stride) + short;
+        Self { encodings, windows: Windows { tokens, width, stride, from_end }, before }
     }
 
     /// Tokens of the text, special ones counted once.
@@ -39,8 +45,8 @@ impl<'a> Tokens<'a> {
 
     /// Looks an ordinary token up where it is at home.
     fn at<T: Clone + 'a>(&self, token: usize, of: impl Fn(&'a tokenizers::Encoding) -> &'a [T]) -> T {
-        // Every window has the same; the first that holds it is found without a search.
-        let window = (token / (self.windows.width - self.windows.stride)).min(self.encodings.len() - 1);
+        // Every window has the same; one that holds it is found without a search.
+        let window = self.windows.holding(token);
         of(self.encodings[window])[self.position(window, token)].clone()
     }
 
@@ -127,20 +133,22 @@ impl<'a> Tokens<'a> {
         words
     }
 
-    /// What stands between white space; words that were cut off with the end of the text are not
+    /// What stands between white space; words that were cut off with an end of the text are not
     /// known.
     pub(crate) fn whitespace_words(&self, text: &str, truncated: bool) -> Vec<Item> {
         let characters = Characters::of(text);
         let start_of = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;
         let seen = match self.windows.tokens.checked_sub(1) {
-            Some(last) if truncated => self.bytes(last).end,
-            None if truncated => 0,
-            _ => text.len(),
+            Some(_) if truncated && self.windows.from_end => self.bytes(0).start..text.len(),
+            Some(last) if truncated => 0..self.bytes(last).end,
+            None if truncated => 0..0,
+            _ => 0..text.len(),
         };
         text.split_whitespace()
             .map(|word| start_of(word)..start_of(word) + word.len())
-            .take_while(|bytes| bytes.start < seen)
             .enumerate()
+            .take_while(|(_, bytes)| bytes.start < seen.end)
+            .filter(|(_, bytes)| bytes.end > seen.start)
             .map(|(index, bytes)| self.piece(index, text, &characters, bytes))
             .collect()
     }
@@ -303,6 +311,8 @@ mod tests {
                 let apart = Overflow::Window { stride: Some(0) };
                 let whole = document(model, &text, division, apart, WIDEST);
                 prop_assert_eq!(said(&seen), said(&whole));
+                let cut = document(model, &text, division, Overflow::Truncate, WIDEST);
+                prop_assert!(cut.truncated || said(&cut) == said(&whole));
                 prop_assert_eq!(seen.n_tokens, whole.n_tokens);
                 for (item, of_whole) in seen.items.iter().zip(&whole.items) {
                     let ids = |document: &Document, item: &Item| -> Vec<u32> {

@@ -12,6 +12,8 @@ pub(crate) struct Windows {
     pub(crate) width: usize,
     /// Tokens that neighbours share.
     pub(crate) stride: usize,
+    /// Whether the last window is the full one they are counted from, and the first has what is left.
+    pub(crate) from_end: bool,
 }
 
 impl Windows {
@@ -21,13 +23,28 @@ impl Windows {
 
     /// The tokens of the text that a window holds.
     pub(crate) fn tokens_of(self, window: usize) -> Range<usize> {
+        if self.from_end {
+            return self.mirrored(self.counted_from_start().tokens_of(self.count() - 1 - window));
+        }
         let start = window * self.step();
         start..self.tokens.min(start + self.width)
     }
 
-    /// Of the windows that hold `piece` whole the one with most context on its poorer side, the
-    /// first of equals; the ends of the text want no context. `None` if no window holds it whole.
+    /// A window that holds a token: the one nearest to where they are counted from.
+    pub(crate) fn holding(self, token: usize) -> usize {
+        if self.from_end {
+            return self.count() - 1 - self.counted_from_start().holding(self.tokens - 1 - token);
+        }
+        (token / self.step()).min(self.count() - 1)
+    }
+
+    /// Of the windows that hold `piece` whole the one with most context on its poorer side, of equals the nearest to
+    /// where they are counted from; the ends of the text want no context. `None` if no window holds it whole.
     pub(crate) fn best_for(self, piece: &Range<usize>) -> Option<usize> {
+        if self.from_end {
+            let best = self.counted_from_start().best_for(&self.mirrored(piece.clone()))?;
+            return Some(self.count() - 1 - best);
+        }
         let last = (piece.start / self.step()).min(self.count() - 1);
         let first = piece.end.saturating_sub(self.width).div_ceil(self.step());
         let context = |window: &usize| {
@@ -38,6 +55,15 @@ impl Windows {
         };
         // The last of the largest in reverse is the first.
         (first..=last).rev().max_by_key(context)
+    }
+
+    /// The same over the tokens from the last to the first.
+    fn counted_from_start(self) -> Self {
+        Self { from_end: false, ..self }
+    }
+
+    fn mirrored(self, tokens: Range<usize>) -> Range<usize> {
+        self.tokens - tokens.end..self.tokens - tokens.start
     }
 
     fn step(self) -> usize {
@@ -51,8 +77,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn windows() -> impl Strategy<Value = Windows> {
-        (0usize..300, 1usize..40).prop_flat_map(|(tokens, width)| {
-            (0..width).prop_map(move |stride| Windows { tokens, width, stride })
+        (0usize..300, 1usize..40, any::<bool>()).prop_flat_map(|(tokens, width, from_end)| {
+            (0..width).prop_map(move |stride| Windows { tokens, width, stride, from_end })
         })
     }
 
@@ -62,9 +88,12 @@ mod tests {
             let ranges: Vec<_> = (0..windows.count()).map(|window| windows.tokens_of(window)).collect();
             prop_assert_eq!((ranges[0].start, ranges[ranges.len() - 1].end), (0, windows.tokens));
             for pair in ranges.windows(2) {
-                prop_assert_eq!(pair[0].len(), windows.width);
+                prop_assert_eq!(pair[usize::from(windows.from_end)].len(), windows.width);
                 prop_assert_eq!(pair[0].end - pair[1].start, windows.stride);
-                prop_assert!(pair[1].end > pair[0].end);
+                prop_assert!(pair[1].end > pair[0].end && pair[1].start > pair[0].start);
+            }
+            for token in 0..windows.tokens {
+                prop_assert!(ranges[windows.holding(token)].contains(&token));
             }
         }
 
@@ -91,7 +120,8 @@ mod tests {
                 prop_assert!(holding.contains(&best));
                 for window in holding {
                     let (own, other) = (context(&windows.tokens_of(best)), context(&windows.tokens_of(window)));
-                    prop_assert!(own > other || own == other && best <= window);
+                    let nearer = if windows.from_end { best >= window } else { best <= window };
+                    prop_assert!(own > other || own == other && nearer);
                 }
             }
         }

@@ -20,7 +20,7 @@ pub struct Tokenized {
 /// encoded at a time.
 ///
 /// # Errors
-/// The tokenizer fails on a text; a span is not in its text; a text is longer than the model can see at
+/// The tokenizer fails on a text, or the model does not know a token of it; a span is not in its text; a text is longer than the model can see at
 /// once, and that is to be an error.
 pub fn tokenize(job: &Job, parts: &[Part], window: Window) -> anyhow::Result<Vec<Tokenized>> {
     let file = || job.inputs[parts[window.part].input].file.source.path.display();
@@ -34,7 +34,19 @@ pub fn tokenize(job: &Job, parts: &[Part], window: Window) -> anyhow::Result<Vec
         .into());
     }
     let inputs: Vec<TextInput> = window.inputs().flatten().collect();
-    let mut encoded = job.tokenizer.encode(&inputs)?.into_iter();
+    let encoded = job.tokenizer.encode(&inputs).map_err(|error| match error {
+        strata_bert::Error::Text { index, reason } => {
+            // Of the rows that have a text.
+            let mut rows = window.inputs().enumerate().filter_map(|(row, input)| input.map(|_| row));
+            let row = window.first_row + rows.nth(index).unwrap_or_default() as u64;
+            let message = format!("{}, row {row}: the text cannot be encoded: {reason}", file());
+            Refusal::bad_data(message)
+                .hint("leave the row out, or take a tokenizer and a model that belong together")
+                .into()
+        }
+        error => anyhow::Error::from(error),
+    })?;
+    let mut encoded = encoded.into_iter();
     let documents: Vec<Option<Document>> =
         window.inputs().map(|input| input.and_then(|_| encoded.next())).collect();
     let too_long = |document: &Option<Document>| document.as_ref().is_some_and(|document| document.truncated);

@@ -105,10 +105,8 @@ impl Positions {
 /// Which rows of the token type embeddings a token gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenTypes {
-    /// The one that the tokenizer says.
+    /// The one that the tokenizer says, which is the first if it says nothing.
     OfTokenizer,
-    /// The first, whatever the tokenizer says.
-    First,
     /// There are none.
     None,
 }
