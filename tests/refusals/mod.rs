@@ -1,5 +1,6 @@
 //! What cannot be done is refused before anything is written.
 
+mod checkpoints;
 mod data;
 mod models;
 mod outputs;

@@ -99,7 +99,7 @@ fn weights_that_lack_a_tensor() {
 }
 
 #[test]
-fn weights_with_a_tensor_that_belongs_nowhere() {
+fn weights_of_more_layers_than_the_configuration_says() {
     let sandbox = Sandbox::with_texts(["cat"]);
     sandbox.break_weights(|tensors| {
         tensors.insert("encoder.layer.4.output.dense.bias".to_owned(), zero());
@@ -110,8 +110,8 @@ fn weights_with_a_tensor_that_belongs_nowhere() {
     ----- stdout -----
 
     ----- stderr -----
-    error: broken/model.safetensors holds an unexpected tensor `encoder.layer.4.output.dense.bias`
-    hint: the weights and config.json do not belong together, or the download is incomplete
+    error: broken/model.safetensors holds 5 encoder layers, but config.json says num_hidden_layers is 4
+    hint: take the weights and config.json from one model: the file holds more than the configuration says
     ");
 }
 
@@ -128,7 +128,7 @@ fn weights_with_a_tensor_of_another_shape() {
 
     ----- stderr -----
     error: broken/model.safetensors: tensor `encoder.layer.1.output.dense.bias` is of shape [1], expected [20]
-    hint: the weights and config.json do not belong together, or the download is incomplete
+    hint: the weights and config.json do not belong together: take both from one model
     ");
 }
 

@@ -30,6 +30,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Something else is where a checkpoint, or one of its files, should be, or not all of it.
+    #[error("{} {problem}", path.display())]
+    Unusable {
+        /// The folder or file.
+        path: PathBuf,
+        /// What it is or does, as the end of a sentence.
+        problem: String,
+        /// What to do about it.
+        advice: String,
+    },
     /// The configuration asks for something this crate does not compute.
     #[error("{}: {key} is {found}, which is not supported; expected {expected}", path.display())]
     Unsupported {
@@ -64,8 +74,8 @@ pub enum Error {
         /// What the configuration implies.
         expected: String,
     },
-    /// The weights hold a tensor that no part of the model uses.
-    #[error("{} holds an unexpected tensor `{name}`", path.display())]
+    /// The weights hold a tensor of the encoder that the configuration does not imply.
+    #[error("{} holds the tensor `{name}`, which is more than its config.json says", path.display())]
     UnexpectedTensor {
         /// The weights file or folder.
         path: PathBuf,
@@ -142,6 +152,7 @@ impl Error {
             Self::NoFolder(_)
             | Self::MissingFile { .. }
             | Self::Invalid { .. }
+            | Self::Unusable { .. }
             | Self::Unsupported { .. }
             | Self::MissingTensor { .. }
             | Self::WrongTensor { .. }
@@ -155,8 +166,9 @@ impl Error {
     }
 
     /// What the user can do, where there is something to do.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&str> {
         Some(match self {
+            Self::Unusable { advice, .. } => advice,
             Self::NoFolder(_) => "name a folder that holds config.json, tokenizer.json and model.safetensors",
             Self::MissingFile { expected, .. } if expected.starts_with("tokenizer.json") => {
                 "take all files of the model, or write them with transformers: AutoTokenizer.from_pretrained(ID).save_pretrained(DIR)"
@@ -164,11 +176,20 @@ impl Error {
             Self::MissingFile { .. } => {
                 "a Hugging Face checkpoint holds config.json, tokenizer.json and model.safetensors or pytorch_model.bin"
             }
-            Self::MissingTensor { .. } | Self::WrongTensor { .. } | Self::UnexpectedTensor { .. } => {
+            Self::MissingTensor { .. } => {
                 "the weights and config.json do not belong together, or the download is incomplete"
             }
             Self::Unsupported { key: "tokenizer_class", .. } => {
                 "take a model whose tokenizer_class is one of those in the README, or whose tokenizer.json is taken as it is"
+            }
+            Self::WrongTensor { .. } => {
+                "the weights and config.json do not belong together: take both from one model"
+            }
+            Self::UnexpectedTensor { .. } => {
+                "take both from one model: the encoder that config.json describes has no such tensor"
+            }
+            Self::Unsupported { key: "model_type", found, .. } if found.starts_with("not stated") => {
+                "write it into config.json, such as \"model_type\": \"bert\", if you know what the model is"
             }
             Self::Invalid { .. } => {
                 "fetch the file again, or write it again with transformers' save_pretrained"

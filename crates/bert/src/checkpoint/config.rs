@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::checkpoint::architecture::{Architecture, Refusal};
 use crate::checkpoint::families::{Family, MOST_LAYERS, Positions};
+use crate::checkpoint::honoured::{check_numbers, family, refuse_unsupported};
+use crate::checkpoint::json;
 
 /// The architecture of an encoder, with the names of Hugging Face's `config.json` for BERT, whatever
 /// its family calls them.
@@ -44,6 +45,12 @@ pub struct Config {
     pub initializer_range: f64,
     #[serde(default)]
     embedding_size: Option<usize>,
+    /// Whether position embeddings are sines before training.
+    #[serde(default)]
+    pub(crate) sinusoidal_pos_embds: bool,
+    /// The file of the weights, where it has another name than usual.
+    #[serde(default)]
+    pub(crate) transformers_weights: Option<String>,
     #[serde(skip, default = "Family::bert")]
     pub(crate) family: &'static Family,
     #[serde(skip)]
@@ -111,12 +118,14 @@ impl Config {
     /// Checks the text of a `config.json`; `path` is for messages.
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let invalid = |reason: String| Error::Invalid { path: path.to_owned(), reason };
-        let mut json: Map<String, Value> = serde_json::from_str(text).map_err(|e| invalid(e.to_string()))?;
-        json.retain(|_, value| !value.is_null());
+        let mut json = json::object(text).map_err(invalid)?;
         let family = family(&json, path)?;
-        refuse_unsupported(&json, family, path)?;
-        let stated = json.clone();
+        let mut stated = json.clone();
+        stated.retain(|_, value| !value.is_null());
         family.canonical_keys(&mut json);
+        refuse_unsupported(&stated, &json, family, path)?;
+        check_numbers(&json, family).map_err(invalid)?;
+        json.retain(|_, value| !value.is_null());
         let config: Self = serde_json::from_value(json.into()).map_err(|e| invalid(e.to_string()))?;
         let config = Self { family, ..config };
         config.check().map_err(invalid)?;
@@ -203,54 +212,14 @@ impl Config {
     }
 }
 
-/// The family that `model_type` names, or BERT where there is no such key.
-fn family(json: &Map<String, Value>, path: &Path) -> Result<&'static Family, Error> {
-    let Some(found) = json.get("model_type") else { return Ok(Family::bert()) };
-    found.as_str().and_then(Family::named).ok_or_else(|| Error::Unsupported {
-        path: path.to_owned(),
-        key: "model_type",
-        found: found.to_string(),
-        expected: Family::names().join(", "),
-    })
-}
-
-/// Refuses by name what would otherwise be computed wrongly in silence.
-fn refuse_unsupported(json: &Map<String, Value>, family: &Family, path: &Path) -> Result<(), Error> {
-    let refuse = |key: &'static str, expected: &[&str]| match json.get(key) {
-        None => Ok(()),
-        Some(found) if found.as_str().is_some_and(|text| expected.contains(&text)) => Ok(()),
-        Some(found) => Err(Error::Unsupported {
-            path: path.to_owned(),
-            key,
-            found: found.to_string(),
-            expected: expected.join(", "),
-        }),
-    };
-    refuse("position_embedding_type", &["absolute"])?;
-    refuse(family.key_in_file("hidden_act"), Activation::NAMES)?;
-    for &(key, granted) in family.granted {
-        if let Some(found) = json.get(key).filter(|found| found.as_u64() != Some(granted)) {
-            let (path, found, expected) = (path.to_owned(), found.to_string(), granted.to_string());
-            return Err(Error::Unsupported { path, key, found, expected });
-        }
-    }
-    for key in ["is_decoder", "add_cross_attention", "is_encoder_decoder"] {
-        if json.get(key) == Some(&Value::Bool(true)) {
-            return Err(Error::Unsupported {
-                path: path.to_owned(),
-                key,
-                found: "true".to_owned(),
-                expected: "false: only encoders have layer vectors here".to_owned(),
-            });
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Map, Value, json};
+
+    fn read(config: &Value) -> Result<Config, Error> {
+        Config::parse(&config.to_string(), Path::new("config.json"))
+    }
 
     fn parse(change: impl FnOnce(&mut serde_json::Value)) -> Result<Config, Error> {
         let mut json = json!({
@@ -275,6 +244,8 @@ mod tests {
             ("hidden_act", json!("quick_gelu")),
             ("model_type", json!("gpt2")),
             ("is_decoder", json!(true)),
+            ("quantization_config", json!({"quant_method": "bitsandbytes", "load_in_8bit": true})),
+            ("hidden_act", json!(null)),
         ] {
             let error = parse(|c| c[key] = value.clone()).unwrap_err();
             assert!(matches!(&error, Error::Unsupported { key: named, .. } if *named == key), "{error}");
@@ -318,7 +289,10 @@ mod tests {
             ("num_attention_heads", json!(0)),
             ("layer_norm_eps", json!(0.0)),
             ("hidden_size", json!("12")),
+            ("num_hidden_layers", json!(2.0)),
             ("vocab_size", json!(null)),
+            ("layer_norm_eps", json!(null)),
+            ("pad_token_id", json!(-1)),
             ("type_vocab_size", json!(0)),
             ("initializer_range", json!(-0.1)),
         ] {
@@ -327,5 +301,120 @@ mod tests {
         }
         let roberta = |c: &mut Value| (c["model_type"], c["pad_token_id"]) = (json!("roberta"), json!(31));
         assert!(parse(roberta).unwrap_err().to_string().contains("max_position_embeddings"));
+    }
+
+    /// What transformers 5 gives for a `config.json` that states nothing but the type.
+    #[test]
+    fn numbers_that_are_not_stated_are_those_of_the_family() {
+        for (model_type, expected) in [
+            ("bert", [30522, 768, 12, 12, 3072, 512, 2]),
+            ("roberta", [50265, 768, 12, 12, 3072, 512, 2]),
+            ("xlm-roberta", [30522, 768, 12, 12, 3072, 512, 2]),
+            ("camembert", [30522, 768, 12, 12, 3072, 512, 2]),
+            ("distilbert", [30522, 768, 6, 12, 3072, 512, 0]),
+            ("electra", [30522, 256, 12, 4, 1024, 512, 2]),
+            ("mpnet", [30527, 768, 12, 12, 3072, 512, 0]),
+        ] {
+            let c = read(&json!({"model_type": model_type})).unwrap();
+            let found = [
+                c.vocab_size,
+                c.hidden_size,
+                c.num_hidden_layers,
+                c.num_attention_heads,
+                c.intermediate_size,
+                c.max_position_embeddings,
+                c.type_vocab_size,
+            ];
+            assert_eq!(found, expected, "{model_type}");
+            assert_eq!((c.layer_norm_eps, c.initializer_range), (1e-12, 0.02), "{model_type}");
+        }
+    }
+
+    #[test]
+    fn distilbert_has_three_numbers_under_two_names_of_which_that_of_bert_counts() {
+        let both = json!({
+            "model_type": "distilbert", "dim": 36, "hidden_size": 24, "n_layers": 4, "num_hidden_layers": 3,
+            "num_attention_heads": 2, "intermediate_size": 7, "hidden_dim": 9, "hidden_act": "relu",
+        });
+        let config = read(&both).unwrap();
+        assert_eq!((config.hidden_size, config.num_hidden_layers, config.num_attention_heads), (24, 3, 2));
+        assert_eq!((config.intermediate_size, config.hidden_act), (9, Activation::Gelu));
+    }
+
+    #[test]
+    fn without_a_type_the_classes_tell_the_family_or_nothing_does() {
+        let with = |classes: Value| {
+            parse(|c| {
+                c.as_object_mut().unwrap().remove("model_type");
+                c["architectures"] = classes;
+            })
+        };
+        for (class, model_type) in [
+            ("BertForMaskedLM", "bert"),
+            ("BertLMHeadModel", "bert"),
+            ("RobertaModel", "roberta"),
+            ("XLMRobertaForSequenceClassification", "xlm-roberta"),
+            ("CamembertForTokenClassification", "camembert"),
+            ("ElectraForPreTraining", "electra"),
+            ("MPNetForMaskedLM", "mpnet"),
+        ] {
+            assert_eq!(with(json!([class])).unwrap().model_type(), model_type, "{class}");
+        }
+        assert_eq!(with(json!(["BertModel", "BertForPreTraining"])).unwrap().model_type(), "bert");
+        for unknown in [
+            json!(null),
+            json!([]),
+            json!("BertModel"),
+            json!(["BertModel", "RobertaModel"]),
+            json!(["HF_ColBERT"]),
+            json!(["BertGenerationEncoder"]),
+            json!(["RobertaPreLayerNormModel"]),
+            json!(["XLMRobertaXLModel"]),
+        ] {
+            let error = with(unknown.clone()).unwrap_err();
+            assert!(matches!(error, Error::Unsupported { key: "model_type", .. }), "{unknown}: {error}");
+        }
+        // What is stated counts, whatever the classes are.
+        let roberta = parse(|c| {
+            (c["model_type"], c["architectures"]) = (json!("roberta"), json!(["BertModel"]));
+        });
+        assert_eq!(roberta.unwrap().model_type(), "roberta");
+        assert!(parse(|c| c["model_type"] = json!("BERT")).is_err());
+    }
+
+    #[test]
+    fn a_file_is_read_as_python_reads_json() {
+        let path = Path::new("config.json");
+        let written = json!({"model_type": "bert", "hidden_size": 24}).to_string();
+        let with = |more: &str| Config::parse(&written.replacen('{', &format!("{{{more},"), 1), path);
+        for harmless in [
+            r#""classifier_dropout": NaN"#,
+            r#""a": [-Infinity, {"b": Infinity}]"#,
+            r#""hidden_size": 36"#,
+            r#""id2label": ["a"], "torch_dtype": "torch.float16", "n_layers": 3"#,
+            r#""pad_token_id": null"#,
+        ] {
+            let config = with(harmless).unwrap();
+            assert_eq!((config.hidden_size, config.num_hidden_layers), (24, 12), "{harmless}");
+        }
+        for refused in [
+            r#""layer_norm_eps": NaN"#,
+            r#""initializer_range": Infinity"#,
+            r#""vocab_size": NaN"#,
+            "// a comment\n\"a\": 1",
+            r#""a": nan"#,
+            r#""a": 01"#,
+        ] {
+            assert!(matches!(with(refused), Err(Error::Invalid { .. })), "{refused}");
+        }
+        for broken in
+            [format!("\u{feff}{written}"), format!("{written}{written}"), written.replace('}', ",}")]
+        {
+            assert!(matches!(Config::parse(&broken, path), Err(Error::Invalid { .. })), "{broken}");
+        }
+        let without =
+            Map::from_iter([("model_type".into(), "roberta".into()), ("pad_token_id".into(), Value::Null)]);
+        let error = read(&without.into()).unwrap_err();
+        assert!(error.to_string().contains("pad_token_id is null"), "positions are counted from it: {error}");
     }
 }

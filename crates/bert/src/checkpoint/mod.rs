@@ -1,14 +1,20 @@
 //! A Hugging Face checkpoint folder: which files it holds, and their identity.
 
 pub(crate) mod architecture;
+mod belonging;
 mod config;
 pub(crate) mod families;
 pub(crate) mod files;
+mod honoured;
+mod instead;
+pub(crate) mod json;
 pub(crate) mod random_weights;
 pub(crate) mod sentence;
+mod stored;
 pub(crate) mod weights;
 
 pub use config::{Activation, Config};
+pub(crate) use instead::refuse_placeholder;
 pub use sentence::Modules;
 
 use std::io;
@@ -63,12 +69,18 @@ pub struct Fingerprint {
 impl Checkpoint {
     /// Opens the folder of a checkpoint: `config.json`, those of the [`TOKENIZER_FILES`](crate::TOKENIZER_FILES) that
     /// transformers would read, and `model.safetensors` or `pytorch_model.bin`, either of which may be in several
-    /// files under its `.index.json`. Other files in the folder do not matter.
+    /// files under its `.index.json`, which counts only where the one file is not there. Other files in the folder do
+    /// not matter, but for an adapter.
     ///
     /// # Errors
-    /// The folder or one of the files is missing, or the configuration cannot be honoured.
+    /// The folder or one of the files is missing or is something else, an adapter lies in it, or the
+    /// configuration cannot be honoured.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        Self::with_weights(folder, || Ok(WeightSource::Files(WeightFiles::find(folder)?)))
+        Self::with_weights(folder, |config| {
+            let found = WeightFiles::find(folder, config.transformers_weights.as_deref());
+            instead::refuse_adapter(folder, found.is_ok())?;
+            Ok(WeightSource::Files(found?))
+        })
     }
 
     /// Opens the folder of a checkpoint, but takes weights as they are before training, drawn from
@@ -77,19 +89,23 @@ impl Checkpoint {
     /// # Errors
     /// Those of [`Checkpoint::open`].
     pub fn with_random_weights(folder: &Path, seed: u32) -> Result<Self, Error> {
-        Self::with_weights(folder, || Ok(WeightSource::Random(seed)))
+        Self::with_weights(folder, |_| Ok(WeightSource::Random(seed)))
     }
 
     fn with_weights(
         folder: &Path,
-        weights: impl FnOnce() -> Result<WeightSource, Error>,
+        weights: impl FnOnce(&Config) -> Result<WeightSource, Error>,
     ) -> Result<Self, Error> {
-        if !folder.is_dir() {
-            return Err(Error::NoFolder(folder.to_owned()));
+        instead::refuse_folder(folder)?;
+        if !folder.join("config.json").exists() {
+            instead::refuse_adapter(folder, false)?;
         }
         let config = Config::read(&existing(folder, "config.json")?)?;
         let tokenizer = TokenizerFiles::find(folder, config.model_type())?;
-        Ok(Self { config, folder: folder.to_owned(), tokenizer, weights: weights()?, modules: None })
+        let weights = weights(&config)?;
+        let checkpoint = Self { config, folder: folder.to_owned(), tokenizer, weights, modules: None };
+        checkpoint.files().iter().try_for_each(|file| refuse_placeholder(file))?;
+        Ok(checkpoint)
     }
 
     /// The same checkpoint as the encoder of a sentence-transformers folder, whose files then decide
@@ -168,7 +184,11 @@ impl Checkpoint {
 
 fn existing(folder: &Path, expected: &'static str) -> Result<PathBuf, Error> {
     let path = folder.join(expected);
-    if path.is_file() { Ok(path) } else { Err(Error::MissingFile { folder: folder.to_owned(), expected }) }
+    if !path.is_file() {
+        return Err(Error::MissingFile { folder: folder.to_owned(), expected });
+    }
+    refuse_placeholder(&path)?;
+    Ok(path)
 }
 
 fn sha256(paths: &[PathBuf]) -> Result<String, Error> {

@@ -23,8 +23,10 @@ pub(crate) struct RandomWeights {
     pad_token_id: usize,
     pads_positions: bool,
     initialization: Initialization,
+    sines: bool,
 }
 
+const POSITIONS: &str = "embeddings.position_embeddings.weight";
 /// What transformers takes for a stated 0.
 const DEFAULT_RANGE: f32 = 0.02;
 
@@ -37,6 +39,7 @@ impl RandomWeights {
             pad_token_id: config.pad_token_id as usize,
             pads_positions: config.family.positions == Positions::AfterPadding,
             initialization: config.architecture.initialization,
+            sines: config.sinusoidal_pos_embds,
         }
     }
 
@@ -48,6 +51,9 @@ impl RandomWeights {
         }
         if name.ends_with("LayerNorm.weight") {
             return vec![1.0; count];
+        }
+        if self.sines && name == POSITIONS {
+            return sines(shape);
         }
         let mut generator = self.generator(name);
         let Initialization { cutoff, outputs, zero_padding } = self.initialization;
@@ -62,7 +68,7 @@ impl RandomWeights {
         let mut values: Vec<f32> = std::iter::repeat_with(draw).take(count).collect();
         let padded = match name {
             "embeddings.word_embeddings.weight" => zero_padding,
-            "embeddings.position_embeddings.weight" => self.pads_positions,
+            POSITIONS => self.pads_positions,
             _ => false,
         };
         if let (true, [_, width]) = (padded, shape) {
@@ -75,6 +81,18 @@ impl RandomWeights {
         let seed = Sha256::new().chain_update(self.seed.to_le_bytes()).chain_update(name);
         ChaCha8Rng::from_seed(seed.finalize().into())
     }
+}
+
+/// For each position the sines and cosines of its angles at falling frequencies, in turn, as in "Attention Is
+/// All You Need".
+fn sines(shape: &[usize]) -> Vec<f32> {
+    let width = shape.last().copied().unwrap_or_default();
+    let value = |index: usize| {
+        let (position, place) = ((index / width) as f64, index % width);
+        let angle = position / 10_000_f64.powf((place - place % 2) as f64 / width as f64);
+        (if place % 2 == 0 { angle.sin() } else { angle.cos() }) as f32
+    };
+    (0..shape.iter().product()).map(value).collect()
 }
 
 #[cfg(test)]
@@ -131,6 +149,32 @@ mod tests {
         assert_eq!(zero_rows("bert", WORDS, 500), [1]);
         assert!(zero_rows("bert", "embeddings.position_embeddings.weight", 40).is_empty());
         assert_eq!(zero_rows("roberta", "embeddings.position_embeddings.weight", 40), [1]);
+    }
+
+    #[test]
+    fn positions_of_distilbert_may_be_sines() {
+        let positions = |sines: bool| {
+            let config = json!({
+                "model_type": "distilbert", "vocab_size": 9, "dim": 6, "n_layers": 1, "n_heads": 2,
+                "hidden_dim": 8, "max_position_embeddings": 4, "sinusoidal_pos_embds": sines,
+            });
+            let config = Config::parse(&config.to_string(), Path::new("config.json")).unwrap();
+            RandomWeights::new(3, &config).values("embeddings.position_embeddings.weight", &[4, 6])
+        };
+        // As `DistilBertModel` of transformers 5 has them.
+        let expected = [
+            [0.0, 1.0, 0.0, 1.0, 0.0, 1.0],
+            [0.841_471, 0.540_302, 0.046_399, 0.998_923, 0.002_154, 0.999_998],
+            [0.909_297, -0.416_147, 0.092_699, 0.995_694, 0.004_309, 0.999_991],
+            [0.141_120, -0.989_992, 0.138_798, 0.990_321, 0.006_463, 0.999_979],
+        ];
+        for (found, expected) in positions(true).iter().zip(expected.as_flattened()) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+        assert!(positions(false)[0] != 0.0);
+        let bert = json!({"model_type": "bert", "sinusoidal_pos_embds": true});
+        let bert = Config::parse(&bert.to_string(), Path::new("config.json")).unwrap();
+        assert!(!bert.sinusoidal_pos_embds, "BERT knows no such key");
     }
 
     #[test]

@@ -9,8 +9,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::Error;
 use crate::checkpoint::families::Family;
-use crate::checkpoint::files::{StoredTensor, WeightFiles};
+use crate::checkpoint::files::WeightFiles;
 use crate::checkpoint::random_weights::RandomWeights;
+use crate::checkpoint::stored::StoredTensor;
 
 /// Tensors under the names of our modules, whatever family and generation of names they have.
 pub(crate) struct Weights {
@@ -56,34 +57,6 @@ impl Weights {
         Self { path: PathBuf::new(), family, tensors: shapes.map(tensor).collect() }
     }
 
-    /// Checks that every expected tensor is there with its shape, and nothing else but `optional`
-    /// ones and the few that every checkpoint may carry beside the encoder.
-    pub(crate) fn check(&self, expected: &Shapes, optional: &Shapes) -> Result<(), Error> {
-        if let Some((name, shape)) = expected.iter().find(|(name, _)| !self.tensors.contains_key(*name)) {
-            return Err(self.missing(name, shape));
-        }
-        for (name, source) in &self.tensors {
-            let Source::Stored { tensor: stored, shape: found, .. } = source else { continue };
-            match expected.get(name).or_else(|| optional.get(name)) {
-                None if self.family.is_beside_the_encoder(name) => {}
-                None => {
-                    let (path, name) = (self.path.clone(), stored.name.clone());
-                    return Err(Error::UnexpectedTensor { path, name });
-                }
-                Some(shape) if shape != found => {
-                    let found = format!("of shape {:?}", stored.shape);
-                    return Err(self.wrong(
-                        stored,
-                        found,
-                        format!("{:?}", self.family.shape_in_file(name, shape)),
-                    ));
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(())
-    }
-
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
     }
@@ -101,7 +74,7 @@ impl Weights {
             Some(Source::Random(random, shape)) => Ok((random.values(name, shape).into(), shape)),
             Some(Source::Stored { tensor: stored, part, shape }) => {
                 let float = stored.float.as_ref().map_err(|other| {
-                    self.wrong(stored, format!("of type {other}"), "F32, F16 or BF16".to_owned())
+                    self.wrong(stored, format!("of type {other}"), "F64, F32, F16 or BF16".to_owned())
                 })?;
                 let count = shape.iter().product::<usize>();
                 let range = part * count..(part + 1) * count;
@@ -115,12 +88,33 @@ impl Weights {
         }
     }
 
-    fn missing(&self, name: &str, shape: &[usize]) -> Error {
+    /// The tensors of files with their shapes, by the names of our modules.
+    pub(super) fn stored(&self) -> impl Iterator<Item = (&String, &StoredTensor, &[usize])> {
+        self.tensors.iter().filter_map(|(name, source)| match source {
+            Source::Stored { tensor, shape, .. } => Some((name, tensor.as_ref(), shape.as_slice())),
+            Source::Random(..) => None,
+        })
+    }
+
+    pub(super) fn family(&self) -> &'static Family {
+        self.family
+    }
+
+    /// The file, or the folder of several.
+    pub(super) fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    pub(super) fn unusable(&self, problem: String, advice: &str) -> Error {
+        Error::Unusable { path: self.path.clone(), problem, advice: advice.to_owned() }
+    }
+
+    pub(super) fn missing(&self, name: &str, shape: &[usize]) -> Error {
         let shape = self.family.shape_in_file(name, shape);
         Error::MissingTensor { path: self.path.clone(), name: self.family.name_in_file(name), shape }
     }
 
-    fn wrong(&self, stored: &StoredTensor, found: String, expected: String) -> Error {
+    pub(super) fn wrong(&self, stored: &StoredTensor, found: String, expected: String) -> Error {
         Error::WrongTensor { path: self.path.clone(), name: stored.name.clone(), found, expected }
     }
 }
@@ -146,7 +140,7 @@ mod tests {
     use crate::parity::fixture;
 
     fn weights(folder: &Path) -> Weights {
-        Weights::open(&WeightFiles::find(folder).unwrap(), Family::bert(), folder).unwrap()
+        Weights::open(&WeightFiles::find(folder, None).unwrap(), Family::bert(), folder).unwrap()
     }
 
     /// Both hold the same tensors, those of the first after rounding them.
@@ -199,6 +193,32 @@ mod tests {
     }
 
     #[test]
+    fn double_precision_is_rounded_to_the_nearest() {
+        let single = weights(&fixture("tiny-bert"));
+        // Off by less than half of what float32 can tell.
+        let widened = |value: f32| (f64::from(value) * (1.0 + 1e-8)).to_le_bytes();
+        let doubles: Vec<(&String, Vec<u8>, &[usize])> = single
+            .tensors
+            .keys()
+            .map(|name| {
+                let (values, shape) = single.values(name).unwrap();
+                (name, values.iter().copied().flat_map(widened).collect(), shape)
+            })
+            .collect();
+        let views = doubles
+            .iter()
+            .map(|(name, bytes, shape)| (name, TensorView::new(Dtype::F64, shape.to_vec(), bytes).unwrap()));
+        let folder = tempfile::tempdir().unwrap();
+        serialize_to_file(views, None, &folder.path().join("model.safetensors")).unwrap();
+        assert_equal(folder.path(), |_, value| value);
+    }
+
+    #[test]
+    fn pickled_weights_are_found_among_what_a_training_leaves() {
+        assert_equal(&fixture("tiny-bert-bin-wrapped"), |_, value| value);
+    }
+
+    #[test]
     fn pickled_weights_are_read_as_they_are_in_one_file_or_several_of_any_age() {
         assert_equal(&fixture("tiny-bert-bin"), |_, value| value);
         assert_equal(&fixture("tiny-bert-bin-half"), |name, value| {
@@ -207,12 +227,23 @@ mod tests {
     }
 
     #[test]
-    fn safetensors_are_preferred() {
+    fn one_file_is_looked_for_before_its_index_and_safetensors_before_pickles() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        fs_err::copy(fixture("tiny-bert").join("model.safetensors"), path("model.safetensors")).unwrap();
-        fs_err::write(path("pytorch_model.bin"), "nonsense").unwrap();
-        fs_err::write(path("pytorch_model.bin.index.json"), "nonsense").unwrap();
-        assert_equal(folder.path(), |_, value| value);
+        let names = [
+            "model.safetensors",
+            "model.safetensors.index.json",
+            "pytorch_model.bin",
+            "pytorch_model.bin.index.json",
+        ];
+        for name in names {
+            fs_err::write(path(name), r#"{"weight_map": {"a": "shard"}}"#).unwrap();
+        }
+        fs_err::write(path("shard"), "a shard").unwrap();
+        for (name, expected) in names.into_iter().zip([names[0], "shard", names[2], "shard"]) {
+            assert_eq!(WeightFiles::find(folder.path(), None).unwrap().paths, [path(expected)], "{name}");
+            fs_err::remove_file(path(name)).unwrap();
+        }
+        assert!(matches!(WeightFiles::find(folder.path(), None), Err(Error::MissingFile { .. })));
     }
 }

@@ -147,7 +147,7 @@ fn weights(step: &Step) -> Result<Option<Weights>, Error> {
             folder
         }
     };
-    let files = WeightFiles::find(folder)?;
+    let files = WeightFiles::find(folder, None)?;
     let name = if let [file] = files.paths.as_slice() { file } else { folder };
     let weights = Weights::open(&files, Family::bert(), name)?;
     weights.check(&shapes, &Shapes::new())?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use crate::Error;
+use crate::checkpoint::{json, refuse_placeholder};
 use crate::text::class::{Class, Make, Refused};
 use crate::text::json::{Json, Object};
 use crate::text::tokens::{Fault, fault};
@@ -117,9 +118,10 @@ impl TokenizerFiles {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let invalid =
-        |error: serde_json::Error| Error::Invalid { path: path.to_owned(), reason: error.to_string() };
-    serde_json::from_slice(&fs_err::read(path)?).map_err(invalid)
+    refuse_placeholder(path)?;
+    let invalid = |reason: String| Error::Invalid { path: path.to_owned(), reason };
+    let text = String::from_utf8(fs_err::read(path)?).map_err(|error| invalid(error.to_string()))?;
+    serde_json::from_str(&json::quoted(&text)).map_err(|error| invalid(error.to_string()))
 }
 
 fn unsupported(path: PathBuf, refused: Refused) -> Error {

@@ -11,6 +11,7 @@ use crate::checkpoint::architecture::{self, Architecture, Layer, Projection, Ref
 /// Source: <https://github.com/huggingface/transformers/tree/main/src/transformers/models/albert>
 pub(super) const ALBERT: Family = Family {
     model_type: "albert",
+    class: "Albert",
     defaults: r#"{
         "vocab_size": 30000, "embedding_size": 128, "hidden_size": 4096, "num_hidden_layers": 12,
         "num_attention_heads": 64, "intermediate_size": 16384, "hidden_act": "gelu_new",

@@ -13,6 +13,7 @@ use crate::{Activation, Config};
 /// Source: <https://github.com/huggingface/transformers/tree/main/src/transformers/models/deberta_v2>
 pub(super) const DEBERTA_V2: Family = Family {
     model_type: "deberta-v2",
+    class: "DebertaV2",
     defaults: r#"{
         "vocab_size": 128100, "hidden_size": 1536, "num_hidden_layers": 24, "num_attention_heads": 24,
         "intermediate_size": 6144, "hidden_act": "gelu", "max_position_embeddings": 512,

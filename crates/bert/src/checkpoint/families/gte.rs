@@ -11,6 +11,7 @@ use crate::checkpoint::architecture::{self, Architecture, Refusal};
 /// Source: <https://github.com/huggingface/transformers/tree/main/src/transformers/models/gte>
 pub(super) const GTE: Family = Family {
     model_type: "gte",
+    class: "Gte",
     defaults: r#"{
         "vocab_size": 250048, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
         "intermediate_size": 3072, "hidden_act": "gelu", "max_position_embeddings": 8192,

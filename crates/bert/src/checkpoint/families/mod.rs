@@ -25,8 +25,13 @@ use crate::checkpoint::architecture::{Architecture, Refusal};
 pub(crate) struct Family {
     /// Its name in `config.json`.
     pub(crate) model_type: &'static str,
+    /// What the names of its classes begin with, as `architectures` of `config.json` has them.
+    class: &'static str,
     /// Keys of `config.json` that are called otherwise here: `(there, here)`.
     keys: &'static [(&'static str, &'static str)],
+    /// Those of them that the file may also call as they are called here, and then that counts; another
+    /// that the file calls so means nothing. Where this is not stated, either name does.
+    aliases: Option<&'static [&'static str]>,
     /// What holds where the file is silent, as JSON under the keys of [`Config`].
     defaults: &'static str,
     /// What holds whatever the file says; a null where no such key is read.
@@ -34,6 +39,8 @@ pub(crate) struct Family {
     /// What a configuration of it computes, from the numbers that every family has and from the whole file.
     pub(crate) architecture: fn(&Config, &Map<String, Value>) -> Result<Architecture, Refusal>,
     pub(crate) positions: Positions,
+    /// Whether position embeddings may be sines, which no training has touched.
+    sines: bool,
     pub(crate) token_types: TokenTypes,
     /// Whether a model of it may be without embeddings of token types.
     pub(crate) may_lack_token_types: bool,
@@ -42,7 +49,7 @@ pub(crate) struct Family {
     /// Whether its models may have a pooler.
     pub(crate) has_pooler: bool,
     /// What names of tensors begin with in a model that was trained for a task.
-    prefix: &'static str,
+    pub(crate) prefix: &'static str,
     /// Pieces of names in files that came before those of today: `(then, today)`.
     old_names: &'static [(&'static str, &'static str)],
     /// Pieces of names that are called otherwise here: `(there, here)`. A `here` that is part of
@@ -127,13 +134,25 @@ static FAMILIES: [Family; 12] = [
 ];
 
 impl Family {
-    /// BERT itself, which a configuration without a `model_type` means.
+    /// BERT itself.
     pub(crate) fn bert() -> &'static Self {
         &FAMILIES[0]
     }
 
     pub(crate) fn named(model_type: &str) -> Option<&'static Self> {
         FAMILIES.iter().find(|family| family.model_type == model_type)
+    }
+
+    /// The family of the class, such as `RobertaForMaskedLM`, that wrote a checkpoint.
+    pub(crate) fn of_class(class: &str) -> Option<&'static Self> {
+        let tasks = ["Model", "For", "LMHeadModel", "PreTrainedModel"];
+        let is_task = |rest: &str| tasks.iter().any(|task| rest.starts_with(task));
+        FAMILIES.iter().find(|family| class.strip_prefix(family.class).is_some_and(is_task))
+    }
+
+    /// Whether names in a model of any family begin so.
+    pub(crate) fn has_prefix(prefix: &str) -> bool {
+        FAMILIES.iter().any(|family| family.prefix == prefix)
     }
 
     /// Every family's name.
@@ -144,9 +163,18 @@ impl Family {
     /// Brings a `config.json` to the keys of [`crate::Config`], with this family's defaults.
     pub(crate) fn canonical_keys(&self, json: &mut Map<String, Value>) {
         for &(there, here) in self.keys {
-            if let Some(value) = json.remove(there) {
-                json.insert(here.to_owned(), value);
+            let value = json.remove(there);
+            if self.aliases.is_some_and(|aliases| !aliases.contains(&here)) {
+                json.remove(here);
             }
+            match value {
+                Some(_) if self.aliases.is_some() && json.contains_key(here) => {}
+                Some(value) => drop(json.insert(here.to_owned(), value)),
+                None => {}
+            }
+        }
+        if !self.sines {
+            json.remove("sinusoidal_pos_embds");
         }
         for (key, value) in object(self.fixed) {
             match value {

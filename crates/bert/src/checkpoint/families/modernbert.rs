@@ -11,7 +11,9 @@ use crate::checkpoint::architecture::{self, Architecture, Initialization, Layer,
 /// Source: <https://github.com/huggingface/transformers/tree/main/src/transformers/models/modernbert>
 pub(super) const MODERNBERT: Family = Family {
     model_type: "modernbert",
+    class: "ModernBert",
     keys: &[("hidden_activation", "hidden_act"), ("norm_eps", "layer_norm_eps")],
+    aliases: Some(&[]),
     defaults: r#"{
         "vocab_size": 50368, "hidden_size": 768, "num_hidden_layers": 22, "num_attention_heads": 12,
         "intermediate_size": 1152, "hidden_act": "gelu", "max_position_embeddings": 8192,

@@ -7,6 +7,11 @@ use crate::checkpoint::architecture::{Architecture, Relative};
 /// Source: <https://github.com/huggingface/transformers/tree/main/src/transformers/models/mpnet>
 pub(super) const MPNET: Family = Family {
     model_type: "mpnet",
+    class: "MPNet",
+    defaults: r#"{
+        "vocab_size": 30527, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+        "intermediate_size": 3072, "max_position_embeddings": 512, "type_vocab_size": 2, "pad_token_id": 1
+    }"#,
     fixed: r#"{"embedding_size": null, "type_vocab_size": 0}"#,
     architecture: |config, _| Ok(Architecture { relative: Relative::Bias, ..Architecture::bert(config) }),
     token_types: TokenTypes::None,

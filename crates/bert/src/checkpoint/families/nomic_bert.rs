@@ -12,6 +12,7 @@ const BASE: f64 = 1000.0;
 /// Source: <https://github.com/huggingface/transformers/tree/main/src/transformers/models/nomic_bert>
 pub(super) const NOMIC_BERT: Family = Family {
     model_type: "nomic_bert",
+    class: "NomicBert",
     defaults: r#"{
         "vocab_size": 30528, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
         "intermediate_size": 3072, "hidden_act": "silu", "max_position_embeddings": 2048,

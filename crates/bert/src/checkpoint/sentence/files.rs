@@ -10,6 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Number, Value};
 
 use crate::Error;
+use crate::checkpoint::refuse_placeholder;
 use crate::checkpoint::sentence::step::{Dense, ModuleActivation, PoolingMode, State, Step};
 
 /// Reads files of a folder, and keeps in mind which.
@@ -42,6 +43,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn parse<T: DeserializeOwned>(&self, inside: &Path) -> Result<T, Error> {
         let path = self.folder.join(inside);
+        refuse_placeholder(&path)?;
         let bytes = fs_err::read(&path)?;
         serde_json::from_slice(&bytes).map_err(|error| Error::Invalid { path, reason: error.to_string() })
     }

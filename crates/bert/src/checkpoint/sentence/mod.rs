@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use crate::checkpoint::files::WeightFiles;
+use crate::checkpoint::refuse_placeholder;
 use crate::checkpoint::sentence::files::{
     DenseFile, LayerNormFile, Listed, NormalizeFile, PoolingFile, Reader, SentenceFile, TransformerFile,
 };
@@ -288,7 +289,9 @@ impl Reader<'_> {
 
     /// Notes the weights of a module.
     fn weights(&mut self, inside: &Path) -> Result<(), Error> {
-        self.files.extend(WeightFiles::find(&self.folder.join(inside))?.paths);
+        let found = WeightFiles::find(&self.folder.join(inside), None)?.paths;
+        found.iter().try_for_each(|path| refuse_placeholder(path))?;
+        self.files.extend(found);
         Ok(())
     }
 }
