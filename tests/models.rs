@@ -1,7 +1,9 @@
 //! Models of every kind, as a run takes them.
 
+use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 
+use crate::support::models::zero;
 use crate::support::reference::{Reference, assert_close, pool};
 use crate::support::tables::{names, part_paths};
 use crate::support::{Sandbox, assert_refused, assert_strata, fixture, read_output, vectors};
@@ -143,6 +145,85 @@ fn a_folder_of_sentence_transformers_is_a_checkpoint() {
         read_output(&sandbox.path("out")).columns(),
         read_output(&sandbox.path("sentences-out")).columns()
     );
+}
+
+#[test]
+fn what_stands_beside_the_encoder_changes_nothing() {
+    let sandbox = Sandbox::with_texts(["The cat sat on the dog."]);
+    sandbox.break_weights(|tensors| {
+        for name in tensors.keys().cloned().collect::<Vec<_>>() {
+            let tensor = tensors.remove(&name).unwrap();
+            tensors.insert(format!("bert.{name}"), tensor);
+        }
+        for head in
+            ["linear.weight", "crf.transitions", "crf.start_transitions", "out.0.bias", "dense.weight"]
+        {
+            tensors.insert(head.to_owned(), zero());
+        }
+    });
+    // An index of shards that are gone, as save_pretrained leaves it.
+    let index = r#"{"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}"#;
+    sandbox.write("broken/model.safetensors.index.json", index);
+    sandbox.succeed("run --input in.parquet --model broken --output broken-out --layers all");
+    sandbox.succeed("run --input in.parquet --model tiny-bert --output out --layers all");
+    assert_eq!(
+        read_output(&sandbox.path("out")).columns(),
+        read_output(&sandbox.path("broken-out")).columns()
+    );
+}
+
+#[test]
+fn a_file_of_weights_that_the_configuration_names_is_the_one_that_is_read() {
+    let sandbox = Sandbox::with_texts(["The cat sat on the dog."]);
+    sandbox.break_config(|config| {
+        config.insert("transformers_weights".to_owned(), "best.safetensors".into());
+    });
+    let path = |name: &str| sandbox.path("broken").join(name);
+    fs_err::rename(path("model.safetensors"), path("best.safetensors")).unwrap();
+    sandbox.write("broken/model.safetensors", "not this one");
+    sandbox.succeed("run --input in.parquet --model broken --output broken-out");
+    sandbox.succeed("run --input in.parquet --model tiny-bert --output out");
+    assert_eq!(
+        read_output(&sandbox.path("out")).columns(),
+        read_output(&sandbox.path("broken-out")).columns()
+    );
+}
+
+/// Twenty float32 values, of which the first is not a number.
+const ONE_IS_NAN: &[u8; 80] = &{
+    let mut bytes = [0; 80];
+    (bytes[2], bytes[3]) = (0xc0, 0x7f);
+    bytes
+};
+
+#[test]
+fn values_that_are_not_finite_are_told_and_verified() {
+    let sandbox = Sandbox::with_texts(["cat", "The cat sat on the dog.", ""]);
+    sandbox.break_weights(|tensors| {
+        let bias = TensorView::new(Dtype::F32, vec![20], ONE_IS_NAN).unwrap();
+        tensors.insert("encoder.layer.2.output.LayerNorm.bias".to_owned(), bias);
+    });
+    let run = "run --input in.parquet --model broken --output out --layers 2,3 --report report.json";
+    let said = sandbox.succeed(run);
+    let said = String::from_utf8(said.stderr).unwrap();
+    // One value of layer 3, and through attention every value of layer 4.
+    let told = "values that are infinite or not a number in 1 column: layer_3_mean (3)";
+    assert!(said.contains(told), "{said}");
+    assert_eq!(sandbox.report("report.json")["non_finite"], serde_json::json!({"layer_3_mean": 3}));
+    let manifest: Value =
+        serde_json::from_slice(&fs_err::read(sandbox.path("out/manifest.json")).unwrap()).unwrap();
+    let part = manifest["parts"].as_object().unwrap().values().next().unwrap();
+    assert_eq!(part["counts"]["non_finite"], serde_json::json!({"layer_3_mean": 3}));
+
+    let inspected = String::from_utf8(sandbox.succeed("inspect out").stdout).unwrap();
+    let told = "values that are infinite or not a number\n  layer_3_mean: 3\n";
+    assert!(inspected.ends_with(told), "{inspected}");
+    let verified = String::from_utf8(sandbox.succeed("verify out --sample 3").stdout).unwrap();
+    assert!(verified.contains("3 rows encoded again, largest difference "), "{verified}");
+    assert!(!verified.contains("inf") && !verified.contains("NaN"), "{verified}");
+
+    sandbox.succeed("run --input in.parquet --model tiny-bert --output whole --report whole.json");
+    assert_eq!(sandbox.report("whole.json")["non_finite"], serde_json::json!({}));
 }
 
 /// A sandbox whose model `untrained` has no weights.

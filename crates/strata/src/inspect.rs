@@ -67,6 +67,13 @@ pub fn inspect(folder: &Path) -> anyhow::Result<()> {
             HumanCount(summary.nulls).to_string(),
         )?;
     }
+    let broken = summaries.iter().filter(|(_, summary)| summary.non_finite > 0);
+    for (index, (name, summary)) in broken.enumerate() {
+        if index == 0 {
+            writeln!(out, "\nvalues that are infinite or not a number")?;
+        }
+        writeln!(out, "  {name}: {}", HumanCount(summary.non_finite))?;
+    }
     print_result(&out)
 }
 

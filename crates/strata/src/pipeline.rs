@@ -20,7 +20,7 @@ use crate::job::Job;
 use crate::panics;
 use crate::plan::Part;
 use crate::progress::Progress;
-use crate::report::{Counts, Stages};
+use crate::report::{Counts, NonFinite, Stages};
 use crate::signals::Signals;
 use crate::stages::pump;
 use target::Target;
@@ -32,6 +32,7 @@ const QUEUE: usize = 1;
 #[derive(Default)]
 pub struct Done {
     pub counts: Counts,
+    pub non_finite: NonFinite,
     pub stages: Stages,
     pub parts: u64,
     pub bytes: u64,

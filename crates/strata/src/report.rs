@@ -31,6 +31,12 @@ pub struct Counts {
     pub padded_tokens: u64,
 }
 
+/// How many values of a column are infinite or not a number, by its name; columns with none are not there.
+pub type NonFinite = BTreeMap<String, u64>;
+
+/// So many columns are told by their names.
+const TOLD_COLUMNS: usize = 8;
+
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         let Self { rows, output_rows, nulls, truncated, tokens, padded_tokens } = other;
@@ -68,6 +74,8 @@ pub struct Report {
     pub fingerprint: Map<String, Value>,
     #[serde(flatten)]
     pub counts: Counts,
+    /// Values that are infinite or not a number, by column.
+    pub non_finite: NonFinite,
     /// Share of the tokens that went through the model only to fill batches.
     pub padding: f64,
     /// Parts that this run wrote.
@@ -102,6 +110,7 @@ impl Report {
             options: Value::Null,
             fingerprint: Map::new(),
             counts: Counts::default(),
+            non_finite: NonFinite::new(),
             padding: 0.0,
             parts_written: 0,
             parts_kept: 0,
@@ -118,11 +127,12 @@ impl Report {
 
     /// Adds what was done to an output; `vanished` are inputs that are gone and whose parts are kept.
     pub fn add(&mut self, done: Done, survey: &Survey, vanished: Vec<String>) {
-        let Done { counts, stages, parts, bytes, skipped: _ } = done;
+        let Done { counts, non_finite, stages, parts, bytes, skipped: _ } = done;
         self.fingerprint.clone_from(&survey.fingerprint);
         self.skipped.clone_from(&survey.skipped);
         self.vanished = vanished;
         self.counts = counts;
+        self.non_finite = non_finite;
         self.stages = stages;
         self.parts_written = parts;
         self.bytes_written = bytes;
@@ -186,10 +196,29 @@ impl Report {
             HumanCount(truncated),
             HumanCount(nulls),
         ));
+        self.print_non_finite();
         let time = Duration::from_secs_f64(seconds);
         let time =
             if seconds < 10.0 { format!("{seconds:.1} seconds") } else { HumanDuration(time).to_string() };
         say(format_args!("{time}, {} rows/s, {} tokens/s", rate(rows), rate(tokens)));
+    }
+
+    /// Tells which columns are of no use, or not all of them.
+    fn print_non_finite(&self) {
+        if self.non_finite.is_empty() {
+            return;
+        }
+        let told = self.non_finite.iter().take(TOLD_COLUMNS);
+        let mut columns: Vec<String> =
+            told.map(|(column, count)| format!("{column} ({})", HumanCount(*count))).collect();
+        if let Some(others) = self.non_finite.len().checked_sub(TOLD_COLUMNS).filter(|others| *others > 0) {
+            columns.push(format!("and {others} more"));
+        }
+        say(format_args!(
+            "values that are infinite or not a number in {}: {}",
+            counted(self.non_finite.len(), "column"),
+            columns.join(", ")
+        ));
     }
 }
 

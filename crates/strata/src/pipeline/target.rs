@@ -12,7 +12,7 @@ use strata_io::{PROVENANCE_KEY, PartWriter, WriterOptions};
 use crate::job::Job;
 use crate::output::Output;
 use crate::plan::Part;
-use crate::report::Counts;
+use crate::report::{Counts, NonFinite};
 
 /// Takes the rows of parts that come one after the other.
 pub trait Target {
@@ -21,7 +21,7 @@ pub trait Target {
     /// Takes rows of the part.
     fn write(&mut self, batch: &RecordBatch) -> anyhow::Result<()>;
     /// Makes the part visible, and returns its bytes.
-    fn end(&mut self, part: &Part, counts: Counts) -> anyhow::Result<u64>;
+    fn end(&mut self, part: &Part, counts: Counts, non_finite: &NonFinite) -> anyhow::Result<u64>;
 }
 
 /// Parts in a folder, each committed whole.
@@ -58,17 +58,19 @@ impl Target for Folder<'_> {
         Ok(writer.write(batch)?)
     }
 
-    fn end(&mut self, part: &Part, counts: Counts) -> anyhow::Result<u64> {
+    fn end(&mut self, part: &Part, counts: Counts, non_finite: &NonFinite) -> anyhow::Result<u64> {
         let writer = self.open.take().ok_or_else(|| anyhow::anyhow!(NOTHING_BEGUN))?;
-        Ok(self.output.commit(part, writer.close()?, recorded(counts))?.bytes)
+        Ok(self.output.commit(part, writer.close()?, recorded(counts, non_finite))?.bytes)
     }
 }
 
 /// What the manifest notes about a part.
-fn recorded(counts: Counts) -> Map<String, Value> {
+fn recorded(counts: Counts, non_finite: &NonFinite) -> Map<String, Value> {
     let Counts { nulls, truncated, tokens, rows: _, output_rows: _, padded_tokens: _ } = counts;
     let fields = [("nulls", nulls), ("truncated", truncated), ("tokens", tokens)];
-    fields.into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect()
+    let fields = fields.into_iter().map(|(name, count)| (name.to_owned(), json!(count)));
+    let broken = (!non_finite.is_empty()).then(|| ("non_finite".to_owned(), json!(non_finite)));
+    fields.chain(broken).collect()
 }
 
 /// An Arrow IPC stream on stdout.
@@ -115,7 +117,7 @@ impl Target for Stream {
         Ok(())
     }
 
-    fn end(&mut self, _: &Part, _: Counts) -> anyhow::Result<u64> {
+    fn end(&mut self, _: &Part, _: Counts, _: &NonFinite) -> anyhow::Result<u64> {
         self.writer.flush()?;
         Ok(std::mem::take(&mut self.bytes))
     }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::take;
-use strata_bert::Unit;
+use strata_bert::{Unit, VectorColumn};
 use strata_io::vector_array;
 
 use crate::job::Job;
@@ -15,7 +15,7 @@ use crate::pipeline::Done;
 use crate::pipeline::encode::Encoded;
 use crate::pipeline::target::Target;
 use crate::plan::Part;
-use crate::report::Counts;
+use crate::report::{Counts, NonFinite};
 use crate::rows;
 use crate::stages::StageTimes;
 use crate::subjects::Subjects;
@@ -31,33 +31,49 @@ pub fn write(
     let mut times = StageTimes::default();
     // The part that is open, and what was counted in it. One that the reader gave up stays open until
     // the next one begins.
-    let mut open: Option<(usize, Counts)> = None;
+    let mut open: Option<(usize, Counts, NonFinite)> = None;
     while let Ok(encoded) = times.waiting(|| source.recv()) {
         times.busy(|| -> anyhow::Result<()> {
             let (index, ends_part, counts) = (encoded.window.part, encoded.window.ends_part, encoded.counts);
             let part = &parts[index];
-            let mut so_far = match open.take().filter(|(open, _)| *open == index) {
-                Some((_, so_far)) => so_far,
+            let (mut so_far, mut non_finite) = match open.take().filter(|(open, ..)| *open == index) {
+                Some((_, so_far, non_finite)) => (so_far, non_finite),
                 None => {
                     target.begin(job, part)?;
-                    Counts::default()
+                    (Counts::default(), NonFinite::new())
                 }
             };
+            count_non_finite(job, &encoded.columns, &mut non_finite);
             for batch in batches(job, part, encoded)? {
                 target.write(&batch)?;
             }
             so_far += counts;
             if ends_part {
-                done.bytes += target.end(part, so_far)?;
+                done.bytes += target.end(part, so_far, &non_finite)?;
                 done.counts += so_far;
                 done.parts += 1;
+                for (column, count) in non_finite {
+                    *done.non_finite.entry(column).or_default() += count;
+                }
             } else {
-                open = Some((index, so_far));
+                open = Some((index, so_far, non_finite));
             }
             Ok(())
         })?;
     }
     Ok(times)
+}
+
+/// Counts values of texts that are infinite or not a number, as damaged weights give them.
+fn count_non_finite(job: &Job, vectors: &[VectorColumn], counts: &mut NonFinite) {
+    for (column, vectors) in job.features.columns().iter().zip(vectors) {
+        let rows = vectors.values.chunks_exact(column.width()).zip(&vectors.valid);
+        let values = rows.filter(|(_, valid)| **valid).flat_map(|(row, _)| row);
+        let count = values.filter(|value| !value.is_finite()).count() as u64;
+        if count > 0 {
+            *counts.entry(column.name.clone()).or_default() += count;
+        }
+    }
 }
 
 /// The window's output rows as the part's columns, in the slices in which its rows were read.

@@ -102,7 +102,10 @@ pub fn check(
         sample.rows += 1;
         sample.largest_difference = sample.largest_difference.max(compared.difference);
         if let Some(column) = compared.column {
-            let text = format!("row {row}: `{column}` is off by {:.1e}", compared.difference);
+            let text = match compared.difference {
+                f32::INFINITY => format!("row {row}: `{column}` has other values that are not finite"),
+                difference => format!("row {row}: `{column}` is off by {difference:.1e}"),
+            };
             problems.push(Problem::new(file, text));
         }
     }
@@ -218,16 +221,41 @@ impl Encoder<'_> {
             FloatType::Float32 => FLOAT32_TOLERANCE,
             FloatType::Float16 => FLOAT16_TOLERANCE,
         };
-        let pairs = || stored.iter().zip(fresh);
-        *largest = pairs().map(|(a, b)| (a - b).abs()).fold(*largest, f32::max);
-        let close = pairs().all(|(a, b)| (a - b).abs() <= tolerance * b.abs().max(1.0));
-        stored.len() != fresh.len() || !(close || self.reduced && cosine(stored, fresh) > REDUCED_COSINE)
+        let (difference, close) = compare(stored, fresh, tolerance);
+        *largest = largest.max(difference);
+        let alike = || difference.is_finite() && cosine(stored, fresh) > REDUCED_COSINE;
+        stored.len() != fresh.len() || !(close || self.reduced && alike())
     }
 }
 
+/// The largest difference of two values, and whether all are within the tolerance.
+fn compare(stored: &[f32], fresh: &[f32], tolerance: f32) -> (f32, bool) {
+    let (mut largest, mut close) = (0.0_f32, true);
+    for (&stored, &fresh) in stored.iter().zip(fresh) {
+        let difference = difference(stored, fresh);
+        largest = largest.max(difference);
+        close &= difference.is_finite() && difference <= tolerance * fresh.abs().max(1.0);
+    }
+    (largest, close)
+}
+
+/// How far two values are apart. What is not finite is as far as can be from all that is not the same.
+fn difference(a: f32, b: f32) -> f32 {
+    if a == b || a.is_nan() && b.is_nan() {
+        return 0.0;
+    }
+    let difference = (a - b).abs();
+    if difference.is_nan() { f32::INFINITY } else { difference }
+}
+
+/// Of the values that are finite.
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    let dot = |a: &[f32], b: &[f32]| {
+        let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
+        products.filter(|product| product.is_finite()).sum::<f64>()
+    };
+    let lengths = (dot(a, a) * dot(b, b)).sqrt();
+    if lengths == 0.0 { f64::from(u8::from(dot(a, a) == dot(b, b))) } else { dot(a, b) / lengths }
 }
 
 /// The one batch of a read of one row.
@@ -242,4 +270,32 @@ fn flat(array: &ArrayRef) -> anyhow::Result<Vec<f32>> {
         values = values.as_fixed_size_list().values().clone();
     }
     Ok(cast(&values, &DataType::Float32)?.as_primitive::<Float32Type>().values().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_finite_equals_only_itself() {
+        let (nan, inf) = (f32::NAN, f32::INFINITY);
+        assert_eq!(compare(&[1.0, nan, inf, -inf], &[1.0, -nan, inf, -inf], 1e-4), (0.0, true));
+        for (stored, fresh) in
+            [(nan, 1.0), (1.0, nan), (1.0, inf), (inf, 1.0), (inf, -inf), (nan, inf), (inf, nan)]
+        {
+            for others in [[0.5; 2], [nan; 2]] {
+                let found = compare(&[others[0], stored], &[others[1], fresh], 1e-4);
+                assert_eq!(found, (inf, false), "{stored} {fresh}");
+            }
+        }
+        assert_eq!(compare(&[0.25], &[0.5], 0.1), (0.25, false));
+        assert_eq!(compare(&[100.25], &[100.5], 0.1), (0.25, true));
+    }
+
+    #[test]
+    fn the_angle_is_that_of_finite_values() {
+        assert_eq!(cosine(&[3.0, f32::NAN, 4.0], &[6.0, f32::NAN, 8.0]), 1.0);
+        assert_eq!(cosine(&[f32::NAN], &[f32::NAN]), 1.0);
+        assert_eq!(cosine(&[0.0], &[1.0]), 0.0);
+    }
 }
