@@ -154,6 +154,135 @@ fn older_weights_come_where_there_are_no_others() {
     assert_eq!(names, ["pytorch_model-1.bin", "pytorch_model.bin.index.json"]);
 }
 
+/// The files of the snapshot of `main`, by their paths in it.
+fn snapshot(sandbox: &Sandbox) -> Vec<String> {
+    let folder = sandbox.path(MODEL).join("snapshots").join(MAIN);
+    let mut files: Vec<String> = Vec::new();
+    for entry in fs_err::read_dir(&folder).unwrap() {
+        let (path, name) =
+            (entry.as_ref().unwrap().path(), entry.unwrap().file_name().into_string().unwrap());
+        if path.is_dir() {
+            let inside = fs_err::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name());
+            files.extend(inside.map(|inside| format!("{name}/{}", inside.into_string().unwrap())));
+        } else {
+            files.push(name);
+        }
+    }
+    files.sort();
+    for file in &files {
+        let content = fs_err::read(folder.join(file)).unwrap();
+        assert!(!content.is_empty(), "{file} is linked to its bytes");
+    }
+    files
+}
+
+#[test]
+fn whatever_decides_about_tokens_and_sentences_comes_along() {
+    let hub = Hub::start();
+    let beside = [
+        "added_tokens.json",
+        "config_sentence_transformers.json",
+        "merges.txt",
+        "modules.json",
+        "sentence_bert_config.json",
+        "sentencepiece.bpe.model",
+        "special_tokens_map.json",
+        "spiece.model",
+        "tokenizer_config.json",
+        "vocab.json",
+        "vocab.txt",
+        "1_Pooling/config.json",
+        "2_Dense/config.json",
+        "2_Dense/model.safetensors",
+        "3_Dense/config.json",
+        "3_Dense/pytorch_model.bin",
+    ];
+    {
+        let mut state = hub.state();
+        let files = state.commits.get_mut(MAIN).unwrap();
+        for name in beside {
+            files.insert(name.to_owned(), name.as_bytes().to_vec());
+        }
+        for name in
+            ["README.md", "pytorch_model.bin", "tf_model.h5", "2_Dense/pytorch_model.bin", "1_Pooling/other"]
+        {
+            files.insert(name.to_owned(), b"not needed".to_vec());
+        }
+        let module = |path: &str, kind: &str| serde_json::json!({"idx": 0, "name": "0", "path": path, "type": format!("sentence_transformers.models.{kind}")});
+        let modules = [
+            module("", "Transformer"),
+            module("1_Pooling", "Pooling"),
+            module("2_Dense", "Dense"),
+            module("3_Dense", "Dense"),
+            module("4_Normalize", "Normalize"),
+        ];
+        files.insert("modules.json".to_owned(), serde_json::to_vec(&modules).unwrap());
+    }
+    let sandbox = hub.sandbox();
+    sandbox.succeed(FETCH);
+    let mut expected: Vec<&str> = beside.to_vec();
+    expected.extend(["config.json", "model.safetensors", "tokenizer.json"]);
+    expected.sort_unstable();
+    assert_eq!(snapshot(&sandbox), expected);
+    let pooling = sandbox.path(MODEL).join("snapshots").join(MAIN).join("1_Pooling/config.json");
+    assert!(fs_err::read_link(&pooling).unwrap().starts_with("../../../blobs"));
+
+    // What the model has not is asked for once: huggingface_hub notes it in the same place.
+    assert!(sandbox.path(MODEL).join(".no_exist").join(MAIN).join("spm.model").is_file());
+    hub.requests();
+    sandbox.succeed(FETCH);
+    assert_eq!(hub.requests().len(), 2, "config.json, by way of a redirect");
+}
+
+#[test]
+fn what_an_earlier_fetch_did_not_bring_is_brought() {
+    let hub = Hub::start();
+    let sandbox = hub.sandbox();
+    lay_out(&sandbox, "hf/hub", &["config.json", "tokenizer.json", "model.safetensors"]);
+    let file = b"{}".to_vec();
+    hub.state().commits.get_mut(MAIN).unwrap().insert("tokenizer_config.json".to_owned(), file);
+    sandbox.succeed(FETCH);
+    let expected = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+    assert_eq!(snapshot(&sandbox), expected);
+    assert_eq!(hub.downloads(), [], "the weights are there");
+}
+
+#[test]
+fn a_vocabulary_is_a_tokenizer() {
+    let hub = Hub::start();
+    let replace = |names: &[&str]| {
+        let mut state = hub.state();
+        let files = state.commits.get_mut(MAIN).unwrap();
+        files.retain(|name, _| ["config.json", "model.safetensors"].contains(&name.as_str()));
+        names.iter().for_each(|name| drop(files.insert((*name).to_owned(), b"[PAD]\n".to_vec())));
+    };
+    for names in
+        [&["vocab.txt"][..], &["merges.txt", "vocab.json"], &["sentencepiece.bpe.model"], &["spiece.model"]]
+    {
+        replace(names);
+        let sandbox = hub.sandbox();
+        sandbox.succeed(FETCH);
+        let mut expected = [names, &["config.json", "model.safetensors"]].concat();
+        expected.sort_unstable();
+        assert_eq!(snapshot(&sandbox), expected);
+        sandbox.succeed(FETCH);
+    }
+    replace(&["merges.txt"]);
+    let said = assert_exit(&mut hub.sandbox().strata(FETCH), 78);
+    assert!(said.contains("has no tokenizer.json, nor a vocabulary"), "{said}");
+}
+
+#[test]
+fn modules_elsewhere_are_not_fetched() {
+    let hub = Hub::start();
+    for path in ["../evil", "/etc", "a/../b", ".hidden", "a//b"] {
+        let modules = serde_json::json!([{"path": path, "type": "Dense"}]).to_string().into_bytes();
+        hub.state().commits.get_mut(MAIN).unwrap().insert("modules.json".to_owned(), modules);
+        let said = assert_exit(&mut hub.sandbox().strata(FETCH), 78);
+        assert!(said.contains("is not the name of a folder beside it"), "{said}");
+    }
+}
+
 #[test]
 fn a_variable_that_forbids_the_network_is_obeyed() {
     let hub = Hub::start();

@@ -132,7 +132,7 @@ fn models_that_are_no_models_for_us() {
     ----- stdout -----
 
     ----- stderr -----
-    error: tiny/bert at [HUB] has no tokenizer.json
+    error: tiny/bert at [HUB] has no tokenizer.json, nor a vocabulary
     hint: write the model into a folder with transformers: AutoTokenizer and AutoModel .from_pretrained("tiny/bert").save_pretrained(DIR)
     "#);
 }
@@ -178,7 +178,7 @@ fn a_model_that_is_not_in_the_cache_is_told_how_to_fetch() {
     ----- stdout -----
 
     ----- stderr -----
-    error: hf/hub/models--tiny--bert/snapshots/0123456789abcdef0123456789abcdef01234567 holds no tokenizer.json
+    error: hf/hub/models--tiny--bert/snapshots/0123456789abcdef0123456789abcdef01234567 holds no tokenizer.json, nor a vocabulary
     hint: fetch the rest of the model: strata fetch tiny/bert
     ");
 }

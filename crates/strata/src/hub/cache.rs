@@ -1,5 +1,6 @@
 //! The cache as huggingface_hub lays it out: `models--ORG--NAME/{blobs,snapshots/COMMIT,refs}`, where the
-//! files of a snapshot are links to blobs and a ref holds the commit that a branch or tag stood at.
+//! files of a snapshot are links to blobs, a ref holds the commit that a branch or tag stood at, and
+//! `.no_exist/COMMIT` has empty files for those that a commit lacks.
 
 use std::path::{Path, PathBuf};
 
@@ -61,17 +62,35 @@ impl CachedModel {
 
     /// Gives a blob its name in a snapshot.
     pub fn link(&self, commit: &str, file: &str, etag: &str) -> std::io::Result<()> {
-        let (folder, target) = (self.snapshot_of(commit), Path::new("../../blobs").join(etag));
-        let path = folder.join(file);
+        let path = self.snapshot_of(commit).join(file);
+        // A file of a folder in the model is so much farther away.
+        let up = "../".repeat(file.matches('/').count());
+        let target = PathBuf::from(format!("{up}../../blobs")).join(etag);
         if fs_err::read_link(&path).is_ok_and(|found| found == target) {
             return Ok(());
         }
-        fs_err::create_dir_all(&folder)?;
+        path.parent().map_or(Ok(()), fs_err::create_dir_all)?;
         let beside = beside(&path);
         // What a process of the same number left when it died.
         let _ = fs_err::remove_file(&beside);
         fs_err::os::unix::fs::symlink(target, &beside)?;
         fs_err::rename(beside, path)
+    }
+
+    /// Whether a commit is known to have no such file.
+    pub fn is_absent(&self, commit: &str, file: &str) -> bool {
+        self.absence(commit, file).is_file()
+    }
+
+    /// Notes that a commit has no such file, so that nobody asks for it again.
+    pub fn note_absent(&self, commit: &str, file: &str) -> std::io::Result<()> {
+        let path = self.absence(commit, file);
+        path.parent().map_or(Ok(()), fs_err::create_dir_all)?;
+        fs_err::write(path, "")
+    }
+
+    fn absence(&self, commit: &str, file: &str) -> PathBuf {
+        self.folder.join(".no_exist").join(commit).join(file)
     }
 
     /// Notes the commit that a branch or tag stands at.

@@ -1,6 +1,6 @@
 //! `strata fetch`: a model from the hub into the cache.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use indicatif::BinaryBytes;
 
 use super::cache::{Cache, CachedModel};
 use super::client::{Client, Remote};
-use super::files::{self, CONFIG, SAFETENSORS, TOKENIZER, WEIGHTS, Weights};
+use super::files::{self, CONFIG, MODULES, NO_TOKENIZER, SAFETENSORS, WEIGHTS, Weights};
 use super::id::ModelId;
 use super::transfer::Transfer;
 use super::{blob, environment};
@@ -44,6 +44,7 @@ pub fn fetch(arguments: &FetchArguments) -> anyhow::Result<()> {
             progress: &shared,
             files: Cell::default(),
             bytes: Cell::default(),
+            absent: RefCell::default(),
         };
         let snapshot = fetch.bring_all()?;
         Ok((snapshot, fetch.files.get(), fetch.bytes.get()))
@@ -84,18 +85,28 @@ pub struct Fetch<'a> {
     /// What has come that was not there.
     pub files: Cell<usize>,
     pub bytes: Cell<u64>,
+    /// Files that the model may have and has not.
+    absent: RefCell<Vec<String>>,
 }
 
 impl Fetch<'_> {
     /// Brings all files of the model; returns their folder.
     fn bring_all(&self) -> anyhow::Result<PathBuf> {
         let config = self.required(&self.id.revision, CONFIG)?;
+        // At the commit: a branch may move while we fetch.
         let commit = config.commit.clone();
         let snapshot = self.cached.snapshot_of(&commit);
-        let mut remotes = Vec::new();
+        let mut remotes = vec![config];
+        for file in files::optional() {
+            remotes.extend(self.optional(&commit, file)?);
+        }
+        let comes = |file: &str| remotes.iter().any(|remote| remote.file == file);
+        if !files::make_a_tokenizer(|file| comes(file) || snapshot.join(file).is_file()) {
+            return Err(self.lacks(&format!("no {NO_TOKENIZER}")).into());
+        }
+        let modules = self.modules(&commit, &remotes)?;
+        remotes.extend(modules);
         if files::missing(&snapshot, &[SAFETENSORS])?.is_some() {
-            // At the commit: a branch may move while we fetch.
-            remotes = vec![config, self.required(&commit, TOKENIZER)?];
             remotes.extend(self.weights(&commit)?);
         }
         self.progress.expect(remotes.iter().filter_map(|remote| remote.size).sum());
@@ -103,8 +114,53 @@ impl Fetch<'_> {
         for Remote { file, etag, .. } in &remotes {
             self.cached.link(&commit, file, etag)?;
         }
+        for file in self.absent.take() {
+            self.cached.note_absent(&commit, &file)?;
+        }
         self.cached.refer(&self.id.revision, &commit)?;
         Ok(snapshot)
+    }
+
+    /// A file that a model may have, if it has it and the cache has not.
+    fn optional(&self, commit: &str, file: &str) -> anyhow::Result<Option<Remote>> {
+        if self.cached.snapshot_of(commit).join(file).is_file() || self.cached.is_absent(commit, file) {
+            return Ok(None);
+        }
+        let remote = self.client.look_up(self.id, commit, file)?;
+        if remote.is_none() {
+            self.absent.borrow_mut().push(file.to_owned());
+        }
+        Ok(remote)
+    }
+
+    /// What `modules.json` names, which comes with `remotes` or is there.
+    fn modules(&self, commit: &str, remotes: &[Remote]) -> anyhow::Result<Vec<Remote>> {
+        let there = self.cached.snapshot_of(commit).join(MODULES);
+        let modules = match remotes.iter().find(|remote| remote.file == MODULES) {
+            Some(remote) => self.bring_first(remote)?,
+            None if there.is_file() => there,
+            None => return Ok(Vec::new()),
+        };
+        let mut found = Vec::new();
+        for choice in files::modules(&modules)? {
+            for file in choice {
+                let remote = self.optional(commit, &file)?;
+                let is_there = remote.is_some() || self.cached.snapshot_of(commit).join(&file).is_file();
+                found.extend(remote);
+                if is_there {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Brings a file that says which others there are; returns its place.
+    fn bring_first(&self, remote: &Remote) -> anyhow::Result<PathBuf> {
+        blob::bring(self, remote)?;
+        // Counted again among the others.
+        self.progress.take_back(remote.size.unwrap_or_default());
+        Ok(self.cached.blob(&remote.etag))
     }
 
     /// The best weights that the model has: one file, or an index and the files that it names.
@@ -114,10 +170,7 @@ impl Fetch<'_> {
                 return Ok(vec![weights]);
             }
             if let Some(index) = self.client.look_up(self.id, commit, index)? {
-                blob::bring(self, &index)?;
-                // Counted again among the others.
-                self.progress.take_back(index.size.unwrap_or_default());
-                let shards = files::shards(&self.cached.blob(&index.etag))?;
+                let shards = files::shards(&self.bring_first(&index)?)?;
                 let shards = shards.iter().map(|shard| self.required(commit, shard));
                 return std::iter::once(Ok(index)).chain(shards).collect();
             }

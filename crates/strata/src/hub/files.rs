@@ -4,11 +4,40 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use strata_bert::TOKENIZER_FILES;
 
 use crate::failure::Refusal;
 
 pub const CONFIG: &str = "config.json";
-pub const TOKENIZER: &str = "tokenizer.json";
+/// What sentence-transformers puts on top of a model.
+pub const MODULES: &str = "modules.json";
+/// Files that make a tokenizer, any row of them.
+const TOKENIZERS: [&[&str]; 7] = [
+    &["tokenizer.json"],
+    &["tokenizer.model"],
+    &["vocab.txt"],
+    &["vocab.json", "merges.txt"],
+    &["sentencepiece.bpe.model"],
+    &["spiece.model"],
+    &["spm.model"],
+];
+/// What sentence-transformers reads of a model, and transformers of an adapter to it.
+const BESIDE: [&str; 9] = [
+    MODULES,
+    "config_sentence_transformers.json",
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "adapter_config.json",
+];
+
+/// What is read of a model beside its configuration and its weights, where it has it.
+pub fn optional() -> impl Iterator<Item = &'static str> {
+    TOKENIZER_FILES.into_iter().chain(BESIDE)
+}
 
 /// Weights in one file, or in several that an index names.
 pub struct Weights {
@@ -44,14 +73,56 @@ pub fn shards(index: &Path) -> anyhow::Result<Vec<String>> {
     }
 }
 
+#[derive(Deserialize)]
+struct Module {
+    path: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+/// The files of the modules that a `modules.json` names, but for those of the model itself, which are in no
+/// folder. Where the first of a row is there, the others are not read.
+///
+/// # Errors
+/// It cannot be read, or names what is not a folder beside it.
+pub fn modules(path: &Path) -> anyhow::Result<Vec<Vec<String>>> {
+    let invalid =
+        |reason: String| Refusal::configuration(format!("{} is not valid: {reason}", path.display()));
+    let modules: Vec<Module> =
+        serde_json::from_slice(&fs_err::read(path)?).map_err(|error| invalid(error.to_string()))?;
+    let mut files = Vec::new();
+    for Module { path, kind } in modules.into_iter().filter(|module| !module.path.is_empty()) {
+        if !path.split('/').all(is_plain) {
+            return Err(invalid(format!("`{path}` is not the name of a folder beside it")).into());
+        }
+        let inside = |file: &str| format!("{path}/{file}");
+        files.push(vec![inside(CONFIG)]);
+        if !["Pooling", "Normalize"].iter().any(|simple| kind.ends_with(simple)) {
+            files.push(WEIGHTS.iter().map(|weights| inside(weights.file)).collect());
+        }
+    }
+    Ok(files)
+}
+
+/// Whether files of which `has` holds make a tokenizer.
+pub fn make_a_tokenizer(has: impl Fn(&str) -> bool) -> bool {
+    TOKENIZERS.iter().any(|files| files.iter().all(|file| has(file)))
+}
+
+/// What a model is said to lack that has no tokenizer.
+pub const NO_TOKENIZER: &str = "tokenizer.json, nor a vocabulary";
+
 /// The first file that the folder of a model lacks, with any of `weights`.
 ///
 /// # Errors
 /// An index of weights cannot be used.
 pub fn missing(folder: &Path, weights: &[Weights]) -> anyhow::Result<Option<String>> {
     let lacks = |file: &&str| !folder.join(file).is_file();
-    if let Some(file) = [CONFIG, TOKENIZER].iter().find(|file| lacks(file)) {
-        return Ok(Some((*file).to_owned()));
+    if lacks(&CONFIG) {
+        return Ok(Some(CONFIG.to_owned()));
+    }
+    if !make_a_tokenizer(|file| !lacks(&file)) {
+        return Ok(Some(NO_TOKENIZER.to_owned()));
     }
     for Weights { file, index } in weights {
         if !lacks(file) {
