@@ -9,6 +9,7 @@ use strata_io::{ErrorKind, Manifest, Notes, Stamp};
 use crate::console::{counted, print_result};
 use crate::job::Job;
 use crate::output;
+use crate::pipeline::tokenize::with_its_row;
 use crate::plan::Part;
 use crate::signals::Signals;
 use crate::survey::{Consent, Survey};
@@ -102,10 +103,15 @@ fn sample(job: &Job, to_do: &[&Part]) -> anyhow::Result<(u64, Vec<Document>)> {
         let input = &job.inputs[part.input];
         let rows = part.rows.start..part.rows.end.min(part.rows.start + share);
         sampled += rows.end - rows.start;
+        let mut first_row = rows.start;
         for read in input.file.read(&input.columns.read, rows)? {
             let subjects = input.columns.subjects(&read?)?;
             let texts: Vec<TextInput> = (0..subjects.len()).filter_map(|row| subjects.get(row)).collect();
-            documents.extend(job.tokenizer.encode(&texts)?);
+            let has_text = (0..subjects.len()).map(|row| subjects.get(row).is_some());
+            let path = input.file.source.path.display();
+            let encoded = job.tokenizer.encode(&texts);
+            documents.extend(encoded.map_err(|error| with_its_row(error, path, first_row, has_text))?);
+            first_row += subjects.len() as u64;
         }
     }
     Ok((sampled, documents))

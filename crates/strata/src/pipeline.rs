@@ -7,7 +7,7 @@
 mod encode;
 mod read;
 pub mod target;
-mod tokenize;
+pub mod tokenize;
 mod write;
 
 use std::collections::BTreeMap;

@@ -37,6 +37,7 @@ pub(crate) enum Make {
     Camembert,
     Albert,
     DebertaV2,
+    Herbert,
 }
 
 const BERT: Class = Class {
@@ -71,7 +72,7 @@ const ROBERTA: Class = Class {
     ],
 };
 
-static CLASSES: [Class; 9] = [
+static CLASSES: [Class; 10] = [
     Class {
         name: AS_STORED,
         make: Make::AsStored,
@@ -111,6 +112,18 @@ static CLASSES: [Class; 9] = [
         make: Make::Camembert,
         vocabulary: &["sentencepiece.bpe.model"],
         expected: "tokenizer.json, nor sentencepiece.bpe.model",
+        ..ROBERTA
+    },
+    Class {
+        name: "HerbertTokenizer",
+        make: Make::Herbert,
+        tokens: &[
+            ("unk_token", "<unk>"),
+            ("sep_token", "</s>"),
+            ("pad_token", "<pad>"),
+            ("cls_token", "<s>"),
+            ("mask_token", "<mask>"),
+        ],
         ..ROBERTA
     },
     Class {
@@ -248,7 +261,6 @@ const NOT_MADE: &[&str] = &[
     "GPT2Tokenizer",
     "GPTNeoXTokenizer",
     "GemmaTokenizer",
-    "HerbertTokenizer",
     "LasrTokenizer",
     "LayoutLMv2Tokenizer",
     "LayoutLMv3Tokenizer",

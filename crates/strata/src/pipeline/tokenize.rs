@@ -1,5 +1,6 @@
 //! Stage two: texts to token ids, on every core.
 
+use std::fmt::Display;
 use std::ops::Range;
 
 use strata_bert::{Document, TextInput};
@@ -34,18 +35,9 @@ pub fn tokenize(job: &Job, parts: &[Part], window: Window) -> anyhow::Result<Vec
         .into());
     }
     let inputs: Vec<TextInput> = window.inputs().flatten().collect();
-    let encoded = job.tokenizer.encode(&inputs).map_err(|error| match error {
-        strata_bert::Error::Text { index, reason } => {
-            // Of the rows that have a text.
-            let mut rows = window.inputs().enumerate().filter_map(|(row, input)| input.map(|_| row));
-            let row = window.first_row + rows.nth(index).unwrap_or_default() as u64;
-            let message = format!("{}, row {row}: the text cannot be encoded: {reason}", file());
-            Refusal::bad_data(message)
-                .hint("leave the row out, or take a tokenizer and a model that belong together")
-                .into()
-        }
-        error => anyhow::Error::from(error),
-    })?;
+    let has_text = || window.inputs().map(|input| input.is_some());
+    let encoded = job.tokenizer.encode(&inputs);
+    let encoded = encoded.map_err(|error| with_its_row(error, file(), window.first_row, has_text()))?;
     let mut encoded = encoded.into_iter();
     let documents: Vec<Option<Document>> =
         window.inputs().map(|input| input.and_then(|_| encoded.next())).collect();
@@ -63,6 +55,21 @@ pub fn tokenize(job: &Job, parts: &[Part], window: Window) -> anyhow::Result<Vec
         .into());
     }
     Ok(divide(Tokenized { window, documents }, job))
+}
+
+/// Tells which row's text cannot be encoded: `has_text` says it of the rows from `first_row` on.
+pub fn with_its_row(
+    error: strata_bert::Error,
+    file: impl Display,
+    first_row: u64,
+    has_text: impl Iterator<Item = bool>,
+) -> anyhow::Error {
+    let strata_bert::Error::Text { index, reason } = error else { return error.into() };
+    let mut rows = has_text.enumerate().filter_map(|(row, has_text)| has_text.then_some(row));
+    let row = first_row + rows.nth(index).unwrap_or_default() as u64;
+    Refusal::bad_data(format!("{file}, row {row}: the text cannot be encoded: {reason}"))
+        .hint("leave the row out, or take a tokenizer and a model that belong together")
+        .into()
 }
 
 fn bad_span(window: &Window) -> Option<(u64, Range<i64>, usize)> {

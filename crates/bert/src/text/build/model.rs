@@ -82,7 +82,12 @@ fn stored(
             model.max_input_chars_per_word = 100;
             Some(model.into())
         }
-        (Make::Roberta, ModelWrapper::BPE(model)) => Some(byte_level(model).map_err(&invalid)?.into()),
+        (Make::Roberta, ModelWrapper::BPE(model)) => Some(plain(class, "", model).map_err(&invalid)?.into()),
+        (Make::Herbert, ModelWrapper::BPE(model)) => {
+            let mut model = plain(class, END_OF_WORD, model).map_err(&invalid)?;
+            model.unk_token = Some(token("unk_token")?);
+            Some(model.into())
+        }
         (
             Make::XlmRoberta | Make::Camembert | Make::Albert | Make::DebertaV2,
             ModelWrapper::Unigram(model),
@@ -137,10 +142,16 @@ fn from_files(files: &TokenizerFiles, token: TokenText) -> Result<Vocabulary, Er
             let model = tried(|| WordPiece::from_file(&text_path(name)).unk_token(unk).build());
             Ok(Vocabulary::of(model.map_err(invalid)?))
         }
-        Make::Roberta => {
+        Make::Roberta | Make::Herbert => {
             let merges = text_path(class.vocabulary[1]);
-            let model = tried(|| BPE::from_file(&text_path(name), &merges).build()).map_err(&invalid)?;
-            Ok(Vocabulary::of(byte_level(&model).map_err(invalid)?))
+            let builder = BPE::from_file(&text_path(name), &merges);
+            let builder = match class.make {
+                Make::Herbert => {
+                    builder.end_of_word_suffix(END_OF_WORD.to_owned()).unk_token(token("unk_token")?)
+                }
+                _ => builder,
+            };
+            Ok(Vocabulary::of(tried(|| builder.build()).map_err(invalid)?))
         }
         Make::XlmRoberta | Make::Camembert | Make::Albert | Make::DebertaV2 | Make::AsStored => {
             let pieces = Pieces::parse(&fs_err::read(files.path(name))?).map_err(&invalid)?;
@@ -205,14 +216,18 @@ fn unigram(scores: Vec<(String, f64)>, unk_id: usize) -> Result<Unigram, String>
     tried(|| Unigram::from(scores, Some(unk_id), false))
 }
 
-/// BPE over bytes, which knows no unknown token: every byte has one. Nothing is left to chance.
-fn byte_level(model: &BPE) -> Result<BPE, String> {
-    for (what, found) in [
-        ("continuing_subword_prefix", &model.continuing_subword_prefix),
-        ("end_of_word_suffix", &model.end_of_word_suffix),
+/// What Herbert's pieces have at the end of a word.
+const END_OF_WORD: &str = "</w>";
+
+/// BPE as a class has it, with such a `suffix`, without an unknown token, and with nothing left to chance.
+fn plain(class: &Class, suffix: &str, model: &BPE) -> Result<BPE, String> {
+    for (what, found, own) in [
+        ("continuing_subword_prefix", &model.continuing_subword_prefix, ""),
+        ("end_of_word_suffix", &model.end_of_word_suffix, suffix),
     ] {
-        if let Some(found) = found.as_ref().filter(|text| !text.is_empty()) {
-            return Err(format!("{what} is `{found}`, which RobertaTokenizer has not"));
+        let found = found.as_deref().unwrap_or_default();
+        if found != own {
+            return Err(format!("{what} is `{found}`, which that of {} is not", class.name));
         }
     }
     let mut model = model.clone();

@@ -11,6 +11,7 @@ use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::pre_tokenizers::punctuation::Punctuation;
 use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
+use tokenizers::processors::bert::BertProcessing;
 use tokenizers::processors::roberta::RobertaProcessing;
 use tokenizers::{PostProcessorWrapper, SplitDelimiterBehavior, Tokenizer};
 
@@ -58,6 +59,7 @@ impl Maker<'_> {
                 steps.extend(charsmap);
                 steps
             }
+            Make::Herbert => return Ok(Some(BertNormalizer::new(true, true, Some(false), false).into())),
             // The map of the sentencepiece model is not among them.
             Make::DebertaV2 => {
                 let lowercase = self.flag("do_lower_case", false)?.then(|| Lowercase.into());
@@ -72,7 +74,7 @@ impl Maker<'_> {
     fn pre_tokenizer(&self) -> Result<PreTokenizerWrapper, Error> {
         let spaces = |scheme: PrependScheme| Metaspace::new('▁', scheme, true);
         Ok(match self.files.class.make {
-            Make::Bert | Make::MpNet => BertPreTokenizer.into(),
+            Make::Bert | Make::MpNet | Make::Herbert => BertPreTokenizer.into(),
             Make::AsStored | Make::Roberta => {
                 ByteLevel::new(self.flag("add_prefix_space", false)?, true, true).into()
             }
@@ -142,6 +144,11 @@ impl Maker<'_> {
                     vec![cls, sep],
                 )?;
                 Ok(Some(template.into()))
+            }
+            // Under these ids whatever the tokens are.
+            Make::Herbert => {
+                let (cls, sep) = (self.text("cls_token")?, self.text("sep_token")?);
+                Ok(Some(BertProcessing::new((sep, 2), (cls, 0)).into()))
             }
             Make::Roberta | Make::MpNet => {
                 let roberta = self.files.class.make == Make::Roberta;
