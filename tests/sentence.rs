@@ -199,6 +199,13 @@ fn what_applies_to_every_text_is_said_once() {
         let stderr = said(&reference.sandbox(case), &format!("{RUN} {options}"), 0);
         assert_eq!(stderr.matches(words).count(), 1, "{case} {options}: {stderr}");
     }
+    let sandbox = reference.sandbox("limit-of-8");
+    change(&sandbox, "sentence_bert_config.json", |file| file["max_seq_length"] = json!(25));
+    let stderr = said(&sandbox, &format!("{RUN} --pooling sentence"), 0);
+    assert!(
+        stderr.contains("cut after 24 tokens, which is what the model takes, and not after 25"),
+        "{stderr}"
+    );
     for (case, options) in [
         ("limit-of-8", "--pooling sentence --max-length 8"),
         ("limit-of-8", "--pooling mean --max-length 24"),

@@ -28,8 +28,13 @@ pub fn open(settings: &mut Settings, folder: &Path) -> anyhow::Result<(Checkpoin
     settings.tokenizer.lower_case = modules.lower_case();
     settle_length(settings, &modules, &checkpoint, &mut remarks);
     if modules.files().is_empty() {
+        // What the cache lacks, the model itself may have.
+        let fetch = match settings.model.is_dir() {
+            true => String::new(),
+            false => format!(" (`strata fetch {}` brings one if there is one)", settings.model.display()),
+        };
         remarks.push(format!(
-            "{} holds no modules.json: sentence_embedding is the mean of the last layer's tokens, as sentence-transformers has it then",
+            "{} holds no modules.json: sentence_embedding is the mean of the last layer's tokens, as sentence-transformers has it then{fetch}",
             folder.display()
         ));
     }
@@ -100,6 +105,11 @@ fn settle_length(
             if own < most {
                 remarks.push(format!(
                     "texts are cut after {own} tokens, as sentence-transformers does; the model takes {most} (--max-length)"
+                ));
+            }
+            if let Some(stated) = modules.stated_limit().filter(|&stated| stated > most) {
+                remarks.push(format!(
+                    "texts are cut after {most} tokens, which is what the model takes, and not after {stated} as its folder says"
                 ));
             }
             settings.tokenizer.max_length = Some(own);

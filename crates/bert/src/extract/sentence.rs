@@ -7,6 +7,7 @@ use crate::checkpoint::families::Family;
 use crate::checkpoint::files::WeightFiles;
 use crate::checkpoint::sentence::{Dense, ModuleActivation, PoolingMode, State, Step};
 use crate::checkpoint::weights::{Shapes, Weights};
+use crate::model::linear::{Linear, activate};
 use crate::model::norm::LayerNorm;
 use crate::ops::layout::{Block, blocks};
 use crate::request::Sentence;
@@ -37,9 +38,10 @@ struct DenseLayer {
 impl DenseLayer {
     fn load(dense: &Dense, weights: &Weights, device: &Device) -> Result<Self, Error> {
         let is_projected = dense.residual && dense.inputs != dense.outputs;
-        let projection = is_projected.then(|| Linear::load("residual", false, weights, device));
+        let projection =
+            is_projected.then(|| Linear::load("residual", false, weights, device, Compute::Float32));
         Ok(Self {
-            linear: Linear::load("linear", dense.bias, weights, device)?,
+            linear: Linear::load("linear", dense.bias, weights, device, Compute::Float32)?,
             activation: dense.activation,
             is_residual: dense.residual,
             projection: projection.transpose()?,
@@ -126,24 +128,17 @@ impl SentenceHead {
 /// The weights of a module that has some, each with its shape.
 fn weights(step: &Step) -> Result<Option<Weights>, Error> {
     let mut shapes = Shapes::new();
-    let mut expect = |name: &str, shape: &[usize]| {
-        shapes.insert(name.to_owned(), shape.to_vec());
-    };
     let folder = match step {
         Step::Pooling { .. } | Step::Normalize(_) => return Ok(None),
         Step::Dense(Dense { folder, inputs, outputs, bias, residual, .. }) => {
-            expect("linear.weight", &[*outputs, *inputs]);
-            if *bias {
-                expect("linear.bias", &[*outputs]);
-            }
+            Linear::shapes("linear", *outputs, *inputs, *bias, &mut shapes);
             if *residual && inputs != outputs {
-                expect("residual.weight", &[*outputs, *inputs]);
+                Linear::shapes("residual", *outputs, *inputs, false, &mut shapes);
             }
             folder
         }
         Step::LayerNorm { folder, dimension } => {
-            expect("norm.weight", &[*dimension]);
-            expect("norm.bias", &[*dimension]);
+            shapes.extend(["norm.weight", "norm.bias"].map(|name| (name.to_owned(), vec![*dimension])));
             folder
         }
     };
@@ -154,35 +149,11 @@ fn weights(step: &Step) -> Result<Option<Weights>, Error> {
     Ok(Some(weights))
 }
 
-struct Linear {
-    weight: ops::Weight,
-    bias: Tensor<1>,
-}
-
-impl Linear {
-    fn load(name: &str, has_bias: bool, weights: &Weights, device: &Device) -> Result<Self, Error> {
-        let (values, shape) = weights.values(&format!("{name}.weight"))?;
-        let bias = match has_bias {
-            true => weights.load(&format!("{name}.bias"), device)?,
-            false => Tensor::zeros([shape[0]], device),
-        };
-        let rows: Vec<&[f32]> = values.chunks_exact(shape[1]).collect();
-        Ok(Self { weight: ops::Weight::new(&rows, &bias, Compute::Float32), bias })
-    }
-
-    fn forward(&self, input: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
-        ops::dense(input, lengths, &self.weight, self.bias.clone())
-    }
-}
-
 fn activated(vectors: Tensor<2>, activation: ModuleActivation) -> Tensor<2> {
     match activation {
         ModuleActivation::Identity => vectors,
-        ModuleActivation::Tanh => activation::tanh(vectors),
-        ModuleActivation::Relu => activation::relu(vectors),
-        ModuleActivation::Gelu => activation::gelu(vectors),
-        ModuleActivation::Silu => activation::silu(vectors),
         ModuleActivation::Sigmoid => activation::sigmoid(vectors),
+        ModuleActivation::OfEncoders(activation) => activate(vectors, activation),
     }
 }
 

@@ -26,7 +26,9 @@ pub struct Modules {
     encoder: PathBuf,
     pub(crate) steps: Vec<Step>,
     lower_case: bool,
-    limit: Option<usize>,
+    /// What the folder states of the encoder's module, and of the tokenizer if nothing.
+    stated_limit: Option<usize>,
+    tokenizer_limit: Option<usize>,
     prompts: BTreeMap<String, String>,
     default_prompt: Option<String>,
     truncate_dim: Option<usize>,
@@ -95,10 +97,6 @@ impl Modules {
                 _ => return Err(module.unsupported(place, &path)),
             }
         }
-        let limit = match transformer.limit() {
-            None => reader.tokenizer_limit(Path::new(&listed[0].path))?,
-            limit => limit,
-        };
         let of_all: SentenceFile = reader.json(OF_ALL.as_ref())?.unwrap_or_default();
         let of_all = of_all.checked(&folder.join(OF_ALL))?;
         Ok(Self {
@@ -106,7 +104,8 @@ impl Modules {
             encoder,
             steps,
             lower_case: transformer.lower_case(),
-            limit,
+            stated_limit: transformer.limit(),
+            tokenizer_limit: reader.tokenizer_limit(Path::new(&listed[0].path))?,
             prompts: of_all.prompts,
             default_prompt: of_all.default_prompt,
             truncate_dim: of_all.truncate_dim,
@@ -114,7 +113,7 @@ impl Modules {
         })
     }
 
-    fn mean_of(folder: &Path, limit: Option<usize>) -> Self {
+    fn mean_of(folder: &Path, tokenizer_limit: Option<usize>) -> Self {
         Self {
             folder: folder.to_owned(),
             encoder: folder.to_owned(),
@@ -124,7 +123,8 @@ impl Modules {
                 dimension: None,
             }],
             lower_case: false,
-            limit,
+            stated_limit: None,
+            tokenizer_limit,
             prompts: BTreeMap::new(),
             default_prompt: None,
             truncate_dim: None,
@@ -154,7 +154,12 @@ impl Modules {
 
     /// The most tokens of a text that its vector is made of, special ones counted.
     pub fn max_length(&self, config: &Config) -> usize {
-        self.limit.unwrap_or(usize::MAX).min(config.max_tokens())
+        self.stated_limit.or(self.tokenizer_limit).unwrap_or(usize::MAX).min(config.max_tokens())
+    }
+
+    /// What the folder itself states of that, which may be more than the model takes.
+    pub fn stated_limit(&self) -> Option<usize> {
+        self.stated_limit
     }
 
     /// The text that stands before each other one unless the user says otherwise, with its name.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::Activation;
+
 /// What becomes of an encoder's states, step by step.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Step {
@@ -70,22 +72,19 @@ pub(crate) enum PoolingMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ModuleActivation {
     Identity,
-    Tanh,
-    Relu,
-    /// The exact form, with the error function.
-    Gelu,
-    Silu,
     Sigmoid,
+    /// One that encoders have too.
+    OfEncoders(Activation),
 }
 
 impl ModuleActivation {
     /// As PyTorch's classes are called.
     pub(crate) const NAMES: [(&'static str, Self); 6] = [
         ("Identity", Self::Identity),
-        ("Tanh", Self::Tanh),
-        ("ReLU", Self::Relu),
-        ("GELU", Self::Gelu),
-        ("SiLU", Self::Silu),
+        ("Tanh", Self::OfEncoders(Activation::Tanh)),
+        ("ReLU", Self::OfEncoders(Activation::Relu)),
+        ("GELU", Self::OfEncoders(Activation::Gelu)),
+        ("SiLU", Self::OfEncoders(Activation::Silu)),
         ("Sigmoid", Self::Sigmoid),
     ];
 
