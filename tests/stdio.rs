@@ -20,8 +20,13 @@ fn sandbox() -> Sandbox {
 
 /// Runs a command whose stdin is the table of the sandbox as a stream.
 fn piped(sandbox: &Sandbox, arguments: &str) -> Output {
+    piped_from(sandbox, "in.arrows", arguments)
+}
+
+/// Runs a command whose stdin is a file.
+fn piped_from(sandbox: &Sandbox, file: &str, arguments: &str) -> Output {
     let mut command = sandbox.strata(arguments);
-    command.stdin(File::open(sandbox.path("in.arrows")).unwrap().into_file());
+    command.stdin(File::open(sandbox.path(file)).unwrap().into_file());
     command.stdout(Stdio::piped()).output().unwrap()
 }
 
@@ -77,4 +82,71 @@ fn what_is_about_a_folder_does_not_go_with_a_stream() {
     assert_eq!(several.status.code(), Some(2));
     let damaged = sandbox.strata("run --input - --model tiny-bert --output out");
     assert_eq!({ damaged }.stdin(Stdio::null()).output().unwrap().status.code(), Some(65));
+}
+
+#[test]
+fn stdin_is_of_any_format_that_is_named() {
+    let sandbox = sandbox();
+    sandbox.succeed(&run("--keep none"));
+    let expected = read_output(&sandbox.path("out"));
+    let content = "text\n\"the cat\"\n\n\"hello world\"\ndog\n";
+    sandbox.write("in.csv", content);
+    assert!(
+        std::process::Command::new("gzip").arg("-k").arg(sandbox.path("in.csv")).status().unwrap().success()
+    );
+    sandbox.write("in.jsonl", "{\"text\":\"the cat\"}\n{}\n{\"text\":\"hello world\"}\n{\"text\":\"dog\"}\n");
+    sandbox.write(
+        "in.json",
+        "[{\"text\":\"the cat\"},{\"text\":null},\n{\"text\":\"hello world\"},{\"text\":\"dog\"}]",
+    );
+    write_table(
+        &sandbox.path("some.parquet"),
+        &texts([Some("the cat"), None, Some("hello world"), Some("dog")]),
+    );
+    let rows = arrow::array::UInt32Array::from(vec![0, 1, 3, 4]);
+    let expected = arrow::compute::take_record_batch(&expected, &rows).unwrap();
+    for (file, format) in [
+        ("in.csv", "csv"),
+        ("in.csv.gz", "csv"),
+        ("in.jsonl", "jsonl"),
+        ("in.json", "json"),
+        ("some.parquet", "parquet"),
+    ] {
+        let arguments =
+            format!("run --input - --input-format {format} --model tiny-bert --output - --keep none");
+        let output = piped_from(&sandbox, file, &arguments);
+        assert!(output.status.success(), "{file} {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(table(&output.stdout).columns(), expected.columns(), "{file}");
+    }
+}
+
+#[test]
+fn stdin_is_called_stdin() {
+    let sandbox = sandbox();
+    sandbox.write("in.jsonl", "{\"text\":\"a\",\"n\":1}\n{\"text\":\"b\",\"n\":\"x\"}\n");
+    sandbox.write("bad.jsonl", "{\"text\":\"a\"}\n{\"text\":nope}\n");
+    for (file, options, code, said) in [
+        ("in.jsonl", "", 65, "stdin is no Arrow IPC stream"),
+        ("in.jsonl", "--input-format jsonl", 65, "column `n` of stdin, found \"x\" in row 1 (line 2)"),
+        ("bad.jsonl", "--input-format jsonl", 65, "cannot read stdin, row 1 (line 2)"),
+        ("in.jsonl", "--input-format parquet", 65, "cannot read stdin"),
+        ("in.jsonl", "--input-format jsonl --text body --keep none", 2, "stdin has no column `body`"),
+    ] {
+        let output =
+            piped_from(&sandbox, file, &format!("run --input - --model tiny-bert --output out {options}"));
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        assert!(stderr.contains(said) && !stderr.contains("strata-"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_pipe_that_is_named_is_told_from_nothing() {
+    let sandbox = sandbox();
+    let made = std::process::Command::new("mkfifo").arg(sandbox.path("pipe.jsonl")).status().unwrap();
+    assert!(made.success());
+    let output = sandbox.strata("run --input pipe.jsonl --model tiny-bert --output out").output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(66), "{stderr}");
+    assert!(stderr.contains("a pipe or a device"), "{stderr}");
 }

@@ -161,6 +161,122 @@ fn words_and_spans_may_begin_beyond_the_rows_that_types_are_inferred_from() {
 }
 
 #[test]
+fn columns_are_what_all_rows_say_and_parts_agree() {
+    let sandbox = Sandbox::new();
+    let rows = "{\"text\":\"the cat\",\"n\":1}\n".repeat(1100);
+    sandbox.write("in.jsonl", format!("{rows}{{\"text\":\"dog\",\"n\":1.5,\"late\":\"x\"}}\n"));
+    sandbox.succeed(&run("in.jsonl", "--rows-per-part 500"));
+    let output = read_output(&sandbox.path("out"));
+    assert_eq!(column(&output, "n").data_type(), &DataType::Float64);
+    assert_eq!(strings(&output, "late")[1099..], [None, Some("x")]);
+    assert_eq!(sandbox.parts("out").len(), 3);
+}
+
+#[test]
+fn a_value_that_does_not_survive_ends_the_run_before_any_output() {
+    let sandbox = Sandbox::new();
+    let rows = "{\"text\":\"the cat\",\"n\":1}\n".repeat(1100);
+    sandbox.write("in.jsonl", format!("{rows}{{\"text\":\"dog\",\"n\":\"007\"}}\n"));
+    sandbox.write("in.csv", "text,n\ncat,1\n\"dog\n");
+    for (input, said) in [
+        ("in.jsonl", &["in.jsonl", "row 1100 (line 1101)", "`n`", "\"007\"", "--schema 'n=Utf8'"][..]),
+        ("in.csv", &["in.csv, row 1 (line 3)", "never closed"]),
+    ] {
+        let refused = sandbox.strata(&run(input, "")).output().unwrap();
+        let stderr = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(65), "{stderr}");
+        assert!(said.iter().all(|part| stderr.contains(part)), "{stderr}");
+        assert!(!sandbox.path("out").exists());
+    }
+    // What the hint says works, and a column that is not kept does not matter.
+    sandbox.succeed(&run("in.jsonl", "--schema n=Utf8"));
+    assert_eq!(strings(&read_output(&sandbox.path("out")), "n")[1099..], [Some("1"), Some("007")]);
+    sandbox.succeed(&run("in.jsonl", "--keep text --overwrite"));
+}
+
+#[test]
+fn values_of_any_kind_are_json_text_in_the_output() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "in.jsonl",
+        "{\"text\":\"cat\",\"v\":{\"a\":1}}\n{\"text\":\"dog\",\"v\":[\"x\",null]}\n{\"text\":\"a\"}\n",
+    );
+    sandbox.write("in.csv", "text,v\ncat,\"{\"\"a\"\":1}\"\ndog,\"[\"\"x\"\",null]\"\na,\n");
+    for input in ["in.jsonl", "in.csv"] {
+        sandbox.succeed(&run(input, "--schema v=Json --overwrite --prune"));
+        let output = read_output(&sandbox.path("out"));
+        assert_eq!(strings(&output, "v"), [Some("{\"a\":1}"), Some("[\"x\",null]"), None], "{input}");
+    }
+}
+
+#[test]
+fn the_text_may_be_a_field_of_a_struct_in_every_format() {
+    let sandbox = Sandbox::new();
+    let structs = |texts: [Option<&str>; 3]| -> arrow::array::ArrayRef {
+        let field = std::sync::Arc::new(arrow::datatypes::Field::new("text", DataType::Utf8, true));
+        let texts: arrow::array::ArrayRef =
+            std::sync::Arc::new(arrow::array::StringArray::from(texts.to_vec()));
+        std::sync::Arc::new(arrow::array::StructArray::from(vec![(field, texts)]))
+    };
+    let table = crate::support::tables::table([("data", structs([Some("the cat"), None, Some("dog")]))]);
+    for name in ["in.parquet", "in.arrow"] {
+        crate::support::write_table(&sandbox.path(name), &table);
+    }
+    sandbox.write("in.json", "[{\"data\":{\"text\":\"the cat\",\"v\":1}},{\"data\":null},{\"data\":{\"text\":\"dog\",\"v\":\"x\"}}]");
+    sandbox.write("plain.csv", "text\nthe cat\n\ndog\n");
+    sandbox.succeed(&run("plain.csv", "--keep none"));
+    let expected = vectors(&read_output(&sandbox.path("out")), "layer_4_mean");
+    for input in ["in.parquet", "in.arrow", "in.json"] {
+        sandbox.succeed(&run(input, "--text data.text --keep data.text --overwrite --prune"));
+        let output = read_output(&sandbox.path("out"));
+        assert_eq!(vectors(&output, "layer_4_mean"), expected, "{input}");
+        assert_eq!(strings(&output, "data.text"), [Some("the cat"), None, Some("dog")]);
+    }
+    let refused = sandbox.strata(&run("in.parquet", "--text data.body")).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
+fn lines_of_text_and_files_of_any_name_are_read_as_they_are_said_to_be() {
+    let sandbox = Sandbox::new();
+    ["data", "logs"].iter().for_each(|folder| fs_err::create_dir(sandbox.path(folder)).unwrap());
+    sandbox.write("data/a.txt", "the cat\n\n007\n");
+    let refused = sandbox.strata(&run("data", "")).output().unwrap();
+    assert_eq!(refused.status.code(), Some(66), "in a folder, they are notes");
+    sandbox.succeed(&run("data/*.txt", ""));
+    sandbox.succeed(&run("data", "--input-format txt --overwrite"));
+    assert_eq!(strings(&read_output(&sandbox.path("out")), "text"), [Some("the cat"), Some(""), Some("007")]);
+    sandbox.write("logs/b.log", b"caf\xe9;1\n".as_slice());
+    for input in ["logs", "logs/*.log", "logs/b.log"] {
+        sandbox.succeed(&run(
+            input,
+            "--input-format csv --encoding latin1 --csv-delimiter ; --csv-header no --text column_1 --overwrite --prune",
+        ));
+        assert_eq!(strings(&read_output(&sandbox.path("out")), "column_1"), [Some("café")], "{input}");
+    }
+    let stated = String::from_utf8(sandbox.succeed("inspect out").stdout).unwrap();
+    assert!(stated.contains("settings.encoding: windows-1252"), "{stated}");
+    // It is said in the pipeline file as on the command line.
+    sandbox.write(
+        "job.toml",
+        "[input]\npaths = \"logs\"\ntext = \"column_1\"\nformat = \"csv\"\nencoding = \"latin1\"\ncsv_header = false\n\
+         csv_delimiter = \";\"\n[model]\npath = \"tiny-bert\"\n[output]\npath = \"out\"\n",
+    );
+    sandbox.succeed("run job.toml --report report.json");
+    assert_eq!(sandbox.report("report.json")["parts_kept"], 1);
+}
+
+#[test]
+fn escaped_quotes_are_text() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in.csv", "id,text\n1,\"say \\\"hi\\\" now\"\n");
+    let refused = sandbox.strata(&run("in.csv", "")).output().unwrap();
+    assert_eq!(refused.status.code(), Some(65));
+    sandbox.succeed(&run("in.csv", "--csv-escape \\"));
+    assert_eq!(strings(&read_output(&sandbox.path("out")), "text"), [Some("say \"hi\" now")]);
+}
+
+#[test]
 fn types_are_about_text_formats_alone() {
     let sandbox = Sandbox::with_texts(["cat"]);
     sandbox.write("more.csv", "text\n7\n");

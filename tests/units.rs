@@ -250,10 +250,10 @@ fn options_that_do_not_go_together_are_refused_with_the_reason() {
       error: --spans does not go with --unit row: it names the spans that are encoded
     --unit span --spans words
       error: column `words` of in.jsonl is List(Utf8), expected structs with whole numbers start and end, or lists of such
-      hint: name another with --spans; the file has text (Utf8), b (Utf8), words (List(Utf8))
+      hint: name another with --spans; the file has text (Utf8), b, words (List(Utf8))
     --unit word --words b
       error: column `b` of in.jsonl is Utf8, expected lists of text
-      hint: name another with --words; the file has text (Utf8), b (Utf8), words (List(Utf8))
+      hint: name another with --words; the file has text, b (Utf8), words
     --unit word --words words --text text
       error: --text does not go with a column of --words
       hint: the words are what is encoded; leave --text out, or say --words whitespace

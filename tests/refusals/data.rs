@@ -128,15 +128,15 @@ fn inputs_that_lead_nowhere() {
     error: expected data files at `data/*.parquet`, found no match
     hint: give a file, a folder or a quoted pattern such as 'data/**/*.parquet'
     ");
-    sandbox.write("notes.txt", "no table");
-    assert_refused!(sandbox, "run --input notes.txt --model tiny-bert --output out", @r"
+    sandbox.write("notes.md", "no table");
+    assert_refused!(sandbox, "run --input notes.md --model tiny-bert --output out", @r"
     success: false
     exit_code: 2
     ----- stdout -----
 
     ----- stderr -----
-    error: expected a data file, found an unknown extension: notes.txt
-    hint: known are .parquet .pq .arrow .feather .ipc .arrows .csv .tsv .jsonl .ndjson, the text formats also with .gz or .zst
+    error: expected a data file, found an unknown extension: notes.md
+    hint: known are .parquet .pq .arrow .feather .ipc .arrows .csv .tsv .jsonl .ndjson .json .txt, the text formats also with .gz .zst .bz2 or .xz; --input-format reads any file as one of them
     ");
 }
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::DataType;
 
+use crate::reader::text::fault::Fault;
+
 /// An error of any type, kept as the cause of an [`Error`].
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -88,6 +90,41 @@ pub enum Error {
         rows: Option<Range<u64>>,
         /// What the reader said.
         source: BoxError,
+    },
+    /// A record of a text file is not written as its format says.
+    #[error("cannot read {}, row {row} (line {line})", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// The record, counted from 0.
+        row: u64,
+        /// The line of the file, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        source: BoxError,
+        /// What can be done.
+        hint: &'static str,
+    },
+    /// A value of a text file is not of its column's type, and would not survive in it.
+    #[error(
+        "expected {expected} in column `{column}` of {}, found {found} in row {row} (line {line})",
+        path.display()
+    )]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The record, counted from 0.
+        row: u64,
+        /// The line of the file, counted from 1.
+        line: u64,
+        /// The column, with the keys that lead from there to the value.
+        column: String,
+        /// What the column holds.
+        expected: String,
+        /// The value.
+        found: String,
+        /// The column with a type that keeps all of its values.
+        keep: String,
     },
     /// A file holds fewer rows than were asked of it.
     #[error("expected {expected} rows in {}, found {found}", path.display())]
@@ -217,8 +254,10 @@ pub enum ErrorKind {
 impl Error {
     /// A [`Error::Read`] of `path`, at `rows` where known.
     pub(crate) fn read(path: &Path, rows: Option<Range<u64>>, source: impl Into<BoxError>) -> Self {
-        let (path, source) = (path.to_owned(), source.into());
-        Self::Read { path, rows, source }
+        match Fault::of(path, source.into()) {
+            Ok(error) => error,
+            Err(source) => Self::Read { path: path.to_owned(), rows, source },
+        }
     }
 
     /// A [`Error::Write`] of `path`.
@@ -239,6 +278,8 @@ impl Error {
             Self::NoInput { .. } => ErrorKind::NoInput,
             Self::Read { source, .. } if failed_device(source.as_ref()) => ErrorKind::Io,
             Self::Read { .. }
+            | Self::Record { .. }
+            | Self::Value { .. }
             | Self::Truncated { .. }
             | Self::Changed { .. }
             | Self::Float16Overflow { .. } => ErrorKind::BadData,
@@ -264,24 +305,19 @@ impl Error {
         let hint = match self {
             Self::NoInput { .. } => "give a file, a folder or a quoted pattern such as 'data/**/*.parquet'",
             Self::UnknownExtension { .. } => {
-                "known are .parquet .pq .arrow .feather .ipc .arrows .csv .tsv .jsonl .ndjson, \
-                 the text formats also with .gz or .zst"
+                "known are .parquet .pq .arrow .feather .ipc .arrows .csv .tsv .jsonl .ndjson .json .txt, \
+                 the text formats also with .gz .zst .bz2 or .xz; --input-format reads any file as one of them"
             }
             Self::SameStem { .. } => "give their common folder as the one input, or rename one of them",
             Self::UnknownColumn { .. } => "name a column that the file has",
             Self::AmbiguousColumn { .. } => "rename one of them in the input",
             Self::NotReadable { .. } => "give it another type with --schema, such as Utf8",
-            Self::Read { path, rows: Some(_), .. }
-                if is_one_of(path, &[".csv", ".tsv", ".jsonl", ".ndjson"]) =>
-            {
-                "column types are stated with --schema, such as COLUMN=Utf8, or inferred from the first \
-                 1000 rows; give one that fits, or leave the column out"
-            }
-            Self::Read { path, rows: None, .. }
-                if self.kind() == ErrorKind::BadData && is_one_of(path, &[".csv", ".tsv"]) =>
-            {
-                "the file may be incomplete, or written in another way than --csv-delimiter and \
-                 --csv-quote say"
+            Self::Record { hint, .. } => hint,
+            Self::Value { keep, .. } => {
+                return Some(format!(
+                    "keep every value as it is with --schema '{keep}', give another type, or leave the column out \
+                     with --keep"
+                ));
             }
             Self::Read { rows: None, .. } if self.kind() == ErrorKind::BadData => {
                 "the file may be incomplete or of another format than its name says; make or copy it again"
@@ -310,12 +346,6 @@ fn failed_device(error: &(dyn std::error::Error + 'static)) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
     io_error(error)
         .is_some_and(|error| !matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof))
-}
-
-/// Whether a file is of a format that has one of these extensions, compressed or not.
-fn is_one_of(path: &Path, extensions: &[&str]) -> bool {
-    let name = path.to_string_lossy().to_lowercase();
-    extensions.iter().any(|extension| name.contains(extension))
 }
 
 fn list(names: &[String]) -> String {

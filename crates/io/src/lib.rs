@@ -52,8 +52,8 @@ pub use manifest::{
 };
 pub use notes::{Notes, Stamp};
 pub use part::PartFile;
-pub use reader::{BATCH_ROWS, CsvDialect, Input, ReadOptions, RecordBatches};
-pub use source::{Compression, Format, Source, find};
+pub use reader::{BATCH_ROWS, ColumnType, CsvDialect, Input, ReadOptions, RecordBatches};
+pub use source::{Compression, Format, Source, find, find_as};
 pub use summary::VectorSummary;
 pub use sweep::{stray_files, sweep_temporaries};
 pub use text::{Texts, is_text};

@@ -19,8 +19,10 @@ pub enum Format {
     Csv,
     /// Tab-separated values: `.tsv`.
     Tsv,
-    /// One JSON object per line: `.jsonl`, `.ndjson`.
-    Jsonl,
+    /// JSON objects, one a line, one after another, or all in one array: `.jsonl`, `.ndjson`, `.json`.
+    Json,
+    /// One text a line: `.txt`.
+    Text,
 }
 
 /// How the bytes of a text format are wrapped.
@@ -32,6 +34,10 @@ pub enum Compression {
     Gzip,
     /// `.zst`
     Zstd,
+    /// `.bz2`
+    Bzip2,
+    /// `.xz`
+    Xz,
 }
 
 /// One input file.
@@ -39,6 +45,8 @@ pub enum Compression {
 pub struct Source {
     /// Where the file is.
     pub path: PathBuf,
+    /// What messages call it: its path, unless it stands for something else.
+    pub shown: PathBuf,
     /// The path below the root of the argument that led to the file, separated by `/`. The root of
     /// a file is the folder it is in; that of a pattern, the folders before its first wildcard.
     pub name: String,
@@ -65,10 +73,15 @@ impl Source {
         let Some((_, format, compression)) = split_extension(&name) else {
             return Err(Error::UnknownExtension { path });
         };
+        Self::of(path, name, format, compression)
+    }
+
+    fn of(path: PathBuf, name: String, format: Format, compression: Compression) -> Result<Self, Error> {
         let metadata = fs_err::metadata(&path)?;
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self {
             format: if format == Format::ArrowFile { sniff_arrow(&path)? } else { format },
+            shown: path.clone(),
             path,
             name,
             compression,
@@ -80,7 +93,8 @@ impl Source {
     /// What the names of this file's parts start with: its name without the data extension, as one
     /// path component. Long names are cut and told apart by a hash.
     pub fn stem(&self) -> String {
-        let stem = split_extension(&self.name).map_or(self.name.as_str(), |(stem, ..)| stem);
+        let stem =
+            split_extension(&self.name).map_or_else(|| without_extension(&self.name), |(stem, ..)| stem);
         let stem = stem.replace('/', "__");
         if stem.len() <= MAX_STEM_BYTES {
             return stem;
@@ -95,7 +109,8 @@ impl Source {
 /// names of their parts (`{stem}-{number}`) sort.
 ///
 /// Folders are searched to any depth. In folders and patterns, names that start with `.` or `_` and
-/// files of unknown extension are passed over.
+/// files of unknown extension are passed over, in folders also `.txt` and the `state.json` and
+/// `dataset_info.json` of stored datasets.
 ///
 /// # Errors
 /// - [`Error::NoInput`] if an input leads to no file.
@@ -103,15 +118,26 @@ impl Source {
 /// - [`Error::SameStem`] if the parts of two files could not be told apart.
 /// - [`Error::Io`] if a folder cannot be listed.
 pub fn find(inputs: &[String]) -> Result<Vec<Source>, Error> {
+    find_as(inputs, None)
+}
+
+/// As [`find`]; with a `format`, every file is of it, whatever its extension.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_as(inputs: &[String], format: Option<Format>) -> Result<Vec<Source>, Error> {
     if inputs.is_empty() {
         return Err(Error::NoInput { input: String::new(), found: "no path given" });
     }
     let mut sources = Vec::new();
     let mut seen = HashSet::new();
     for input in inputs {
-        for (path, name) in resolve(input)? {
+        for (path, name) in resolve(input, format.is_some())? {
             if seen.insert(fs_err::canonicalize(&path)?) {
-                sources.push(Source::from_path(path, name)?);
+                sources.push(match format {
+                    Some(format) => Source::of(path, name.clone(), format, compression(&name))?,
+                    None => Source::from_path(path, name)?,
+                });
             }
         }
     }
@@ -121,8 +147,9 @@ pub fn find(inputs: &[String]) -> Result<Vec<Source>, Error> {
     Ok(sources)
 }
 
-/// The files that one argument leads to, with their names.
-fn resolve(input: &str) -> Result<Vec<(PathBuf, String)>, Error> {
+/// The files that one argument leads to, with their names; with `any`, also those whose extension is
+/// not known.
+fn resolve(input: &str, any: bool) -> Result<Vec<(PathBuf, String)>, Error> {
     let no_input = |found| Error::NoInput { input: input.to_owned(), found };
     let path = Path::new(input);
     if path.is_file() {
@@ -131,10 +158,12 @@ fn resolve(input: &str) -> Result<Vec<(PathBuf, String)>, Error> {
     }
     let (files, found) = if path.is_dir() {
         let mut files = Vec::new();
-        walk(path, path, &mut HashSet::new(), &mut files)?;
+        walk(path, path, any, &mut HashSet::new(), &mut files)?;
         (files, "a folder without data files")
     } else if is_pattern(input) {
-        (match_pattern(input)?, "no match")
+        (match_pattern(input, any)?, "no match")
+    } else if path.exists() {
+        (Vec::new(), "a pipe or a device, which can be read only once: `--input -` reads stdin")
     } else {
         (Vec::new(), "nothing")
     };
@@ -146,6 +175,7 @@ fn resolve(input: &str) -> Result<Vec<(PathBuf, String)>, Error> {
 fn walk(
     root: &Path,
     folder: &Path,
+    any: bool,
     visited: &mut HashSet<PathBuf>,
     files: &mut Vec<(PathBuf, String)>,
 ) -> Result<(), Error> {
@@ -164,15 +194,15 @@ fn walk(
             continue;
         }
         if path.is_dir() {
-            walk(root, &path, visited, files)?;
-        } else if split_extension(&name).is_some() && path.is_file() {
+            walk(root, &path, any, visited, files)?;
+        } else if (any || is_data(&name)) && path.is_file() {
             files.push((path, name));
         }
     }
     Ok(())
 }
 
-fn match_pattern(pattern: &str) -> Result<Vec<(PathBuf, String)>, Error> {
+fn match_pattern(pattern: &str, any: bool) -> Result<Vec<(PathBuf, String)>, Error> {
     let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
     let unusable = |_| Error::NoInput { input: pattern.to_owned(), found: "a malformed pattern" };
     let root = literal_prefix(pattern);
@@ -185,8 +215,8 @@ fn match_pattern(pattern: &str) -> Result<Vec<(PathBuf, String)>, Error> {
             continue;
         }
         if path.is_dir() {
-            walk(&root, &path, &mut visited, &mut files)?;
-        } else if split_extension(&name).is_some() {
+            walk(&root, &path, any, &mut visited, &mut files)?;
+        } else if any || split_extension(&name).is_some() {
             files.push((path, name));
         }
     }
@@ -213,23 +243,52 @@ fn is_hidden(name: &str) -> bool {
     name.split('/').any(|part| part.starts_with(['.', '_']))
 }
 
+/// Whether a file of a folder is data, as its name says. What datasets are stored with is not, and
+/// neither are lines of text: beside other formats, they are notes.
+fn is_data(name: &str) -> bool {
+    const ABOUT: [&str; 4] = ["dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"];
+    let file = name.rsplit('/').next().unwrap_or(name);
+    split_extension(name).is_some_and(|(_, format, _)| format != Format::Text) && !ABOUT.contains(&file)
+}
+
+/// What a name says of its bytes.
+fn compression(name: &str) -> Compression {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension.to_lowercase().as_str() {
+        "gz" => Compression::Gzip,
+        "zst" => Compression::Zstd,
+        "bz2" => Compression::Bzip2,
+        "xz" => Compression::Xz,
+        _ => Compression::None,
+    }
+}
+
+/// A name of unknown extension without it, and without that of a compression.
+fn without_extension(name: &str) -> &str {
+    fn stem(name: &str) -> Option<&str> {
+        name.strip_suffix(Path::new(name).extension()?.to_str()?)?.strip_suffix('.')
+    }
+    let name = if compression(name) == Compression::None { name } else { stem(name).unwrap_or(name) };
+    stem(name).unwrap_or(name)
+}
+
 /// A name without its data extension, and what that extension stands for.
 fn split_extension(name: &str) -> Option<(&str, Format, Compression)> {
     let (rest, extension) = name.rsplit_once('.')?;
-    let compression = match extension.to_lowercase().as_str() {
+    match extension.to_lowercase().as_str() {
         "parquet" | "pq" => return Some((rest, Format::Parquet, Compression::None)),
         "arrow" | "feather" | "ipc" => return Some((rest, Format::ArrowFile, Compression::None)),
         "arrows" => return Some((rest, Format::ArrowStream, Compression::None)),
-        "gz" => Compression::Gzip,
-        "zst" => Compression::Zstd,
-        _ => Compression::None,
-    };
+        _ => {}
+    }
+    let compression = compression(name);
     let name = if compression == Compression::None { name } else { rest };
     let (stem, extension) = name.rsplit_once('.')?;
     let format = match extension.to_lowercase().as_str() {
         "csv" => Format::Csv,
         "tsv" => Format::Tsv,
-        "jsonl" | "ndjson" => Format::Jsonl,
+        "jsonl" | "ndjson" | "json" => Format::Json,
+        "txt" => Format::Text,
         _ => return None,
     };
     Some((stem, format, compression))

@@ -39,11 +39,14 @@ impl Columns {
     /// and the output both claim; a type the output format cannot hold.
     pub fn settle(input: &Input, settings: &Settings, features: &Features) -> anyhow::Result<Self> {
         let Settings { subject, keep, .. } = settings;
-        let path = input.source.path.display();
+        let path = input.source.shown.display();
         let available = || {
-            let fields = input.schema.fields().iter();
-            let list: Vec<_> =
-                fields.map(|field| format!("{} ({})", field.name(), field.data_type())).collect();
+            // Nothing is known of a column that is not needed but its name.
+            let described = |field: &FieldRef| match field.data_type() {
+                DataType::Null => field.name().clone(),
+                data_type => format!("{} ({data_type})", field.name()),
+            };
+            let list: Vec<_> = input.schema.fields().iter().map(described).collect();
             if list.is_empty() { "no columns".to_owned() } else { list.join(", ") }
         };
         let unknown = |option: &str, name: &str| {
@@ -57,7 +60,7 @@ impl Columns {
         };
         for (role, name) in subject.columns() {
             let option = role.option();
-            let field = input.schema.field_with_name(name).map_err(|_| unknown(option, name))?;
+            let field = input.field(name).ok_or_else(|| unknown(option, name))?;
             let (is_right, expected): (fn(&DataType) -> bool, _) = match role {
                 Role::Text | Role::TextPair => (is_text, "text"),
                 Role::Words => (is_text_list, "lists of text"),
@@ -78,11 +81,13 @@ impl Columns {
             Keep::None => false,
             Keep::Columns(names) => names.contains(field.name()),
         };
-        let kept: Vec<FieldRef> = input.schema.fields().iter().filter(is_kept).cloned().collect();
+        let mut kept: Vec<FieldRef> = input.schema.fields().iter().filter(is_kept).cloned().collect();
         if let Keep::Columns(names) = keep {
-            let is_missing = |name: &&String| kept.iter().all(|field| field.name() != *name);
-            if let Some(name) = names.iter().find(is_missing) {
-                return Err(unknown("--keep", name).into());
+            for name in names {
+                // A field of a struct, which has no place among the columns.
+                if kept.iter().all(|field| field.name() != name) {
+                    kept.push(input.field(name).ok_or_else(|| unknown("--keep", name))?.into());
+                }
             }
         }
 
@@ -140,7 +145,7 @@ fn schema(input: &Input, kept: &[FieldRef], settings: &Settings, features: &Feat
     let row = (unit != Unit::Row).then(|| Arc::new(Field::new(rows::ROW, DataType::UInt64, false)));
     let labels = match &settings.subject {
         Subject::Spans(_, spans) => {
-            input.schema.field_with_name(spans).map_or_else(|_| Vec::new(), |f| span_labels(f.data_type()))
+            input.field(spans).map_or_else(Vec::new, |field| span_labels(field.data_type()))
         }
         _ => Vec::new(),
     };

@@ -7,7 +7,7 @@ use std::thread;
 
 use serde_json::{Map, Value, json};
 use strata_bert::{Checkpoint, Division, Extractor, Features, TextTokenizer, TokenizerOptions, Unit};
-use strata_io::{Input, find};
+use strata_io::{Input, find_as};
 
 use crate::columns::Columns;
 use crate::failure::{Refusal, in_one_line};
@@ -134,7 +134,11 @@ fn open_inputs(
 ) -> anyhow::Result<(Vec<JobInput>, BTreeMap<String, String>)> {
     let mut inputs: Vec<JobInput> = Vec::new();
     let mut skipped = BTreeMap::new();
-    let sources = find(&settings.inputs)?;
+    let mut sources = find_as(&settings.inputs, settings.text_formats.format)?;
+    if settings.reads_stdin {
+        // A copy of it, of which nobody has heard.
+        sources.iter_mut().for_each(|source| source.shown = "stdin".into());
+    }
     settings.text_formats.refuse_unused(&sources)?;
     for source in sources {
         let name = source.name.clone();
@@ -143,13 +147,16 @@ fn open_inputs(
                 skipped.insert(name, in_one_line(&error));
                 continue;
             }
+            Err(error) if settings.reads_stdin && settings.text_formats.format.is_none() => {
+                return Err(no_arrow_stream(&error));
+            }
             file => file?,
         };
         let columns = Columns::settle(&file, settings, features)?;
         if let Some(first) = inputs.first()
             && let Err(column) = columns.agrees_with(&first.columns)
         {
-            let (one, other) = (first.file.source.path.display(), file.source.path.display());
+            let (one, other) = (first.file.source.shown.display(), file.source.shown.display());
             return Err(Refusal::bad_data(format!(
                 "{one} and {other} do not have the same columns: only one of them has {column}"
             ))
@@ -159,6 +166,15 @@ fn open_inputs(
         inputs.push(JobInput { file, columns });
     }
     Ok((inputs, skipped))
+}
+
+/// stdin that is read as what it is unless something is said of it.
+fn no_arrow_stream(error: &strata_io::Error) -> anyhow::Error {
+    let cause =
+        std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| in_one_line(cause));
+    Refusal::bad_data(format!("stdin is no Arrow IPC stream: {cause}"))
+        .hint("say what it is with --input-format, such as jsonl or csv")
+        .into()
 }
 
 fn fingerprint(
@@ -189,6 +205,7 @@ fn fingerprint(
         random_weights: _,
         // Decide which rows are made where, not their values.
         inputs: _,
+        reads_stdin: _,
         model: _,
         on_bad_file: _,
         output: _,

@@ -33,12 +33,20 @@ pub struct Options {
 #[serde(default)]
 #[command(next_help_heading = "Input")]
 pub struct InputOptions {
-    /// Files, folders or quoted patterns: Parquet, Arrow IPC, CSV, JSON Lines; - for an Arrow IPC stream
-    /// on stdin.
+    /// Files, folders or quoted patterns: Parquet, Arrow IPC, CSV, JSON, lines of text; - for stdin, an
+    /// Arrow IPC stream if --input-format says nothing else.
     #[arg(id = "input.paths", long = "input", value_name = "PATH", num_args = 1..)]
     #[serde(deserialize_with = "one_or_many")]
     pub paths: Option<Vec<String>>,
-    /// The text column [default: text].
+    /// What the inputs are, whatever their extension: parquet, arrow, csv, tsv, jsonl, json or txt
+    /// [default: by the extension].
+    #[arg(id = "input.format", long = "input-format", value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// How CSV, JSON and text files are encoded: utf-8, latin1, utf-16, shift_jis and so on, by the
+    /// names of the web [default: utf-8].
+    #[arg(id = "input.encoding", long = "encoding", value_name = "NAME")]
+    pub encoding: Option<String>,
+    /// The text column, or a field of a struct as data.text [default: text].
     #[arg(id = "input.text", long = "text", value_name = "COLUMN")]
     pub text: Option<String>,
     /// A second text column: the model sees both texts of a row together.
@@ -53,8 +61,8 @@ pub struct InputOptions {
     #[arg(id = "input.keep", long = "keep", value_name = "COLUMNS")]
     #[serde(deserialize_with = "comma_list")]
     pub keep: Option<String>,
-    /// Types of columns of CSV and JSON Lines files, in place of those inferred from the first 1000
-    /// rows: zip=Utf8 'day=Timestamp(ms)' 'words=List(Utf8)'.
+    /// Types of columns of CSV and JSON files, in place of those that hold all of their values: zip=Utf8
+    /// 'day=Timestamp(ms)' 'words=List(Utf8)', or Json for values of any kind.
     #[arg(id = "input.schema", long = "schema", value_name = "COLUMN=TYPE", num_args = 1..)]
     #[serde(deserialize_with = "table_or_many")]
     pub schema: Option<Vec<String>>,
@@ -71,6 +79,10 @@ pub struct InputOptions {
     /// character, or none, which takes quotation marks as text [default: "].
     #[arg(id = "input.csv_quote", long = "csv-quote", value_name = "C")]
     pub csv_quote: Option<String>,
+    /// What stands in CSV and TSV files before a character that would otherwise divide or end a field:
+    /// a character, such as \, or none [default: none, and a quote within quotes is written twice].
+    #[arg(id = "input.csv_escape", long = "csv-escape", value_name = "C")]
+    pub csv_escape: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]

@@ -54,7 +54,7 @@ fn attempt(arguments: &RunArguments, report: &mut Report) -> anyhow::Result<()> 
     report.options = options.stated()?;
     let mut settings = Settings::try_from(options.clone())?;
     set_threads(settings.threads);
-    let _stdin = stdio::spool_stdin(&mut settings.inputs, &signals)?;
+    let _stdin = stdio::spool_stdin(&mut settings, &signals)?;
 
     let job = Job::prepare(settings)?;
     job.remarks.iter().chain(job.tokenizer.notes()).for_each(note);

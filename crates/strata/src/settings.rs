@@ -18,6 +18,8 @@ use crate::unit::{self, Subject};
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub inputs: Vec<String>,
+    /// Whether the one input is a copy of stdin.
+    pub reads_stdin: bool,
     pub text_formats: TextFormats,
     pub subject: Subject,
     pub keep: Keep,
@@ -108,6 +110,9 @@ impl TryFrom<Options> for Settings {
             csv_delimiter,
             csv_header,
             csv_quote,
+            csv_escape,
+            format: input_format,
+            encoding,
         } = input;
         let options::ModelOptions { path: model, random_weights, device, compute } = model;
         let options::OutputOptions { path: output, format, dtype, rows_per_part } = output;
@@ -136,9 +141,20 @@ impl TryFrom<Options> for Settings {
             unit,
             unit::Asked { text, text_pair, spans, words, special_tokens: &special_tokens },
         )?;
+        let default_keep = if unit == Unit::Row { "all" } else { "none" };
+        let keep = Keep::parse(keep.as_deref().unwrap_or(default_keep));
         let text_formats = text_formats::settle(
-            text_formats::Asked { schema, csv_delimiter, csv_header, csv_quote },
+            text_formats::Asked {
+                schema,
+                csv_delimiter,
+                csv_header,
+                csv_quote,
+                csv_escape,
+                format: input_format,
+                encoding,
+            },
             subject.texts(),
+            keep.needed(&subject),
         )?;
         let default_pooling = if unit == Unit::Token { "" } else { "mean" };
         let features = FeatureOptions {
@@ -157,13 +173,13 @@ impl TryFrom<Options> for Settings {
         };
         unit::check_prefix(unit, prefix.as_deref(), prompt.as_deref())?;
         let pairs = matches!(subject, Subject::Pair(..));
-        let default_keep = if unit == Unit::Row { "all" } else { "none" };
         let overflow = overflow.as_deref().unwrap_or("truncate");
         Ok(Self {
+            reads_stdin: false,
             inputs: required("--input", "input.paths", paths.filter(|paths| !paths.is_empty()))?,
             text_formats,
             subject,
-            keep: Keep::parse(keep.as_deref().unwrap_or(default_keep)),
+            keep,
             model: required("--model", "model.path", model.filter(|path| !path.is_empty()))?.into(),
             random_weights,
             features,
@@ -212,6 +228,17 @@ impl Keep {
             "none" | "" => Self::None,
             names => Self::Columns(names.split(',').map(|name| name.trim().to_owned()).collect()),
         }
+    }
+
+    /// The columns that are read where these are kept; all of them if none is said to be enough.
+    fn needed(&self, subject: &Subject) -> Option<Vec<String>> {
+        let kept = match self {
+            Self::All => return None,
+            Self::None => &[][..],
+            Self::Columns(names) => names,
+        };
+        let encoded = subject.columns().into_iter().map(|(_, name)| name.to_owned());
+        Some(encoded.chain(kept.iter().cloned()).collect())
     }
 }
 

@@ -1,4 +1,4 @@
-//! `-` as input or output: an Arrow IPC stream on stdin or stdout.
+//! `-` as input or output: data on stdin, an Arrow IPC stream on stdout.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::pipeline::target::Stream;
 use crate::pipeline::{self, Done};
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::settings::{OnBadFile, STDIO};
+use crate::settings::{OnBadFile, STDIO, Settings};
 use crate::signals::Signals;
 use crate::survey::Survey;
 
-/// What a part of stdin is called, and what its format is known by.
+/// What a part of stdin is called, and what its format is known by if nothing is said of it.
 const STDIN_FILE: &str = "stdin.arrows";
 
 /// Copies stdin to a temporary file where it is the input, and names that file instead: rows are
@@ -28,19 +28,18 @@ const STDIN_FILE: &str = "stdin.arrows";
 /// # Errors
 /// stdin is a terminal, or one of several inputs; it cannot be read or the file not be written; a
 /// signal has come.
-pub fn spool_stdin(inputs: &mut [String], signals: &Signals) -> anyhow::Result<Option<TempDir>> {
+pub fn spool_stdin(settings: &mut Settings, signals: &Signals) -> anyhow::Result<Option<TempDir>> {
+    let inputs = &mut settings.inputs;
     if !inputs.iter().any(|input| input == STDIO) {
         return Ok(None);
     }
-    let [input] = inputs else {
+    let [input] = inputs.as_mut_slice() else {
         return Err(Refusal::usage("--input - is stdin, and does not go with other inputs".to_owned()).into());
     };
     if io::stdin().is_terminal() {
-        return Err(Refusal::usage(
-            "--input - reads an Arrow IPC stream, and stdin is a terminal".to_owned(),
-        )
-        .hint("pipe the stream into strata, or name a file")
-        .into());
+        return Err(Refusal::usage("--input - reads data from stdin, and stdin is a terminal".to_owned())
+            .hint("pipe the data into strata, or name a file")
+            .into());
     }
     let folder = tempfile::Builder::new().prefix("strata-").tempdir()?;
     let path = folder.path().join(STDIN_FILE);
@@ -56,6 +55,7 @@ pub fn spool_stdin(inputs: &mut [String], signals: &Signals) -> anyhow::Result<O
     }
     signals.check()?;
     *input = path.to_string_lossy().into_owned();
+    settings.reads_stdin = true;
     Ok(Some(folder))
 }
 

@@ -1,10 +1,11 @@
-//! The options about CSV and JSON Lines files, which say less of themselves than other formats.
+//! The options about the formats of input files, and about CSV, JSON and plain text, which say less of
+//! themselves than others.
 
 use std::collections::BTreeMap;
 
-use arrow::datatypes::DataType;
+use encoding_rs::{Encoding, UTF_8};
 use serde_json::{Map, Value, json};
-use strata_io::{CsvDialect, Format, ReadOptions, Source};
+use strata_io::{ColumnType, CsvDialect, Format, ReadOptions, Source};
 
 use crate::failure::Refusal;
 use crate::settings::{one_of, parse};
@@ -13,6 +14,8 @@ use crate::settings::{one_of, parse};
 #[derive(Debug, Clone)]
 pub struct TextFormats {
     pub options: ReadOptions,
+    /// What every input is, whatever its extension.
+    pub format: Option<Format>,
     /// The options that the user gave, each with whether it is about CSV alone.
     given: Vec<(&'static str, bool)>,
 }
@@ -23,28 +26,55 @@ pub struct Asked {
     pub csv_delimiter: Option<String>,
     pub csv_header: Option<String>,
     pub csv_quote: Option<String>,
+    pub csv_escape: Option<String>,
+    pub format: Option<String>,
+    pub encoding: Option<String>,
 }
 
-/// How text formats are read; `text_columns` are text if nothing else is said of them.
+/// What `--input-format` may say.
+const FORMATS: [(&str, Format); 7] = [
+    ("parquet", Format::Parquet),
+    // Which of the two Arrow layouts it is, the first bytes say.
+    ("arrow", Format::ArrowFile),
+    ("csv", Format::Csv),
+    ("tsv", Format::Tsv),
+    ("jsonl", Format::Json),
+    ("json", Format::Json),
+    ("txt", Format::Text),
+];
+
+/// How text formats are read; `text_columns` are text if nothing else is said of them, and of columns
+/// that are not `needed` nothing is found out.
 ///
 /// # Errors
 /// A type that does not exist, or two of one column; characters that cannot divide fields.
-pub fn settle(asked: Asked, text_columns: Vec<String>) -> Result<TextFormats, Refusal> {
-    let Asked { schema, csv_delimiter, csv_header, csv_quote } = asked;
+pub fn settle(
+    asked: Asked,
+    text_columns: Vec<String>,
+    needed: Option<Vec<String>>,
+) -> Result<TextFormats, Refusal> {
+    let Asked { schema, csv_delimiter, csv_header, csv_quote, csv_escape, format, encoding } = asked;
     let all = [
         ("--schema", false, schema.is_some()),
         ("--csv-delimiter", true, csv_delimiter.is_some()),
         ("--csv-header", true, csv_header.is_some()),
         ("--csv-quote", true, csv_quote.is_some()),
+        ("--csv-escape", true, csv_escape.is_some()),
+        ("--encoding", false, encoding.is_some()),
     ];
     let delimiter = csv_delimiter.map(|text| parse("--csv-delimiter", &text, delimiter)).transpose()?;
-    let quote = parse("--csv-quote", csv_quote.as_deref().unwrap_or("\""), quote)?;
-    let clashes = |quote: u8| delimiter.map_or(b",\t".contains(&quote), |delimiter| delimiter == quote);
-    if let Some(quote) = quote.filter(|quote| clashes(*quote)) {
-        let message =
-            format!("--csv-quote: `{}` is what stands between fields", char::from(quote).escape_default());
-        return Err(Refusal::usage(message).hint("give another, or say --csv-quote none"));
+    let quote = parse("--csv-quote", csv_quote.as_deref().unwrap_or("\""), quote_or_none)?;
+    let escape = parse("--csv-escape", csv_escape.as_deref().unwrap_or("none"), quote_or_none)?;
+    let clashes = |byte: u8| delimiter.map_or(b",\t".contains(&byte), |delimiter| delimiter == byte);
+    for (option, byte) in [("--csv-quote", quote), ("--csv-escape", escape)] {
+        if let Some(byte) = byte.filter(|byte| clashes(*byte)) {
+            let character = char::from(byte).escape_default();
+            let message = format!("{option}: `{character}` is what stands between fields");
+            return Err(Refusal::usage(message).hint(format!("give another, or say {option} none")));
+        }
     }
+    let format = format.map(|name| parse("--input-format", &name, one_of(&FORMATS))).transpose()?;
+    let encoding = encoding.map(|name| parse("--encoding", &name, self::encoding)).transpose()?;
     let header = parse(
         "--csv-header",
         csv_header.as_deref().unwrap_or("yes"),
@@ -54,8 +84,11 @@ pub fn settle(asked: Asked, text_columns: Vec<String>) -> Result<TextFormats, Re
         options: ReadOptions {
             types: types(schema.unwrap_or_default())?,
             text_columns,
-            csv: CsvDialect { delimiter, header, quote },
+            needed,
+            csv: CsvDialect { delimiter, header, quote, escape },
+            encoding: encoding.filter(|encoding| *encoding != UTF_8),
         },
+        format,
         given: all.into_iter().filter(|&(.., given)| given).map(|(option, csv, _)| (option, csv)).collect(),
     })
 }
@@ -67,11 +100,11 @@ impl TextFormats {
     /// The first such option.
     pub fn refuse_unused(&self, inputs: &[Source]) -> Result<(), Refusal> {
         let is_csv = |input: &Source| matches!(input.format, Format::Csv | Format::Tsv);
-        let is_text = |input: &Source| is_csv(input) || input.format == Format::Jsonl;
+        let is_text = |input: &Source| is_csv(input) || matches!(input.format, Format::Json | Format::Text);
         for &(option, csv_alone) in &self.given {
             let (about_some, formats) = match csv_alone {
                 true => (inputs.iter().any(is_csv), "CSV or TSV"),
-                false => (inputs.iter().any(is_text), "CSV, TSV or JSON Lines"),
+                false => (inputs.iter().any(is_text), "CSV, TSV, JSON or text"),
             };
             if !about_some {
                 return Err(Refusal::usage(format!("{option} is given, but no input is a {formats} file"))
@@ -83,8 +116,8 @@ impl TextFormats {
 
     /// What was said and decides values, under the keys of a fingerprint; nothing if nothing was said.
     pub fn stated(&self) -> Map<String, Value> {
-        let ReadOptions { types, text_columns: _, csv } = &self.options;
-        let CsvDialect { delimiter, header, quote } = *csv;
+        let ReadOptions { types, text_columns: _, needed: _, csv, encoding } = &self.options;
+        let CsvDialect { delimiter, header, quote, escape } = *csv;
         let character = |byte: u8| json!(char::from(byte).to_string());
         let usual = CsvDialect::default();
         let types: BTreeMap<_, _> = types.iter().map(|(name, found)| (name, found.to_string())).collect();
@@ -93,12 +126,28 @@ impl TextFormats {
             ("csv_delimiter", delimiter.map(character)),
             ("csv_header", (header != usual.header).then(|| json!("no"))),
             ("csv_quote", (quote != usual.quote).then(|| quote.map_or(json!("none"), character))),
+            ("csv_escape", escape.map(character)),
+            ("encoding", encoding.map(|encoding| json!(encoding.name()))),
+            ("input_format", self.format.map(|format| json!(format_name(format)))),
         ];
         entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
     }
 }
 
-fn types(entries: Vec<String>) -> Result<BTreeMap<String, DataType>, Refusal> {
+fn format_name(format: Format) -> &'static str {
+    FORMATS.iter().find(|(_, found)| *found == format).map_or("arrow", |(name, _)| name)
+}
+
+/// An encoding by one of its names.
+fn encoding(name: &str) -> Result<&'static Encoding, String> {
+    Encoding::for_label(name.as_bytes()).ok_or_else(|| {
+        format!(
+            "`{name}` is no encoding; expected one such as utf-8, latin1, windows-1251, shift_jis or utf-16"
+        )
+    })
+}
+
+fn types(entries: Vec<String>) -> Result<BTreeMap<String, ColumnType>, Refusal> {
     let mut types = BTreeMap::new();
     for entry in entries {
         let (column, data_type) = parse("--schema", &entry, column_type)?;
@@ -110,7 +159,7 @@ fn types(entries: Vec<String>) -> Result<BTreeMap<String, DataType>, Refusal> {
 }
 
 /// `zip=Utf8`: the name ends at the last `=`, which hardly any type has.
-fn column_type(entry: &str) -> Result<(String, DataType), String> {
+fn column_type(entry: &str) -> Result<(String, ColumnType), String> {
     let (column, name) = entry
         .rsplit_once('=')
         .filter(|(column, _)| !column.is_empty())
@@ -118,7 +167,7 @@ fn column_type(entry: &str) -> Result<(String, DataType), String> {
     let data_type = name.parse().map_err(|_| {
         format!(
             "`{name}` of column `{column}` is not a type; expected one such as Utf8, Int64, Float64, \
-             Boolean, Date32, Timestamp(ms) or List(Utf8)"
+             Boolean, Date32, Timestamp(ms), List(Utf8) or Json"
         )
     })?;
     Ok((column.to_owned(), data_type))
@@ -131,7 +180,7 @@ fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-fn quote(text: &str) -> Result<Option<u8>, String> {
+fn quote_or_none(text: &str) -> Result<Option<u8>, String> {
     match text {
         "none" => Ok(None),
         text => character(text, "none").map(Some),

@@ -4,18 +4,20 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::guard::guarded;
+use super::place::Place;
 use super::{ArrowBatches, BATCH_ROWS, Stream};
 use crate::Error;
+use crate::error::BoxError;
 
 /// The batches of [`Input::read`](crate::Input::read): at most [`BATCH_ROWS`] rows each, together
 /// exactly the rows asked for. Ends after the first error.
 pub struct RecordBatches {
     path: PathBuf,
     schema: SchemaRef,
-    order: Vec<usize>,
+    order: Vec<Place>,
     /// Rows still to be given.
     rows: Range<u64>,
     /// The row at which the next batch of `batches` starts.
@@ -29,7 +31,7 @@ impl RecordBatches {
     pub(super) fn new(
         path: &Path,
         schema: SchemaRef,
-        order: Vec<usize>,
+        order: Vec<Place>,
         rows: Range<u64>,
         stream: Stream,
     ) -> Self {
@@ -46,7 +48,7 @@ impl RecordBatches {
     fn refill(&mut self) -> Result<RecordBatch, Error> {
         loop {
             let next = guarded(|| Ok(self.batches.next().transpose()?))
-                .and_then(|batch| Ok(batch.map(|batch| batch.project(&self.order)).transpose()?))
+                .and_then(|batch| batch.map(|batch| self.pick(&batch)).transpose())
                 .map_err(|error| Error::read(&self.path, Some(self.rows.clone()), error))?;
             let Some(batch) = next else {
                 let (expected, found) = (self.rows.end, self.position);
@@ -60,6 +62,13 @@ impl RecordBatches {
                 return Ok(batch.slice(skip, end - skip));
             }
         }
+    }
+
+    /// The columns that were asked for.
+    fn pick(&self, batch: &RecordBatch) -> Result<RecordBatch, BoxError> {
+        let arrays = self.order.iter().map(|place| place.array(batch)).collect::<Result<_, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?)
     }
 
     fn take_rows(&mut self, batch: RecordBatch) -> RecordBatch {

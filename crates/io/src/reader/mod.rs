@@ -3,35 +3,34 @@
 mod arrow_ipc;
 mod arrow_layout;
 mod batches;
-mod csv;
-mod decompress;
 mod guard;
-mod jsonl;
 mod options;
 mod parquet;
-mod types;
+mod place;
+pub(crate) mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::ArrowReaderMetadata;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use encoding_rs::Encoding;
 
 pub use batches::RecordBatches;
-pub use options::{CsvDialect, ReadOptions};
+pub use options::{ColumnType, CsvDialect, ReadOptions};
 
 use crate::error::BoxError;
 use crate::{Error, Format, Source, Stamp};
 use guard::guarded;
+use place::Place;
+use text::csv::Dialect;
+use text::{csv, json};
 
 /// The most rows a batch of [`RecordBatches`] has.
 pub const BATCH_ROWS: usize = 1024;
-
-/// How many rows of a text format decide its column types.
-const INFERENCE_ROWS: usize = 1000;
 
 type ArrowBatches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
@@ -46,8 +45,9 @@ struct Stream {
 pub struct Input {
     /// The file.
     pub source: Source,
-    /// Its columns. Types that CSV and JSON Lines files were not given are inferred from the first
-    /// 1000 rows; a column without a value among them counts as text.
+    /// Its columns. Types that CSV and JSON files were not given are those that hold every value of
+    /// the file, and a column without a value counts as text. Of columns that are not needed nothing
+    /// is found out: they have the type null.
     pub schema: SchemaRef,
     contents: Contents,
 }
@@ -58,18 +58,35 @@ enum Contents {
     Parquet(ArrowReaderMetadata),
     /// The rows of each batch.
     Arrow(Arc<[u64]>),
-    Csv(CsvDialect),
-    Jsonl,
+    Text {
+        layout: Layout,
+        encoding: Option<&'static Encoding>,
+        /// The number of rows, if all were looked at.
+        rows: Option<u64>,
+    },
+}
+
+/// How the records of a text file are written.
+#[derive(Debug, Clone, Copy)]
+enum Layout {
+    Csv(Dialect),
+    Json,
 }
 
 impl Input {
-    /// Reads the schema of a file, not its rows. `options` are about text formats alone.
+    /// Finds out the schema of a file. That of a text file follows from all of its values that are
+    /// needed. `options` are about text formats alone.
     ///
     /// # Errors
-    /// [`Error::Read`] if the file is not what its format promises; [`Error::NotReadable`],
+    /// [`Error::Read`], [`Error::Record`] if the file is not what its format promises;
+    /// [`Error::Value`] if no type holds every value of a column; [`Error::NotReadable`],
     /// [`Error::UnknownColumn`], [`Error::AmbiguousColumn`] for a type that was given.
     pub fn open(source: Source, options: &ReadOptions) -> Result<Self, Error> {
         let path = &source.path;
+        let as_text = |layout, opened: text::Opened| {
+            let contents = Contents::Text { layout, encoding: options.encoding, rows: opened.rows };
+            (opened.schema, contents)
+        };
         let opened = guarded(|| {
             Ok(match source.format {
                 Format::Parquet => {
@@ -84,74 +101,98 @@ impl Input {
                     let batches = arrow_layout::stream_batches(path)?;
                     (arrow_ipc::stream_schema(path)?, Contents::Arrow(batches.into()))
                 }
-                Format::Csv | Format::Tsv => {
-                    (csv::infer_schema(&source, options)?, Contents::Csv(options.csv))
+                Format::Csv | Format::Tsv | Format::Text => {
+                    let layout = Layout::Csv(Dialect::of(&source, options));
+                    as_text(layout, csv::open(&source, options)?)
                 }
-                Format::Jsonl => (jsonl::infer_schema(&source, options)?, Contents::Jsonl),
+                Format::Json => as_text(Layout::Json, json::open(&source, options)?),
             })
         });
-        let (schema, contents) = opened.map_err(|error| Error::read(path, None, error))?;
+        let (schema, contents) = opened.map_err(|error| Error::read(&source.shown, None, error))?;
         let input = Self { source, schema, contents };
         input.check_types(&options.types)?;
         Ok(input)
     }
 
     /// Refuses a given type that would be no column's, or that the reader would refuse later.
-    fn check_types(&self, types: &BTreeMap<String, DataType>) -> Result<(), Error> {
-        for (column, data_type) in types {
-            let checked = match self.contents {
-                Contents::Parquet(_) | Contents::Arrow(_) => return Ok(()),
-                Contents::Csv(_) => {
-                    self.index(column)?;
-                    types::check(data_type, csv::read_null)
+    fn check_types(&self, types: &BTreeMap<String, ColumnType>) -> Result<(), Error> {
+        let Contents::Text { layout, .. } = self.contents else { return Ok(()) };
+        for (name, given) in types {
+            let ColumnType::Arrow(data_type) = given else { continue };
+            let field = Field::new(name, data_type.clone(), true);
+            let has_values = match layout {
+                Layout::Csv(_) => {
+                    self.index(name)?;
+                    csv::has_values(&field)
                 }
-                Contents::Jsonl => types::check(data_type, jsonl::read_null),
+                Layout::Json => json::has_values(&field),
             };
-            checked.map_err(|source| Error::NotReadable {
-                path: self.source.path.clone(),
-                column: column.clone(),
-                data_type: data_type.clone(),
-                source,
-            })?;
+            if !has_values {
+                let reason = match layout {
+                    Layout::Csv(_) if data_type.is_nested() => "a field of CSV holds one value",
+                    Layout::Csv(_) => "no text stands for a value of this type",
+                    Layout::Json => "no JSON value stands for a value of this type",
+                };
+                return Err(Error::NotReadable {
+                    path: self.source.shown.clone(),
+                    column: name.clone(),
+                    data_type: data_type.clone(),
+                    source: reason.into(),
+                });
+            }
         }
         Ok(())
     }
 
     /// The number of rows. Parquet and Arrow state it; of the others, every record is passed over
-    /// once.
+    /// once, if it was not when the file was opened.
     ///
     /// # Errors
-    /// [`Error::Read`] if the file cannot be read to its end.
+    /// [`Error::Read`], [`Error::Record`] if the file cannot be read to its end.
     pub fn count_rows(&self) -> Result<u64, Error> {
         let counted = guarded(|| match &self.contents {
             Contents::Parquet(footer) => parquet::row_group_sizes(footer).sum(),
             Contents::Arrow(batches) => Ok(batches.iter().sum()),
-            Contents::Csv(_) | Contents::Jsonl => {
+            Contents::Text { rows: Some(rows), .. } => Ok(*rows),
+            Contents::Text { .. } => {
                 let batches = self.stream(&[], &(0..u64::MAX))?.batches;
                 batches.map(|batch| Ok(batch?.num_rows() as u64)).sum()
             }
         });
-        counted.map_err(|error| Error::read(&self.source.path, None, error))
+        counted.map_err(|error| Error::read(&self.source.shown, None, error))
     }
 
-    /// Streams `columns`, in the order given, of exactly the rows in `rows`.
+    /// The field of a column, or of a field within structs, whose name is then the path to it:
+    /// `data.text`.
+    pub fn field(&self, column: &str) -> Option<Field> {
+        Place::of(column, &self.schema).map(|place| place.field(column, &self.schema))
+    }
+
+    /// Streams `columns`, in the order given, of exactly the rows in `rows`. A name that is no
+    /// column's may lead to a field within structs, as [`Input::field`] has it.
     ///
-    /// Parquet skips row groups, Arrow files skip batches before the range. CSV and JSON Lines
-    /// scan from the start, and compressed ones decompress it: read neighbouring ranges as one.
+    /// Parquet skips row groups, Arrow files skip batches before the range. Text formats are scanned
+    /// from the start, and compressed ones decompressed: read neighbouring ranges as one.
     ///
     /// # Errors
     /// [`Error::UnknownColumn`], [`Error::AmbiguousColumn`]; [`Error::Read`] if the file changed
-    /// since it was opened. The iterator itself yields [`Error::Read`] for damaged data and
-    /// [`Error::Truncated`] if the file ends before the range does; nothing follows an error.
+    /// since it was opened. The iterator itself yields [`Error::Read`], [`Error::Record`] for damaged
+    /// data, [`Error::Value`] for a value that is not of its column's type, and [`Error::Truncated`]
+    /// if the file ends before the range does; nothing follows an error.
     pub fn read(&self, columns: &[String], rows: Range<u64>) -> Result<RecordBatches, Error> {
-        let indices = self.indices(columns)?;
+        let places = columns.iter().map(|column| self.place(column)).collect::<Result<Vec<_>, _>>()?;
         // Not every reader can repeat or reorder columns: read each once, in the file's order.
-        let ascending: Vec<usize> = indices.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
-        let order: Vec<usize> =
-            indices.iter().filter_map(|index| ascending.binary_search(index).ok()).collect();
-        let schema = self.schema.project(&indices).map_err(|e| self.failure(&rows, e))?;
+        let ascending: Vec<usize> =
+            places.iter().map(|place| place.index).collect::<BTreeSet<_>>().into_iter().collect();
+        let fields = places.iter().zip(columns).map(|(place, column)| place.field(column, &self.schema));
+        let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), self.schema.metadata().clone());
+        let order = places.iter().filter_map(|place| {
+            let index = ascending.binary_search(&place.index).ok()?;
+            Some(Place { index, path: place.path.clone() })
+        });
+        let order = order.collect();
         let stream = guarded(|| self.stream(&ascending, &rows)).map_err(|e| self.failure(&rows, e))?;
-        Ok(RecordBatches::new(&self.source.path, schema.into(), order, rows, stream))
+        Ok(RecordBatches::new(&self.source.shown, schema.into(), order, rows, stream))
     }
 
     /// Makes sure that the file is still the one that was found, after `rows` of it were read.
@@ -159,16 +200,16 @@ impl Input {
     /// # Errors
     /// [`Error::Changed`]; [`Error::Io`] if it cannot be looked at.
     pub fn check_unchanged(&self, rows: &Range<u64>) -> Result<(), Error> {
-        let Source { path, bytes, modified_ns, .. } = &self.source;
+        let Source { path, shown, bytes, modified_ns, .. } = &self.source;
         let now = Stamp::of(path)?;
         if (now.bytes, now.modified_ns) == (*bytes, *modified_ns) {
             return Ok(());
         }
-        Err(Error::Changed { path: path.clone(), rows: rows.clone() })
+        Err(Error::Changed { path: shown.clone(), rows: rows.clone() })
     }
 
     fn failure(&self, rows: &Range<u64>, error: impl Into<BoxError>) -> Error {
-        Error::read(&self.source.path, Some(rows.clone()), error)
+        Error::read(&self.source.shown, Some(rows.clone()), error)
     }
 
     fn stream(&self, columns: &[usize], rows: &Range<u64>) -> Result<Stream, BoxError> {
@@ -178,19 +219,26 @@ impl Input {
             (Contents::Parquet(footer), _) => parquet::read(path, footer, columns, rows),
             (Contents::Arrow(_), Format::ArrowStream) => arrow_ipc::read_stream(path, columns),
             (Contents::Arrow(batches), _) => arrow_ipc::read_file(path, batches, columns, rows.start),
-            (Contents::Csv(dialect), _) => csv::read(&self.source, *dialect, &self.schema, columns, rows),
-            (Contents::Jsonl, _) => jsonl::read(&self.source, &self.schema, columns, rows.start),
+            (Contents::Text { layout, encoding, .. }, _) => match layout {
+                Layout::Csv(dialect) => {
+                    csv::read(&self.source, *dialect, *encoding, &self.schema, columns, rows.start)
+                }
+                Layout::Json => json::read(&self.source, *encoding, &self.schema, columns, rows.start),
+            },
         }
     }
 
-    fn indices(&self, columns: &[String]) -> Result<Vec<usize>, Error> {
-        columns.iter().map(|column| self.index(column)).collect()
+    fn place(&self, column: &str) -> Result<Place, Error> {
+        match Place::of(column, &self.schema) {
+            Some(place) if !place.path.is_empty() => Ok(place),
+            _ => self.index(column).map(Place::from),
+        }
     }
 
     fn index(&self, column: &str) -> Result<usize, Error> {
         let fields = self.schema.fields();
         let count = fields.iter().filter(|field| field.name() == column).count();
-        let (path, name) = (self.source.path.clone(), column.to_owned());
+        let (path, name) = (self.source.shown.clone(), column.to_owned());
         match self.schema.index_of(column) {
             Ok(index) if count == 1 => Ok(index),
             Ok(_) => Err(Error::AmbiguousColumn { path, column: name, count }),

@@ -1,19 +1,88 @@
-//! What the text formats leave open: the types of their columns, and how CSV is written.
+//! What the text formats leave open: the types of their columns, and how they are written.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
+use encoding_rs::Encoding;
 
-/// How CSV, TSV and JSON Lines files are read. The other formats say all of it themselves.
+/// How CSV, TSV, JSON and plain text files are read. The other formats say all of it themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// Types of columns, in place of inferred ones. A CSV file has them all; in a JSON Lines file a
-    /// column may first appear in any row.
-    pub types: BTreeMap<String, DataType>,
+    /// Types of columns, in place of inferred ones. A CSV file has them all; in a JSON file a column
+    /// may first appear in any row.
+    pub types: BTreeMap<String, ColumnType>,
     /// Columns taken as text if `types` says nothing of them, so that `007` stays `007`.
     pub text_columns: Vec<String>,
+    /// The columns that will be read; `None` for all of them. Nothing is found out about the others:
+    /// they have the type null.
+    pub needed: Option<Vec<String>>,
     /// How CSV and TSV files are written.
     pub csv: CsvDialect,
+    /// How the text is encoded; `None` for UTF-8. A byte order mark wins.
+    pub encoding: Option<&'static Encoding>,
+}
+
+impl ReadOptions {
+    /// Whether a column will be read, or a field of it.
+    pub(crate) fn is_needed(&self, name: &str) -> bool {
+        self.needed.as_ref().is_none_or(|needed| needed.iter().any(|needed| needed == name))
+    }
+}
+
+/// The type of a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnType {
+    /// An Arrow type.
+    Arrow(DataType),
+    /// Values of any kind, kept as their JSON text: a string column that is marked as `arrow.json`.
+    Json,
+}
+
+impl ColumnType {
+    /// The type of a field.
+    pub(crate) fn of(field: &Field) -> Self {
+        if is_json(field) { Self::Json } else { Self::Arrow(field.data_type().clone()) }
+    }
+}
+
+impl fmt::Display for ColumnType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arrow(data_type) => data_type.fmt(f),
+            Self::Json => f.write_str("Json"),
+        }
+    }
+}
+
+impl FromStr for ColumnType {
+    type Err = arrow::error::ArrowError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        if name == "Json" { Ok(Self::Json) } else { name.parse().map(Self::Arrow) }
+    }
+}
+
+impl From<DataType> for ColumnType {
+    fn from(data_type: DataType) -> Self {
+        Self::Arrow(data_type)
+    }
+}
+
+const EXTENSION: &str = "ARROW:extension:name";
+const JSON: &str = "arrow.json";
+
+/// A column of JSON text, marked as Arrow's canonical extension type.
+pub(super) fn json_field(name: &str) -> Field {
+    let metadata = [(EXTENSION, JSON), ("ARROW:extension:metadata", "")];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    Field::new(name, DataType::Utf8, true).with_metadata(metadata)
+}
+
+/// Whether a column holds JSON text.
+pub(super) fn is_json(field: &Field) -> bool {
+    field.metadata().get(EXTENSION).is_some_and(|name| name == JSON)
 }
 
 /// How a CSV file is divided into records and fields.
@@ -28,10 +97,13 @@ pub struct CsvDialect {
     /// The ASCII character around fields that hold a delimiter or a line break; `None` where no
     /// field is wrapped, and quotation marks are text.
     pub quote: Option<u8>,
+    /// The ASCII character before one that would otherwise divide or end a field; `None` where a
+    /// quote within quotes is written twice.
+    pub escape: Option<u8>,
 }
 
 impl Default for CsvDialect {
     fn default() -> Self {
-        Self { delimiter: None, header: true, quote: Some(b'"') }
+        Self { delimiter: None, header: true, quote: Some(b'"'), escape: None }
     }
 }

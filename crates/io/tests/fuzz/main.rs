@@ -97,19 +97,25 @@ fn text_bytes(alphabet: &'static [&'static str]) -> impl Strategy<Value = Vec<u8
 /// Options of any kind, such as a user may give them.
 fn options() -> impl Strategy<Value = ReadOptions> {
     let character = |choices: &'static [u8]| prop::option::of(prop::sample::select(choices));
-    let types = ["Utf8", "Int64", "Boolean", "Timestamp(ms)", "Decimal128(5, 2)", "List(Utf8)"];
+    let types = ["Utf8", "Int64", "Boolean", "Timestamp(ms)", "Decimal128(5, 2)", "List(Utf8)", "Json"];
     let types = prop::collection::btree_map(
         prop::sample::select(&["text", "a", "column_1", "column_2"][..]).prop_map(str::to_owned),
         prop::sample::select(types.to_vec()).prop_map(|data_type| data_type.parse().unwrap()),
         0..3,
     );
-    (types, character(b",;\t 1"), any::<bool>(), character(b"\"'")).prop_map(
-        |(types, delimiter, header, quote)| ReadOptions {
+    let needed = prop::option::of(prop::collection::vec(
+        prop::sample::select(&["text", "a", "a.text", "column_1"][..]).prop_map(str::to_owned),
+        0..3,
+    ));
+    let encoding = prop::option::of(prop::sample::select(&["latin1", "utf-16", "shift_jis"][..]));
+    (types, character(b",;\t 1"), any::<bool>(), character(b"\"'"), character(b"\\"), needed, encoding)
+        .prop_map(|(types, delimiter, header, quote, escape, needed, encoding)| ReadOptions {
             types,
             text_columns: Vec::new(),
-            csv: CsvDialect { delimiter, header, quote },
-        },
-    )
+            needed,
+            csv: CsvDialect { delimiter, header, quote, escape },
+            encoding: encoding.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes())),
+        })
 }
 
 const JSON: &[&str] = &[

@@ -1,7 +1,9 @@
 //! The promises of `strata-io`, one room per concern.
 
+mod csv;
 mod damage;
 mod features;
+mod json;
 mod locks;
 mod manifests;
 mod parquet_layout;

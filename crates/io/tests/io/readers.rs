@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, Int64Type};
 use parquet::file::metadata::ParquetMetaDataReader;
 use proptest::prelude::*;
 use std::sync::Arc;
-use strata_io::{BATCH_ROWS, Error, ErrorKind, Input};
+use strata_io::{BATCH_ROWS, Error, ErrorKind, Input, ReadOptions};
 use tempfile::TempDir;
 
 use crate::support::{FILES, encode, names, numbered, open, read, source, texts, write_file};
@@ -234,15 +234,17 @@ fn files_without_rows_have_none() {
 }
 
 #[test]
-fn a_value_that_contradicts_the_inferred_type_names_file_and_rows() {
+fn a_value_that_contradicts_the_given_type_names_file_row_and_line() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a.csv");
     fs_err::write(&path, format!("n\n{}oops\n", "1\n".repeat(1500))).unwrap();
-    let error = read(&open(&path), &["n"], 1100..1501).unwrap_err();
+    let types = [("n".to_owned(), DataType::Int64.into())].into();
+    let input = Input::open(source(&path), &ReadOptions { types, ..ReadOptions::default() }).unwrap();
+    let error = read(&input, &["n"], 1100..1501).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BadData);
-    assert!(error.to_string().contains("a.csv, rows 1100..1501"), "{error}");
-    let hint = error.hint().unwrap();
-    assert!(hint.contains("first 1000 rows") && hint.contains("--schema"), "{hint}");
+    let said = error.to_string();
+    assert!(said.contains("a.csv, found `oops` in row 1500 (line 1502)"), "{said}");
+    assert!(error.hint().unwrap().contains("--schema 'n=Utf8'"));
 }
 
 #[test]

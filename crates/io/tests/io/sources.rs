@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use strata_io::{Compression, Error, ErrorKind, Format, Source, find};
+use strata_io::{Compression, Error, ErrorKind, Format, Source, find, find_as};
 use tempfile::TempDir;
 
 fn folder(files: &[&str]) -> TempDir {
@@ -30,6 +30,7 @@ fn refused(folder: &TempDir, inputs: &[&str]) -> Error {
 
 fn named(name: &str) -> Source {
     Source {
+        shown: name.into(),
         path: name.into(),
         name: name.to_owned(),
         format: Format::Parquet,
@@ -96,7 +97,7 @@ fn a_link_that_leads_back_up_ends_the_search_there() {
 
 #[test]
 fn inputs_without_a_data_file_are_named() {
-    let folder = folder(&["x/notes.txt"]);
+    let folder = folder(&["x/notes.md"]);
     for (input, what) in [("x", "a folder without data files"), ("y", "nothing"), ("x/*.csv", "no match")] {
         let error = refused(&folder, &[input]);
         assert_eq!(error.kind(), ErrorKind::NoInput);
@@ -108,8 +109,8 @@ fn inputs_without_a_data_file_are_named() {
 
 #[test]
 fn a_file_of_unknown_extension_is_refused_when_named() {
-    let folder = folder(&["notes.txt", "a.parquet.gz", "data.json"]);
-    for file in ["notes.txt", "a.parquet.gz", "data.json"] {
+    let folder = folder(&["notes.md", "a.parquet.gz", "data.xml"]);
+    for file in ["notes.md", "a.parquet.gz", "data.xml"] {
         let error = refused(&folder, &[file]);
         assert!(matches!(error, Error::UnknownExtension { .. }), "{error}");
         assert!(error.hint().unwrap().contains(".parquet"));
@@ -135,7 +136,7 @@ fn two_files_with_one_stem_are_refused_naming_both() {
 
 #[test]
 fn the_extension_decides_format_and_compression() {
-    use Compression::{Gzip, None, Zstd};
+    use Compression::{Bzip2, Gzip, None, Xz, Zstd};
     let cases = [
         ("a.parquet", Format::Parquet, None),
         ("a.PQ", Format::Parquet, None),
@@ -143,8 +144,11 @@ fn the_extension_decides_format_and_compression() {
         ("a.csv", Format::Csv, None),
         ("a.csv.gz", Format::Csv, Gzip),
         ("a.tsv.zst", Format::Tsv, Zstd),
-        ("a.jsonl", Format::Jsonl, None),
-        ("a.ndjson.GZ", Format::Jsonl, Gzip),
+        ("a.jsonl", Format::Json, None),
+        ("a.ndjson.GZ", Format::Json, Gzip),
+        ("a.json", Format::Json, None),
+        ("a.json.bz2", Format::Json, Bzip2),
+        ("a.txt.xz", Format::Text, Xz),
     ];
     for (name, format, compression) in cases {
         let folder = folder(&[name]);
@@ -152,6 +156,26 @@ fn the_extension_decides_format_and_compression() {
         assert_eq!((source.format, source.compression), (format, compression), "{name}");
         assert_eq!(source.stem(), "a");
     }
+}
+
+#[test]
+fn with_a_format_any_file_is_of_it() {
+    let folder = folder(&["a.log.gz", "b.jsonl", "c"]);
+    for input in ["a.log.gz", "b.jsonl", "c", ".", "*"] {
+        for source in find_as(&arguments(&folder, &[input]), Some(Format::Text)).unwrap() {
+            assert_eq!(source.format, Format::Text, "{input}");
+            assert_eq!(source.compression == Compression::Gzip, source.name.ends_with("gz"));
+            assert_eq!(source.stem().len(), 1, "{}", source.stem());
+        }
+    }
+    assert_eq!(find_as(&arguments(&folder, &["."]), Some(Format::Text)).unwrap().len(), 3);
+}
+
+#[test]
+fn what_a_dataset_is_stored_with_is_no_data() {
+    let folder = folder(&["x/state.json", "x/dataset_info.json", "x/data.json", "x/README.md"]);
+    assert_eq!(found(&folder, &["x"]), ["data.json"]);
+    assert_eq!(found(&folder, &["x/state.json"]), ["state.json"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use parquet::file::properties::WriterProperties;
 use strata_io::{Error, Input, ReadOptions, Source, find};
 
 /// File names of every format, each with a batch size or none of its own.
-pub const FILES: [&str; 10] = [
+pub const FILES: [&str; 13] = [
     "a.parquet",
     "a.arrow",
     "a.arrows",
@@ -23,6 +23,9 @@ pub const FILES: [&str; 10] = [
     "a.jsonl",
     "a.ndjson.gz",
     "a.jsonl.zst",
+    "a.json.bz2",
+    "a.ndjson.xz",
+    "a.csv.xz",
 ];
 
 pub fn names(names: &[&str]) -> Vec<String> {
@@ -51,14 +54,30 @@ pub fn write_file(folder: &Path, name: &str, batch: &RecordBatch, piece: usize) 
     path
 }
 
-pub fn encode(name: &str, batch: &RecordBatch, piece: usize) -> Vec<u8> {
-    if let Some(name) = name.strip_suffix(".gz") {
-        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gz.write_all(&encode(name, batch, piece)).unwrap();
-        return gz.finish().unwrap();
+/// Wraps bytes as the extension of `name` says.
+pub fn encode_bytes(name: &str, bytes: &[u8]) -> Vec<u8> {
+    match Path::new(name).extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => {
+            let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            gz.write_all(bytes).unwrap();
+            gz.finish().unwrap()
+        }
+        Some("zst") => zstd::encode_all(bytes, 1).unwrap(),
+        Some("bz2") => {
+            let mut bz = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            bz.write_all(bytes).unwrap();
+            bz.finish().unwrap()
+        }
+        Some("xz") => liblzma::encode_all(bytes, 1).unwrap(),
+        _ => bytes.to_vec(),
     }
-    if let Some(name) = name.strip_suffix(".zst") {
-        return zstd::encode_all(encode(name, batch, piece).as_slice(), 1).unwrap();
+}
+
+pub fn encode(name: &str, batch: &RecordBatch, piece: usize) -> Vec<u8> {
+    if let Some((inner, _)) =
+        name.rsplit_once('.').filter(|(_, end)| matches!(*end, "gz" | "zst" | "bz2" | "xz"))
+    {
+        return encode_bytes(name, &encode(inner, batch, piece));
     }
     let mut bytes = Vec::new();
     let pieces = (0..batch.num_rows())

@@ -24,7 +24,7 @@ pub struct Tokenized {
 /// The tokenizer fails on a text, or the model does not know a token of it; a span is not in its text; a text is longer than the model can see at
 /// once, and that is to be an error.
 pub fn tokenize(job: &Job, parts: &[Part], window: Window) -> anyhow::Result<Vec<Tokenized>> {
-    let file = || job.inputs[parts[window.part].input].file.source.path.display();
+    let file = || job.inputs[parts[window.part].input].file.source.shown.display();
     if let Some((row, span, characters)) = bad_span(&window) {
         let Range { start, end } = span;
         return Err(Refusal::bad_data(format!(

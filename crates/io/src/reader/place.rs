@@ -1,0 +1,71 @@
+//! Columns by name, and fields within structs by the path to them.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, make_array};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, Fields, Schema};
+use arrow::error::ArrowError;
+
+/// Where a column stands: its place in the file, and the places of the fields that lead to it from
+/// there.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub index: usize,
+    pub path: Vec<usize>,
+}
+
+impl From<usize> for Place {
+    fn from(index: usize) -> Self {
+        Self { index, path: Vec::new() }
+    }
+}
+
+impl Place {
+    /// The place of `name`: a column's, or else `column.field` and so on.
+    pub fn of(name: &str, schema: &Schema) -> Option<Self> {
+        let mut path = path(name, schema.fields())?;
+        let index = path.remove(0);
+        Some(Self { index, path })
+    }
+
+    /// The field there, called `name`. A field of a struct that is null is null.
+    pub fn field(&self, name: &str, schema: &Schema) -> Field {
+        let mut field = schema.field(self.index);
+        let mut is_nullable = field.is_nullable();
+        for &index in &self.path {
+            if let DataType::Struct(fields) = field.data_type() {
+                field = &fields[index];
+                is_nullable |= field.is_nullable();
+            }
+        }
+        field.clone().with_name(name).with_nullable(is_nullable)
+    }
+
+    /// The column of a batch.
+    pub fn array(&self, batch: &RecordBatch) -> Result<ArrayRef, ArrowError> {
+        let mut array = batch.column(self.index).clone();
+        for &index in &self.path {
+            let structs = array.as_struct();
+            let field = structs.column(index);
+            let nulls = NullBuffer::union(structs.nulls(), field.nulls());
+            array = match structs.nulls() {
+                None => field.clone(),
+                Some(_) => make_array(field.to_data().into_builder().nulls(nulls).build()?),
+            };
+        }
+        Ok(array)
+    }
+}
+
+/// The places that lead to a name; one that is written with dots wins over a path.
+fn path(name: &str, fields: &Fields) -> Option<Vec<usize>> {
+    if let Some((index, _)) = fields.find(name) {
+        return Some(vec![index]);
+    }
+    name.match_indices('.').find_map(|(dot, _)| {
+        let (index, field) = fields.find(&name[..dot])?;
+        let DataType::Struct(fields) = field.data_type() else { return None };
+        let mut places = vec![index];
+        places.extend(path(&name[dot + 1..], fields)?);
+        Some(places)
+    })
+}

@@ -1,0 +1,198 @@
+//! CSV and TSV files, and lines of text, which are CSV of one column that nothing divides.
+
+mod kinds;
+mod split;
+
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+
+use kinds::Kinds;
+use split::Records;
+
+use super::bytes::Bytes;
+use super::fault::{Fault, Place, shown};
+use super::values::{Values, values};
+use super::{BATCH_BYTES, Opened, settled};
+use crate::error::BoxError;
+use crate::reader::options::{ColumnType, json_field};
+use crate::reader::{BATCH_ROWS, ReadOptions, Stream};
+use crate::{Format, Source};
+
+/// The column of a file of lines.
+const LINES: &str = "text";
+
+/// How a file is divided into records and fields.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::reader) struct Dialect {
+    delimiter: Option<u8>,
+    quote: Option<u8>,
+    escape: Option<u8>,
+    header: bool,
+    /// Whether a line is a text, also one that is empty.
+    is_lines: bool,
+}
+
+impl Dialect {
+    pub fn of(source: &Source, options: &ReadOptions) -> Self {
+        let csv = options.csv;
+        let usual = match source.format {
+            Format::Text => {
+                return Self { delimiter: None, quote: None, escape: None, header: false, is_lines: true };
+            }
+            Format::Tsv => b'\t',
+            _ => b',',
+        };
+        Self {
+            delimiter: Some(csv.delimiter.unwrap_or(usual)),
+            quote: csv.quote,
+            // A quote that escapes itself is what the reader knows anyway.
+            escape: csv.escape.filter(|escape| Some(*escape) != csv.quote),
+            header: csv.header,
+            is_lines: false,
+        }
+    }
+}
+
+/// Finds the columns of a file and the types that hold all of their values.
+pub(in crate::reader) fn open(source: &Source, options: &ReadOptions) -> Result<Opened, BoxError> {
+    let dialect = Dialect::of(source, options);
+    let mut records = Records::new(Bytes::open(source, options.encoding)?, dialect);
+    let mut names = if dialect.is_lines { vec![LINES.to_owned()] } else { Vec::new() };
+    if dialect.header
+        && let Some(header) = records.header()?
+    {
+        let name = |index| {
+            let bytes = header.text(index);
+            let name = std::str::from_utf8(bytes).map_err(|_| Fault::encoding(header.place, bytes))?;
+            Ok::<_, Fault>(name.to_owned())
+        };
+        names = (0..header.len()).map(name).collect::<Result<_, _>>()?;
+    }
+    let mut kinds = vec![Kinds::default(); names.len()];
+    let mut looked_at = looked_at(&names, options);
+    if !settled(options) || names.is_empty() {
+        while let Some(record) = records.next()? {
+            if names.is_empty() && !dialect.header {
+                names = (1..=record.len()).map(|number| format!("column_{number}")).collect();
+                kinds = vec![Kinds::default(); names.len()];
+                looked_at = self::looked_at(&names, options);
+                if settled(options) {
+                    return Ok(Opened { schema: schema(&names, &kinds, options), rows: None });
+                }
+            }
+            for &(index, is_typed) in &looked_at {
+                let Some(bytes) = record.get(index) else { continue };
+                let text = std::str::from_utf8(bytes).map_err(|_| Fault::encoding(record.place, bytes))?;
+                if !is_typed {
+                    kinds[index].add(text);
+                }
+            }
+        }
+        return Ok(Opened { schema: schema(&names, &kinds, options), rows: Some(records.rows()) });
+    }
+    Ok(Opened { schema: schema(&names, &kinds, options), rows: None })
+}
+
+/// The columns that are needed, and whether their types are known.
+fn looked_at(names: &[String], options: &ReadOptions) -> Vec<(usize, bool)> {
+    let is_typed = |name: &String| options.types.contains_key(name) || options.text_columns.contains(name);
+    let columns = names.iter().enumerate().filter(|(_, name)| options.is_needed(name));
+    columns.map(|(index, name)| (index, is_typed(name))).collect()
+}
+
+fn schema(names: &[String], kinds: &[Kinds], options: &ReadOptions) -> SchemaRef {
+    let field = |(name, kinds): (&String, &Kinds)| {
+        let data_type = match options.types.get(name) {
+            Some(ColumnType::Json) => return json_field(name),
+            Some(ColumnType::Arrow(data_type)) => data_type.clone(),
+            None if !options.is_needed(name) => DataType::Null,
+            None if options.text_columns.contains(name) => DataType::Utf8,
+            None => kinds.data_type(),
+        };
+        Field::new(name, data_type, true)
+    };
+    Schema::new(names.iter().zip(kinds).map(field).collect::<Vec<_>>()).into()
+}
+
+/// Whether a field's type has values that a text stands for.
+pub(in crate::reader) fn has_values(field: &Field) -> bool {
+    values(field).is_some()
+}
+
+/// Starts at row `first`; the records before it are passed over.
+pub(in crate::reader) fn read(
+    source: &Source,
+    dialect: Dialect,
+    encoding: Option<&'static encoding_rs::Encoding>,
+    schema: &SchemaRef,
+    columns: &[usize],
+    first: u64,
+) -> Result<Stream, BoxError> {
+    let mut records = Records::new(Bytes::open(source, encoding)?, dialect);
+    if dialect.header {
+        records.header()?;
+    }
+    while records.rows() < first && records.next()?.is_some() {}
+    let schema: SchemaRef = Arc::new(schema.project(columns)?);
+    let column =
+        |(index, field): (&usize, &Arc<Field>)| Some(Column { index: *index, values: values(field)? });
+    let columns = columns.iter().zip(schema.fields()).map(column).collect::<Option<Vec<_>>>();
+    let columns = columns.ok_or("a column is of a type that no field of CSV has")?;
+    let first = records.rows();
+    let mut batches = Batches { records, columns, schema, is_lines: dialect.is_lines };
+    Ok(Stream { first, batches: Box::new(std::iter::from_fn(move || batches.next().transpose())) })
+}
+
+struct Column {
+    index: usize,
+    values: Box<dyn Values>,
+}
+
+struct Batches {
+    records: Records,
+    columns: Vec<Column>,
+    schema: SchemaRef,
+    is_lines: bool,
+}
+
+impl Batches {
+    fn next(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        let (mut rows, mut bytes) = (0, 0);
+        while rows < BATCH_ROWS && bytes < BATCH_BYTES {
+            let Some(record) = self.records.next().map_err(ArrowError::ExternalError)? else { break };
+            bytes += record.bytes();
+            for (Column { index, values }, field) in self.columns.iter_mut().zip(self.schema.fields()) {
+                let text = if self.is_lines { Some(record.text(*index)) } else { record.get(*index) };
+                match text {
+                    None => values.push_null(),
+                    Some(text) => push(values.as_mut(), text, field, record.place)?,
+                }
+            }
+            rows += 1;
+        }
+        if rows == 0 {
+            return Ok(None);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.values.finish()).collect();
+        RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).map(Some)
+    }
+}
+
+fn push(values: &mut dyn Values, text: &[u8], field: &Field, place: Place) -> Result<(), Fault> {
+    let text = std::str::from_utf8(text).map_err(|_| Fault::encoding(place, text))?;
+    if values.push(text, false) {
+        return Ok(());
+    }
+    Err(Fault::Value {
+        place,
+        column: field.name().clone(),
+        expected: ColumnType::of(field).to_string(),
+        found: format!("`{}`", shown(text)),
+        keep: format!("{}=Utf8", field.name()),
+    })
+}

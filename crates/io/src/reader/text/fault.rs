@@ -1,0 +1,77 @@
+//! What is wrong with a record of a text file, and where.
+
+use std::path::Path;
+
+use arrow::error::ArrowError;
+
+use crate::Error;
+use crate::error::BoxError;
+
+/// Where a record stands in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Counted from 0, as rows are.
+    pub row: u64,
+    /// Counted from 1, as editors do.
+    pub line: u64,
+}
+
+/// A fault without its file's name.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// The record is not written as its format says.
+    #[error("{reason}")]
+    Record { place: Place, reason: String, hint: &'static str },
+    /// A value would not survive in its column.
+    #[error("expected {expected} in column `{column}`, found {found}")]
+    Value { place: Place, column: String, expected: String, found: String, keep: String },
+}
+
+/// What to do about a file that is no UTF-8.
+pub(crate) const ENCODING_HINT: &str = "say how it is encoded with --encoding, such as latin1, windows-1251, shift_jis \
+     or utf-16, or convert it with iconv";
+
+impl Fault {
+    pub fn record(place: Place, reason: impl Into<String>, hint: &'static str) -> Self {
+        Self::Record { place, reason: reason.into(), hint }
+    }
+
+    /// Text that is not UTF-8 and not said to be anything else.
+    pub fn encoding(place: Place, bytes: &[u8]) -> Self {
+        let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+        let byte = bytes.get(valid).copied().unwrap_or_default();
+        Self::record(place, format!("the text is not UTF-8: byte 0x{byte:02x}"), ENCODING_HINT)
+    }
+
+    /// The error of a file, if a reader ended with a fault.
+    pub fn of(path: &Path, source: BoxError) -> Result<Error, BoxError> {
+        let source = match source.downcast::<ArrowError>().map(|error| *error) {
+            Ok(ArrowError::ExternalError(inner)) => inner,
+            Ok(other) => return Err(Box::new(other)),
+            Err(source) => source,
+        };
+        let path = path.to_owned();
+        Ok(match *source.downcast::<Self>()? {
+            Self::Record { place: Place { row, line }, reason, hint } => {
+                Error::Record { path, row, line, source: reason.into(), hint }
+            }
+            Self::Value { place: Place { row, line }, column, expected, found, keep } => {
+                Error::Value { path, row, line, column, expected, found, keep }
+            }
+        })
+    }
+}
+
+impl From<Fault> for ArrowError {
+    fn from(fault: Fault) -> Self {
+        Self::ExternalError(Box::new(fault))
+    }
+}
+
+/// A value as a message shows it: short, and in one line.
+pub(super) fn shown(text: &str) -> String {
+    const MOST: usize = 60;
+    let end = text.floor_char_boundary(MOST);
+    let rest = if end < text.len() { "…" } else { "" };
+    format!("{}{rest}", text[..end].escape_debug())
+}
