@@ -56,6 +56,8 @@ impl Stamp {
 #[serde(default)]
 pub struct Notes {
     files: BTreeMap<String, Note>,
+    /// What was found in text files, by looking at all of them.
+    tables: BTreeMap<String, Note>,
     /// Whatever else the machine should remember. Not interpreted here.
     pub memory: Map<String, Value>,
 }
@@ -81,10 +83,12 @@ impl Notes {
     pub fn save(&self, folder: &Path) -> Result<(), Error> {
         let known = Self::load(folder);
         let mut all = self.clone();
-        for (path, note) in &known.files {
-            all.files.entry(path.clone()).or_insert_with(|| note.clone());
+        for (notes, known) in [(&mut all.files, &known.files), (&mut all.tables, &known.tables)] {
+            for (path, note) in known {
+                notes.entry(path.clone()).or_insert_with(|| note.clone());
+            }
+            notes.retain(|path, _| Path::new(path).exists());
         }
-        all.files.retain(|path, _| Path::new(path).exists());
         if all == known {
             return Ok(());
         }
@@ -95,16 +99,34 @@ impl Notes {
 
     /// The hash that the file had, if nothing has touched it since.
     pub fn hash_of(&self, path: &Path) -> Option<&str> {
-        let note = self.files.get(path.to_str()?)?;
-        let settled = note.noted_ns.saturating_sub(note.stamp.changed_ns) > SETTLED_NS;
-        (settled && Stamp::of(path).ok()? == note.stamp).then_some(note.hash.as_str())
+        still_true(&self.files, path)
     }
 
     /// Notes the hash of a file, which it had at some time after `stamp` was taken.
     pub fn note(&mut self, path: &Path, stamp: Stamp, hash: String) {
-        if let Some(path) = path.to_str() {
-            self.files.insert(path.to_owned(), Note { stamp, noted_ns: now_ns(), hash });
-        }
+        insert(&mut self.files, path, stamp, hash);
+    }
+
+    /// What was found in a text file, if nothing has touched it since.
+    pub(crate) fn table_of(&self, path: &Path) -> Option<&str> {
+        still_true(&self.tables, path)
+    }
+
+    /// Notes what was found in a text file at some time after `stamp` was taken.
+    pub(crate) fn note_table(&mut self, path: &Path, stamp: Stamp, table: String) {
+        insert(&mut self.tables, path, stamp, table);
+    }
+}
+
+fn still_true<'a>(notes: &'a BTreeMap<String, Note>, path: &Path) -> Option<&'a str> {
+    let note = notes.get(path.to_str()?)?;
+    let settled = note.noted_ns.saturating_sub(note.stamp.changed_ns) > SETTLED_NS;
+    (settled && Stamp::of(path).ok()? == note.stamp).then_some(note.hash.as_str())
+}
+
+fn insert(notes: &mut BTreeMap<String, Note>, path: &Path, stamp: Stamp, hash: String) {
+    if let Some(path) = path.to_str() {
+        notes.insert(path.to_owned(), Note { stamp, noted_ns: now_ns(), hash });
     }
 }
 

@@ -7,7 +7,7 @@ use std::thread;
 
 use serde_json::{Map, Value, json};
 use strata_bert::{Checkpoint, Division, Extractor, Features, TextTokenizer, TokenizerOptions, Unit};
-use strata_io::{Input, find_as};
+use strata_io::{Input, Notes, find_as};
 
 use crate::columns::Columns;
 use crate::failure::{Refusal, in_one_line};
@@ -140,9 +140,10 @@ fn open_inputs(
         sources.iter_mut().for_each(|source| source.shown = "stdin".into());
     }
     settings.text_formats.refuse_unused(&sources)?;
+    let notes = Notes::load(&settings.output);
     for source in sources {
         let name = source.name.clone();
-        let file = match Input::open(source, &settings.text_formats.options) {
+        let file = match Input::open_noted(source, &settings.text_formats.options, &notes) {
             Err(error) if settings.on_bad_file.skips(&error) => {
                 skipped.insert(name, in_one_line(&error));
                 continue;

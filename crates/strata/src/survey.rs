@@ -56,7 +56,7 @@ impl Survey {
         for input in &job.inputs {
             let name = &input.file.source.name;
             let known = known.and_then(|manifest| manifest.inputs.get(name));
-            match record(&input.file, known, notes, signals) {
+            match record(job, &input.file, known, notes, signals) {
                 Ok(record) => records.push(Some(record)),
                 Err(error) => {
                     skipped.insert(name.clone(), job.settings.on_bad_file.reason_to_skip(error)?);
@@ -175,12 +175,14 @@ fn model_identity(job: &Job, notes: &mut Notes) -> anyhow::Result<Value> {
 
 /// The identity of an input file. Its rows are counted again only if its content is not `known`.
 fn record(
+    job: &Job,
     input: &strata_io::Input,
     known: Option<&InputRecord>,
     notes: &mut Notes,
     signals: &Signals,
 ) -> anyhow::Result<InputRecord> {
     let source = &input.source;
+    input.note(&job.settings.text_formats.options, notes)?;
     let blake3 = match notes.hash_of(&source.path) {
         Some(hash) => hash.to_owned(),
         None => {

@@ -4,6 +4,7 @@ mod arrow_ipc;
 mod arrow_layout;
 mod batches;
 mod guard;
+mod noted;
 mod options;
 mod parquet;
 mod place;
@@ -23,7 +24,7 @@ pub use batches::RecordBatches;
 pub use options::{ColumnType, CsvDialect, ReadOptions};
 
 use crate::error::BoxError;
-use crate::{Error, Format, Source, Stamp};
+use crate::{Error, Format, Notes, Source, Stamp};
 use guard::guarded;
 use place::Place;
 use text::csv::Dialect;
@@ -82,7 +83,18 @@ impl Input {
     /// [`Error::Value`] if no type holds every value of a column; [`Error::NotReadable`],
     /// [`Error::UnknownColumn`], [`Error::AmbiguousColumn`] for a type that was given.
     pub fn open(source: Source, options: &ReadOptions) -> Result<Self, Error> {
+        Self::open_noted(source, options, &Notes::default())
+    }
+
+    /// As [`Input::open`]; what `notes` know of a text file is not looked for again.
+    ///
+    /// # Errors
+    /// As [`Input::open`].
+    pub fn open_noted(source: Source, options: &ReadOptions, notes: &Notes) -> Result<Self, Error> {
         let path = &source.path;
+        let look = |look: fn(&Source, &ReadOptions) -> Result<text::Opened, BoxError>| {
+            noted::recall(&source, options, notes).map_or_else(|| look(&source, options), Ok)
+        };
         let as_text = |layout, opened: text::Opened| {
             let contents = Contents::Text { layout, encoding: options.encoding, rows: opened.rows };
             (opened.schema, contents)
@@ -103,15 +115,30 @@ impl Input {
                 }
                 Format::Csv | Format::Tsv | Format::Text => {
                     let layout = Layout::Csv(Dialect::of(&source, options));
-                    as_text(layout, csv::open(&source, options)?)
+                    as_text(layout, look(csv::open)?)
                 }
-                Format::Json => as_text(Layout::Json, json::open(&source, options)?),
+                Format::Json => as_text(Layout::Json, look(json::open)?),
             })
         });
         let (schema, contents) = opened.map_err(|error| Error::read(&source.shown, None, error))?;
         let input = Self { source, schema, contents };
         input.check_types(&options.types)?;
         Ok(input)
+    }
+
+    /// Notes what was found in a text file by opening it with `options`, unless it is noted.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be looked at.
+    pub fn note(&self, options: &ReadOptions, notes: &mut Notes) -> Result<(), Error> {
+        let Contents::Text { rows, .. } = self.contents else { return Ok(()) };
+        let stamp = Stamp::of(&self.source.path)?;
+        let is_same = (stamp.bytes, stamp.modified_ns) == (self.source.bytes, self.source.modified_ns);
+        if is_same && noted::recall(&self.source, options, notes).is_none() {
+            let opened = text::Opened { schema: self.schema.clone(), rows };
+            noted::remember(&self.source, options, &opened, stamp, notes);
+        }
+        Ok(())
     }
 
     /// Refuses a given type that would be no column's, or that the reader would refuse later.

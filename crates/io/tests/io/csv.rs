@@ -327,3 +327,54 @@ proptest! {
         }
     }
 }
+
+/// What is read of a file at once.
+const WINDOW_BYTES: usize = 1 << 20;
+
+#[test]
+fn records_are_whole_wherever_a_buffer_ends() {
+    let end = "é \"\"q\"\"\",2\r\n\"\r\n\",3\r\n";
+    for shift in 0..end.len() + 2 {
+        let long = "x".repeat(WINDOW_BYTES - "text,n\r\n\"".len() - shift);
+        let batch = all(format!("text,n\r\n\"{long}{end}"));
+        let texts = texts(&batch, "text");
+        assert_eq!(texts[0].as_deref(), Some(format!("{long}é \"q\"").as_str()), "{shift}");
+        assert_eq!(
+            (texts[1].as_deref(), shown(&batch, "n").1),
+            (Some("\r\n"), vec!["2".to_owned(), "3".to_owned()])
+        );
+    }
+}
+
+#[test]
+fn characters_that_look_like_line_ends_are_none() {
+    let text = "a\u{2028}b\u{85}c\u{b}d\u{c}e\u{1c}f";
+    for (name, content) in [("a.csv", format!("text\n{text}\n")), ("a.txt", format!("{text}\n"))] {
+        let batch = try_all(name, content, &ReadOptions::default()).unwrap();
+        assert_eq!(texts(&batch, "text"), [Some(text.to_owned())], "{name}");
+    }
+}
+
+#[test]
+fn names_stay_as_they_stand_and_a_header_alone_has_no_rows() {
+    let batch = all(",Text,text, text \n0,a,b,c\n");
+    let schema = batch.schema();
+    let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names, ["", "Text", "text", " text "]);
+    for content in ["text,n\n", "text,n", "text,n\r\n\r\n"] {
+        assert_eq!((all(content).num_rows(), all(content).num_columns()), (0, 2));
+    }
+}
+
+#[test]
+fn bytes_behind_a_compressed_file_are_not_passed_over() {
+    let folder = TempDir::new().unwrap();
+    for wrapping in ["gz", "zst", "bz2", "xz"] {
+        let path = folder.path().join(format!("a.csv.{wrapping}"));
+        let mut bytes = encode_bytes(&format!("a.{wrapping}"), b"text\ncat\n");
+        bytes.extend_from_slice(b"more");
+        fs_err::write(&path, bytes).unwrap();
+        let error = Input::open(source(&path), &ReadOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadData, "{wrapping}");
+    }
+}

@@ -402,3 +402,31 @@ fn more_keys_than_names_are_data() {
     assert_eq!(try_all("a.jsonl", &text, &needing(&["text"])).unwrap().num_rows(), 1);
     assert_eq!(try_all("a.jsonl", &text, &typed(&[("v", "Json")])).unwrap().num_rows(), 1);
 }
+
+/// What is read of a file at once.
+const WINDOW_BYTES: usize = 1 << 20;
+
+#[test]
+fn objects_are_whole_wherever_a_buffer_ends() {
+    let end = "\\ud83d\\ude00é\\\\\"  ,\t\"n\":-1.5e+3 }  \r\n , {\"text\":null,\"n\":true}]\n";
+    for shift in 0..end.len() + 2 {
+        let long = "x".repeat(WINDOW_BYTES - "[{\"text\":\"".len() - shift);
+        let text = format!("[{{\"text\":\"{long}{end}").replace("true", "7");
+        let batch = all(text);
+        let texts = batch.column(0).as_string::<i32>();
+        assert_eq!((texts.value(0), texts.is_null(1)), (format!("{long}😀é\\").as_str(), true), "{shift}");
+        assert_eq!(shown(&batch, "n").1, ["-1500.0", "7.0"]);
+    }
+}
+
+#[test]
+fn names_and_texts_stay_as_they_stand() {
+    // Neither days nor numbers are seen in texts, and names that differ in case are two.
+    let batch =
+        all("{\"Text\":\"2024-01-01\",\"text\":\"1e5\",\"te.xt\":\" \\u2028\u{2028}\",\"\\u0000\":\"\"}\n");
+    let schema = batch.schema();
+    let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names, ["Text", "text", "te.xt", "\0"]);
+    let texts = batch.columns().iter().map(|column| column.as_string::<i32>().value(0)).collect::<Vec<_>>();
+    assert_eq!(texts, ["2024-01-01", "1e5", " \u{2028}\u{2028}", ""]);
+}

@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, Int64Type};
 use parquet::file::metadata::ParquetMetaDataReader;
 use proptest::prelude::*;
 use std::sync::Arc;
-use strata_io::{BATCH_ROWS, Error, ErrorKind, Input, ReadOptions};
+use strata_io::{BATCH_ROWS, Error, ErrorKind, Input, Notes, ReadOptions};
 use tempfile::TempDir;
 
 use crate::support::{FILES, encode, names, numbered, open, read, source, texts, write_file};
@@ -245,6 +245,30 @@ fn a_value_that_contradicts_the_given_type_names_file_row_and_line() {
     let said = error.to_string();
     assert!(said.contains("a.csv, found `oops` in row 1500 (line 1502)"), "{said}");
     assert!(error.hint().unwrap().contains("--schema 'n=Utf8'"));
+}
+
+#[test]
+fn what_was_found_in_a_text_file_is_not_looked_for_again() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.jsonl");
+    fs_err::write(&path, "{\"n\":1}\n{\"n\":2.5,\"v\":{}}\n").unwrap();
+    let options = ReadOptions::default();
+    let input = Input::open(source(&path), &options).unwrap();
+    let mut notes = Notes::default();
+    input.note(&options, &mut notes).unwrap();
+    // As if it had been noted long after the file was written, and with other rows to tell.
+    let mut json = serde_json::to_value(&notes).unwrap();
+    let note = json["tables"].as_object_mut().unwrap().values_mut().next().unwrap();
+    note["noted_ns"] = (note["noted_ns"].as_u64().unwrap() + 10_000_000_000).into();
+    note["hash"] = note["hash"].as_str().unwrap().replace("\"rows\":2", "\"rows\":99").into();
+    let notes: Notes = serde_json::from_value(json).unwrap();
+    let noted = Input::open_noted(source(&path), &options, &notes).unwrap();
+    assert_eq!((noted.count_rows().unwrap(), noted.schema), (99, input.schema));
+    // By other rules, and once it was touched, the file is looked at.
+    let needed = ReadOptions { needed: Some(names(&["n"])), ..ReadOptions::default() };
+    assert_eq!(Input::open_noted(source(&path), &needed, &notes).unwrap().count_rows().unwrap(), 2);
+    fs_err::write(&path, "{\"n\":1}\n").unwrap();
+    assert_eq!(Input::open_noted(source(&path), &options, &notes).unwrap().count_rows().unwrap(), 1);
 }
 
 #[test]

@@ -72,6 +72,12 @@ impl From<Fault> for ArrowError {
 pub(super) fn shown(text: &str) -> String {
     const MOST: usize = 60;
     let end = text.floor_char_boundary(MOST);
-    let rest = if end < text.len() { "…" } else { "" };
-    format!("{}{rest}", text[..end].escape_debug())
+    let mut shown = String::new();
+    for character in text[..end].chars() {
+        match character.is_control() {
+            true => shown.extend(character.escape_debug()),
+            false => shown.push(character),
+        }
+    }
+    if end < text.len() { shown + "…" } else { shown }
 }
