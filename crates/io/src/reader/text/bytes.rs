@@ -21,6 +21,7 @@ pub(super) struct Bytes {
     start: usize,
     end: usize,
     ended: bool,
+    /// The line of the file that the buffer begins in.
     line: u64,
 }
 
@@ -56,24 +57,19 @@ impl Bytes {
         self.ended
     }
 
-    /// The line of the file that the window begins in.
-    pub fn line(&self) -> u64 {
-        self.line
-    }
-
-    /// The line of a byte of the window.
+    /// The line of a byte of the window. Counted when asked for, which few records are.
     pub fn line_at(&self, at: usize) -> u64 {
-        self.line + memchr_iter(b'\n', &self.window()[..at]).count() as u64
+        self.line + memchr_iter(b'\n', &self.buffer[..self.start + at]).count() as u64
     }
 
     /// Passes over the first `count` bytes of the window.
     pub fn pass(&mut self, count: usize) {
-        self.line = self.line_at(count);
         self.start += count;
     }
 
     /// Makes the window longer, up to the end of the file.
     pub fn more(&mut self) -> Result<(), BoxError> {
+        self.line = self.line_at(0);
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;

@@ -79,31 +79,39 @@ pub(super) fn values(field: &Field) -> Option<Box<dyn Values>> {
 
 /// Whether a float64 is the number as it is written: printed with as many digits, it is the same.
 pub(super) fn is_exact(text: &str, value: f64) -> bool {
-    if !is_finite_and_not_lost(text, value) {
-        return false;
-    }
-    let digits = significant(text);
-    // Any 15 digits come back from a float64.
-    if digits.len() <= 15 {
-        return true;
-    }
-    let printed = format!("{:.*e}", digits.len() - 1, value);
-    significant(&printed) == digits
+    let count = digits(text).count();
+    is_not_lost(text, value)
+        // Any 15 digits come back from a float64, and most of 17 are what it is printed with.
+        && (count <= 15
+            || same_digits(text, &format!("{value:e}"))
+            || same_digits(text, &format!("{value:.*e}", count - 1)))
 }
 
-/// The digits of a number without leading and trailing zeros, sign, point and exponent.
-fn significant(text: &str) -> String {
-    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    digits.trim_matches('0').to_owned()
+/// The digits of a number from the first that is not zero on, without sign, point and exponent.
+fn digits(text: &str) -> impl Iterator<Item = u8> {
+    let mantissa = text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    mantissa.filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0')
+}
+
+/// Whether two numbers have the same digits, zeros behind the last aside.
+fn same_digits(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (digits(one), digits(other));
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (one, other) if one.unwrap_or(b'0') != other.unwrap_or(b'0') => return false,
+            _ => {}
+        }
+    }
 }
 
 /// Neither too large nor too small for its type.
-fn is_finite_and_not_lost(text: &str, value: f64) -> bool {
-    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
-    let has_value = mantissa.bytes().any(|byte| byte.is_ascii_digit() && byte != b'0');
+fn is_not_lost(text: &str, value: f64) -> bool {
+    if value.is_finite() && value != 0.0 {
+        return true;
+    }
     let is_number = text.bytes().any(|byte| byte.is_ascii_digit());
-    !is_number || value.is_finite() && (value != 0.0) == has_value
+    !is_number || value.is_finite() && digits(text).next().is_none()
 }
 
 /// A whole number, also one that is written like `3.0` or `1e3`.
@@ -120,8 +128,8 @@ fn integer<T: FromStr + TryFrom<i64>>(text: &str) -> Option<T> {
 fn float<T: FromStr + Copy>(text: &str, widened: impl Fn(T) -> f64) -> Option<T> {
     let value: T = text.parse().ok()?;
     let wide = widened(value);
-    let is_whole = || text.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit());
-    let survives = is_finite_and_not_lost(text, wide)
+    let is_whole = || text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+'));
+    let survives = is_not_lost(text, wide)
         && (!is_whole() || text.parse::<i128>().is_ok_and(|exact| wide as i128 == exact));
     survives.then_some(value)
 }

@@ -67,7 +67,7 @@ pub(in crate::reader) fn open(source: &Source, options: &ReadOptions) -> Result<
     {
         let name = |index| {
             let bytes = header.text(index);
-            let name = std::str::from_utf8(bytes).map_err(|_| Fault::encoding(header.place, bytes))?;
+            let name = std::str::from_utf8(bytes).map_err(|_| Fault::encoding(header.place(), bytes))?;
             Ok::<_, Fault>(name.to_owned())
         };
         names = (0..header.len()).map(name).collect::<Result<_, _>>()?;
@@ -86,7 +86,8 @@ pub(in crate::reader) fn open(source: &Source, options: &ReadOptions) -> Result<
             }
             for &(index, is_typed) in &looked_at {
                 let Some(bytes) = record.get(index) else { continue };
-                let text = std::str::from_utf8(bytes).map_err(|_| Fault::encoding(record.place, bytes))?;
+                let text =
+                    simdutf8::basic::from_utf8(bytes).map_err(|_| Fault::encoding(record.place(), bytes))?;
                 if !is_typed {
                     kinds[index].add(text);
                 }
@@ -169,7 +170,7 @@ impl Batches {
                 let text = if self.is_lines { Some(record.text(*index)) } else { record.get(*index) };
                 match text {
                     None => values.push_null(),
-                    Some(text) => push(values.as_mut(), text, field, record.place)?,
+                    Some(text) => push(values.as_mut(), text, field, || record.place())?,
                 }
             }
             rows += 1;
@@ -183,13 +184,13 @@ impl Batches {
     }
 }
 
-fn push(values: &mut dyn Values, text: &[u8], field: &Field, place: Place) -> Result<(), Fault> {
-    let text = std::str::from_utf8(text).map_err(|_| Fault::encoding(place, text))?;
+fn push(values: &mut dyn Values, text: &[u8], field: &Field, place: impl Fn() -> Place) -> Result<(), Fault> {
+    let text = simdutf8::basic::from_utf8(text).map_err(|_| Fault::encoding(place(), text))?;
     if values.push(text, false) {
         return Ok(());
     }
     Err(Fault::Value {
-        place,
+        place: place(),
         column: field.name().clone(),
         expected: ColumnType::of(field).to_string(),
         found: format!("`{}`", shown(text)),

@@ -53,9 +53,9 @@ pub(super) struct Records {
 
 /// A record as it stands in the file.
 pub(super) struct Record<'a> {
-    window: &'a [u8],
+    bytes: &'a Bytes,
     fields: &'a Fields,
-    pub place: Place,
+    row: u64,
 }
 
 impl<'a> Record<'a> {
@@ -73,8 +73,13 @@ impl<'a> Record<'a> {
     /// A field's text, also an empty one.
     pub fn text(&self, index: usize) -> &'a [u8] {
         let Piece { range, is_unwrapped, .. } = &self.fields.pieces[index];
-        let bytes = if *is_unwrapped { &self.fields.unwrapped } else { self.window };
+        let bytes = if *is_unwrapped { &self.fields.unwrapped } else { self.bytes.window() };
         &bytes[range.clone()]
+    }
+
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        Place { row: self.row, line: self.bytes.line_at(0) }
     }
 
     /// The text of all fields together, in bytes.
@@ -136,8 +141,7 @@ impl Records {
     }
 
     fn record(&self) -> Record<'_> {
-        let place = Place { row: self.row.saturating_sub(1), line: self.bytes.line() };
-        Record { window: self.bytes.window(), fields: &self.fields, place }
+        Record { bytes: &self.bytes, fields: &self.fields, row: self.row.saturating_sub(1) }
     }
 
     fn place(&self, at: usize) -> Place {

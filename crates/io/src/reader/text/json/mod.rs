@@ -42,10 +42,9 @@ pub(in crate::reader) fn open(source: &Source, options: &ReadOptions) -> Result<
     let mut records = Records::new(Bytes::open(source, options.encoding)?);
     let is_settled = settled(options);
     while let Some(record) = records.next()? {
-        let place = record.place;
-        columns.add(record.entries(), 0).map_err(|misfit| misfit.fault(place))?;
+        columns.add(record.entries(), 0).map_err(|misfit| misfit.fault(record.place()))?;
         if is_settled
-            && place.row + 1 == SAMPLE_ROWS
+            && records.rows() == SAMPLE_ROWS
             && options.needed.iter().flatten().all(|name| columns.has(name))
         {
             return Ok(Opened { schema: schema(&columns), rows: None });
@@ -91,9 +90,8 @@ impl Batches {
         let (mut rows, mut bytes) = (0, 0);
         while rows < BATCH_ROWS && bytes < BATCH_BYTES {
             let Some(record) = self.records.next().map_err(ArrowError::ExternalError)? else { break };
-            let place = record.place;
             bytes += record.bytes();
-            self.objects.push(record.entries()).map_err(|misfit| misfit.fault(place))?;
+            self.objects.push(record.entries()).map_err(|misfit| misfit.fault(record.place()))?;
             rows += 1;
         }
         if rows == 0 {

@@ -4,6 +4,9 @@ use arrow::datatypes::DataType;
 
 use crate::reader::text::values::is_exact;
 
+/// Up to here, every whole number is a float64.
+const MOST_EXACT: u64 = 1 << 53;
+
 /// The numbers that were met so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::reader::text) struct Numbers {
@@ -23,7 +26,8 @@ impl Numbers {
             match text.parse::<i64>() {
                 Ok(value) => {
                     self.has_negative |= value < 0;
-                    self.has_inexact |= value as f64 as i128 != i128::from(value);
+                    self.has_inexact |=
+                        value.unsigned_abs() > MOST_EXACT && value as f64 as i128 != i128::from(value);
                 }
                 Err(_) => {
                     let value: u64 = text.parse().map_err(|_| "a whole number of at most 64 bits")?;

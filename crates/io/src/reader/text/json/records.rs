@@ -37,16 +37,22 @@ pub(super) struct Records {
 
 /// An object as it stands in the file.
 pub(super) struct Record<'a> {
-    window: &'a [u8],
+    bytes: &'a Bytes,
+    start: usize,
     entries: &'a [(Range<usize>, Range<usize>)],
-    pub place: Place,
+    row: u64,
 }
 
 impl<'a> Record<'a> {
     /// Its keys, with their quotes, and its values.
     pub fn entries(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
-        let window = self.window;
+        let window = self.bytes.window();
         self.entries.iter().map(move |(key, value)| (&window[key.clone()], &window[value.clone()]))
+    }
+
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        Place { row: self.row, line: self.bytes.line_at(self.start) }
     }
 
     /// Its length, or nearly.
@@ -69,10 +75,10 @@ impl Records {
     pub fn next(&mut self) -> Result<Option<Record<'_>>, BoxError> {
         self.bytes.pass(std::mem::take(&mut self.given));
         let Some(range) = self.find()? else { return Ok(None) };
-        let place = Place { row: self.row, line: self.bytes.line_at(range.start) };
+        let row = self.row;
         self.row += 1;
         self.given = range.end;
-        Ok(Some(Record { window: self.bytes.window(), entries: &self.entries, place }))
+        Ok(Some(Record { bytes: &self.bytes, start: range.start, entries: &self.entries, row }))
     }
 
     fn find(&mut self) -> Result<Option<Range<usize>>, BoxError> {

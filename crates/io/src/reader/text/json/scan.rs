@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 /// Why a scan ended.
 #[derive(Debug)]
@@ -156,18 +156,17 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let mut at = start + 1;
         loop {
-            let rest = &self.bytes[at.min(self.bytes.len())..];
-            let end = memchr2(b'"', b'\\', rest);
-            let plain = &rest[..end.unwrap_or(rest.len())];
-            // Folded and not searched, which the compiler turns into vector instructions.
-            if plain.iter().fold(false, |found, &byte| found | (byte < 0x20)) {
-                self.at = at + plain.iter().take_while(|&&byte| byte >= 0x20).count();
-                return Err(Stop::Bad("a line break or another control character within a string"));
-            }
-            at += end.ok_or(Stop::Short)?;
-            if self.bytes[at] == b'"' {
-                self.at = at + 1;
-                return Ok(start..self.at);
+            at += plain(&self.bytes[at.min(self.bytes.len())..]);
+            match self.bytes.get(at).ok_or(Stop::Short)? {
+                b'"' => {
+                    self.at = at + 1;
+                    return Ok(start..self.at);
+                }
+                b'\\' => {}
+                _ => {
+                    self.at = at;
+                    return Err(Stop::Bad("a line break or another control character within a string"));
+                }
             }
             let is_escape = match self.bytes.get(at + 1).ok_or(Stop::Short)? {
                 b'u' => {
@@ -187,10 +186,11 @@ impl<'a> Scanner<'a> {
 
     /// Passes over a number.
     fn number(&mut self) -> Result<(), Stop> {
-        self.at += usize::from(self.bytes[self.at] == b'-');
+        let is_negative = self.bytes[self.at] == b'-';
+        self.at += usize::from(is_negative);
         match self.bytes.get(self.at).ok_or(Stop::Short)? {
             b'I' => return self.word(b"Infinity"),
-            b'N' => return self.word(b"NaN"),
+            b'N' if !is_negative => return self.word(b"NaN"),
             b'0' => self.at += 1,
             _ => self.digits()?,
         }
@@ -235,19 +235,66 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// How many bytes of a string stand for themselves, up to a quote, an escape or a control character.
+fn plain(bytes: &[u8]) -> usize {
+    const BLOCK: usize = 32;
+    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    let mut at = 0;
+    for block in bytes.chunks_exact(BLOCK) {
+        // Folded and not searched, which the compiler turns into vector instructions.
+        if !block.iter().fold(true, |all, &byte| all & is_plain(byte)) {
+            break;
+        }
+        at += BLOCK;
+    }
+    at + bytes[at..].iter().take_while(|&&byte| is_plain(byte)).count()
+}
+
 /// The text of a string that was passed over, given with its quotes.
 ///
 /// # Errors
 /// It is not UTF-8, or has half of a pair of surrogates.
 pub(crate) fn decoded(string: &[u8]) -> Result<Cow<'_, str>, &'static str> {
     let inner = string.get(1..string.len().saturating_sub(1)).unwrap_or_default();
-    let text = std::str::from_utf8(inner).map_err(|_| "the text is not UTF-8")?;
+    let text = simdutf8::basic::from_utf8(inner).map_err(|_| "the text is not UTF-8")?;
     match memchr(b'\\', inner) {
         None => Ok(Cow::Borrowed(text)),
-        Some(_) => serde_json::from_slice(string)
-            .map(Cow::Owned)
-            .map_err(|_| "the text has half of a pair of surrogates"),
+        Some(first) => {
+            unescaped(text, first).map(Cow::Owned).ok_or("the text has half of a pair of surrogates")
+        }
     }
+}
+
+/// A text whose first escape is at `first`; none if an escape stands for no character.
+fn unescaped(text: &str, first: usize) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    plain.push_str(&text[..first]);
+    let mut rest = &text[first..];
+    while let Some(escape) = rest.as_bytes().get(1) {
+        let mut length = 2;
+        plain.push(match escape {
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let unit = |at: usize| u16::from_str_radix(rest.get(at..at + 4)?, 16).ok();
+                let high = unit(2)?;
+                let is_high = (0xd800..0xdc00).contains(&high);
+                let low = is_high.then(|| rest.get(6..8).filter(|mark| *mark == "\\u").and_then(|_| unit(8)));
+                length = if is_high { 12 } else { 6 };
+                let units = [high].into_iter().chain(low.flatten());
+                char::decode_utf16(units).next()?.ok()?
+            }
+            other => char::from(*other),
+        });
+        rest = &rest[length..];
+        let end = memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
+        plain.push_str(&rest[..end]);
+        rest = &rest[end..];
+    }
+    Some(plain)
 }
 
 /// Whether a text is one JSON value, without what only Python has.
