@@ -107,8 +107,8 @@ pub enum Error {
     },
     /// A value of a text file is not of its column's type, and would not survive in it.
     #[error(
-        "expected {expected} in column `{column}` of {}, found {found} in row {row} (line {line})",
-        path.display()
+        "expected {} in column `{}` of {}, found {} in row {row} (line {line})",
+        unfit.expected, unfit.column, path.display(), unfit.found
     )]
     Value {
         /// The file.
@@ -117,14 +117,8 @@ pub enum Error {
         row: u64,
         /// The line of the file, counted from 1.
         line: u64,
-        /// The column, with the keys that lead from there to the value.
-        column: String,
-        /// What the column holds.
-        expected: String,
-        /// The value.
-        found: String,
-        /// The column with a type that keeps all of its values.
-        keep: String,
+        /// The value and its column.
+        unfit: Box<Unfit>,
     },
     /// A file holds fewer rows than were asked of it.
     #[error("expected {expected} rows in {}, found {found}", path.display())]
@@ -231,6 +225,19 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
+/// A value that has no place in its column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// The column, with the keys that lead from there to the value.
+    pub column: String,
+    /// What the column holds.
+    pub expected: String,
+    /// The value.
+    pub found: String,
+    /// The column with a type that keeps all of its values.
+    pub keep: String,
+}
+
 /// What an [`Error`] means to whoever started the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -313,10 +320,11 @@ impl Error {
             Self::AmbiguousColumn { .. } => "rename one of them in the input",
             Self::NotReadable { .. } => "give it another type with --schema, such as Utf8",
             Self::Record { hint, .. } => hint,
-            Self::Value { keep, .. } => {
+            Self::Value { unfit, .. } => {
                 return Some(format!(
-                    "keep every value as it is with --schema '{keep}', give another type, or leave the column out \
-                     with --keep"
+                    "keep every value as it is with --schema '{}', give another type, or leave the column out \
+                     with --keep",
+                    unfit.keep
                 ));
             }
             Self::Read { rows: None, .. } if self.kind() == ErrorKind::BadData => {

@@ -41,7 +41,7 @@ mod writable;
 mod writer;
 
 pub use commit::{sync_folder, write_atomically};
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, Unfit};
 pub use features::{FloatType, is_vector, vector_array, vector_field, vector_shape};
 pub use hash::{blake3_file, blake3_file_while};
 pub use lists::{Spans, TextLists, is_spans, is_text_list, span_labels};

@@ -171,8 +171,7 @@ fn open_inputs(
 
 /// stdin that is read as what it is unless something is said of it.
 fn no_arrow_stream(error: &strata_io::Error) -> anyhow::Error {
-    let cause =
-        std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| in_one_line(cause));
+    let cause = std::error::Error::source(error).map_or_else(|| error.to_string(), in_one_line);
     Refusal::bad_data(format!("stdin is no Arrow IPC stream: {cause}"))
         .hint("say what it is with --input-format, such as jsonl or csv")
         .into()

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use arrow::error::ArrowError;
 
-use crate::Error;
 use crate::error::BoxError;
+use crate::{Error, Unfit};
 
 /// Where a record stands in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub(crate) enum Fault {
     #[error("{reason}")]
     Record { place: Place, reason: String, hint: &'static str },
     /// A value would not survive in its column.
-    #[error("expected {expected} in column `{column}`, found {found}")]
-    Value { place: Place, column: String, expected: String, found: String, keep: String },
+    #[error("expected {} in column `{}`, found {}", unfit.expected, unfit.column, unfit.found)]
+    Value { place: Place, unfit: Box<Unfit> },
 }
 
 /// What to do about a file that is no UTF-8.
@@ -55,9 +55,7 @@ impl Fault {
             Self::Record { place: Place { row, line }, reason, hint } => {
                 Error::Record { path, row, line, source: reason.into(), hint }
             }
-            Self::Value { place: Place { row, line }, column, expected, found, keep } => {
-                Error::Value { path, row, line, column, expected, found, keep }
-            }
+            Self::Value { place: Place { row, line }, unfit } => Error::Value { path, row, line, unfit },
         })
     }
 }

@@ -93,7 +93,7 @@ fn number(text: &str) -> u8 {
         return 0;
     }
     if text == "-0" || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().is_ok_and(|value| is_exact(text, value)).then_some(FLOAT).unwrap_or_default();
+        return if text.parse().is_ok_and(|value| is_exact(text, value)) { FLOAT } else { 0 };
     }
     let (signed, unsigned) = (text.parse::<i64>().ok(), text.parse::<u64>().ok());
     let exact = text.parse::<i128>().is_ok_and(|value| value as f64 as i128 == value);

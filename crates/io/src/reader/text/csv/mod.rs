@@ -20,7 +20,7 @@ use super::{BATCH_BYTES, Opened, settled};
 use crate::error::BoxError;
 use crate::reader::options::{ColumnType, json_field};
 use crate::reader::{BATCH_ROWS, ReadOptions, Stream};
-use crate::{Format, Source};
+use crate::{Format, Source, Unfit};
 
 /// The column of a file of lines.
 const LINES: &str = "text";
@@ -189,11 +189,11 @@ fn push(values: &mut dyn Values, text: &[u8], field: &Field, place: impl Fn() ->
     if values.push(text, false) {
         return Ok(());
     }
-    Err(Fault::Value {
-        place: place(),
+    let unfit = Unfit {
         column: field.name().clone(),
         expected: ColumnType::of(field).to_string(),
         found: format!("`{}`", shown(text)),
         keep: format!("{}=Utf8", field.name()),
-    })
+    };
+    Err(Fault::Value { place: place(), unfit: Box::new(unfit) })
 }

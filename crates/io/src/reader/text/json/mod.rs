@@ -103,8 +103,11 @@ impl Batches {
     }
 }
 
-/// The keys, with their quotes, and values of the object that a scanner stands before.
-fn entries<'a>(scanner: &mut Scanner<'a>) -> Result<Vec<(&'a [u8], &'a [u8])>, Stop> {
+/// A key, with its quotes, and its value.
+type Entry<'a> = (&'a [u8], &'a [u8]);
+
+/// The entries of the object that a scanner stands before.
+fn entries<'a>(scanner: &mut Scanner<'a>) -> Result<Vec<Entry<'a>>, Stop> {
     let mut entries = Vec::new();
     let mut more = scanner.enter()?;
     while more {

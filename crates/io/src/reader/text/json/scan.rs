@@ -89,7 +89,9 @@ impl<'a> Scanner<'a> {
         let mut open: Vec<Kind> = Vec::new();
         loop {
             match self.kind()? {
-                Kind::Text => drop(self.string()?),
+                Kind::Text => {
+                    self.string()?;
+                }
                 Kind::Number => self.number()?,
                 Kind::Boolean if self.bytes[self.at] == b't' => self.word(b"true")?,
                 Kind::Boolean => self.word(b"false")?,
@@ -237,17 +239,25 @@ impl<'a> Scanner<'a> {
 
 /// How many bytes of a string stand for themselves, up to a quote, an escape or a control character.
 fn plain(bytes: &[u8]) -> usize {
-    const BLOCK: usize = 32;
-    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    let mut at = 0;
-    for block in bytes.chunks_exact(BLOCK) {
-        // Folded and not searched, which the compiler turns into vector instructions.
-        if !block.iter().fold(true, |all, &byte| all & is_plain(byte)) {
-            break;
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = ONES << 7;
+    let (blocks, rest) = bytes.as_chunks::<8>();
+    for (index, block) in blocks.iter().enumerate() {
+        // The high bit of the first byte that is below a space, or equal to a mark, is set; those of
+        // bytes behind it may be too.
+        let word = u64::from_le_bytes(*block);
+        let equal = |mark: u8| {
+            let differing = word ^ (ONES * u64::from(mark));
+            differing.wrapping_sub(ONES) & !differing
+        };
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let found = (control | equal(b'"') | equal(b'\\')) & HIGHS;
+        if found != 0 {
+            return index * 8 + found.trailing_zeros() as usize / 8;
         }
-        at += BLOCK;
     }
-    at + bytes[at..].iter().take_while(|&&byte| is_plain(byte)).count()
+    let is_plain = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';
+    blocks.len() * 8 + rest.iter().take_while(is_plain).count()
 }
 
 /// The text of a string that was passed over, given with its quotes.

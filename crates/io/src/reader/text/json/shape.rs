@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 
 use super::numbers::Numbers;
 use super::scan::{Kind, Scanner, Stop, decoded};
+use crate::Unfit;
 use crate::reader::options::{ColumnType, json_field};
 use crate::reader::text::fault::{Fault, Place, shown};
 
@@ -49,7 +50,8 @@ impl Misfit {
     /// The fault of a record.
     pub fn fault(self, place: Place) -> Fault {
         let Self { path, column, expected, found, keep } = self;
-        Fault::Value { place, column: path, expected, found, keep: format!("{column}={keep}") }
+        let unfit = Unfit { column: path, expected, found, keep: format!("{column}={keep}") };
+        Fault::Value { place, unfit: Box::new(unfit) }
     }
 }
 
