@@ -139,7 +139,7 @@ mod tests {
             stored["post_processor"]["special_tokens"]["[SEP]"]["ids"] = json!([5000]);
         });
         let error = load(folder.path(), LIMITS).err().unwrap();
-        assert!(matches!(&error, Error::Invalid { reason, .. } if reason.contains("5000")), "{error}");
+        assert!(matches!(&error, Error::Unusable { problem, .. } if problem.contains("5000")), "{error}");
     }
 
     #[test]

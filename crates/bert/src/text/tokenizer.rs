@@ -77,9 +77,11 @@ impl TextTokenizer {
             around.process(tokenizer.encode_fast("", false)?, second, true)
         });
         let nothing = embedded.seen(&nothing.map_err(&invalid)?);
-        embedded
-            .check(&nothing, &tokenizer)
-            .map_err(|reason| invalid(format!("of what it adds to every text, {reason}")))?;
+        embedded.check(&nothing, &tokenizer).map_err(|reason| Error::Unusable {
+            path: files.main(),
+            problem: format!("does not fit the model: of what it puts around every text, {reason}"),
+            advice: "take the tokenizer's files and config.json from one model".to_owned(),
+        })?;
         let special = nothing.len();
         if max_length > positions || max_length <= special {
             return Err(Error::Combination(format!(
