@@ -138,6 +138,34 @@ fn models_that_are_no_models_for_us() {
 }
 
 #[test]
+fn an_adapter_is_no_model() {
+    let hub = Hub::start();
+    let sandbox = hub.sandbox();
+    let adapter = br#"{"peft_type": "LORA", "base_model_name_or_path": "tiny/base"}"#.to_vec();
+    {
+        let mut state = hub.state();
+        let files = state.commits.get_mut(MAIN).unwrap();
+        files.clear();
+        files.insert("adapter_config.json".to_owned(), adapter.clone());
+    }
+    assert_refused!(sandbox, FETCH, @r#"
+    success: false
+    exit_code: 78
+    ----- stdout -----
+
+    ----- stderr -----
+    error: tiny/bert at [HUB] is an adapter, not a model
+    hint: merge it into its model with peft: AutoPeftModelForFeatureExtraction.from_pretrained("tiny/bert").merge_and_unload().save_pretrained(DIR)
+    "#);
+    // As transformers leaves it in the cache.
+    lay_out(&sandbox, "hf/hub", &[]);
+    let snapshot = sandbox.path("hf/hub/models--tiny--bert/snapshots").join(MAIN);
+    fs_err::write(snapshot.join("adapter_config.json"), adapter).unwrap();
+    let said = assert_exit(&mut sandbox.strata(&run("tiny/bert", "out")), 78);
+    assert!(said.contains("holds an adapter to the model `tiny/base`, not a model"), "{said}");
+}
+
+#[test]
 fn a_name_that_cannot_be_an_id() {
     assert_refused!(Sandbox::new(), "fetch ./tiny-bert", @r"
     success: false

@@ -269,11 +269,11 @@ fn names_that_begin_otherwise() {
     ----- stdout -----
 
     ----- stderr -----
-    error: broken/model.safetensors holds tensors whose names begin with `model.bert.`; in a bert model they begin with `bert.`, or without it
+    error: broken/model.safetensors holds tensors whose names begin with `model.bert.`, expected `bert.` or nothing before them
     hint: if it is the same model inside another, write it alone with transformers' save_pretrained
     ");
     for prefix in ["module.", "_orig_mod.", "bert.bert."] {
-        refused(&renamed(prefix), "broken", &[&format!("begin with `{prefix}`; in a bert model")]);
+        refused(&renamed(prefix), "broken", &[&format!("begin with `{prefix}`, expected `bert.`")]);
     }
     refused(
         &renamed("roberta."),

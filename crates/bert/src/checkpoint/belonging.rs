@@ -90,8 +90,8 @@ impl Weights {
             return Some(self.unusable(problem, TOGETHER));
         };
         let problem = format!(
-            "holds tensors whose names begin with `{prefix}`; in a {} model they begin with `{}`, or without it",
-            family.model_type, family.prefix
+            "holds tensors whose names begin with `{prefix}`, expected `{}` or nothing before them",
+            family.prefix
         );
         let advice =
             "if it is the same model inside another, write it alone with transformers' save_pretrained";

@@ -9,7 +9,7 @@ use indicatif::BinaryBytes;
 
 use super::cache::{Cache, CachedModel};
 use super::client::{Client, Remote};
-use super::files::{self, CONFIG, MODULES, NO_TOKENIZER, SAFETENSORS, WEIGHTS, Weights};
+use super::files::{self, ADAPTER, CONFIG, MODULES, NO_TOKENIZER, SAFETENSORS, WEIGHTS, Weights};
 use super::id::ModelId;
 use super::transfer::Transfer;
 use super::{blob, environment};
@@ -92,7 +92,14 @@ pub struct Fetch<'a> {
 impl Fetch<'_> {
     /// Brings all files of the model; returns their folder.
     fn bring_all(&self) -> anyhow::Result<PathBuf> {
-        let config = self.required(&self.id.revision, CONFIG)?;
+        let revision = &self.id.revision;
+        let Some(config) = self.client.look_up(self.id, revision, CONFIG)? else {
+            return Err(match self.client.look_up(self.id, revision, ADAPTER)? {
+                Some(_) => self.is_an_adapter(),
+                None => self.lacks(&format!("no {CONFIG}")),
+            }
+            .into());
+        };
         // At the commit: a branch may move while we fetch.
         let commit = config.commit.clone();
         let snapshot = self.cached.snapshot_of(&commit);
@@ -182,6 +189,13 @@ impl Fetch<'_> {
     fn required(&self, revision: &str, file: &str) -> anyhow::Result<Remote> {
         let remote = self.client.look_up(self.id, revision, file)?;
         Ok(remote.ok_or_else(|| self.lacks(&format!("no {file}")))?)
+    }
+
+    fn is_an_adapter(&self) -> Refusal {
+        let id = &self.id.name;
+        Refusal::configuration(format!("{id} at {} is an adapter, not a model", self.client.host())).hint(format!(
+            "merge it into its model with peft: AutoPeftModelForFeatureExtraction.from_pretrained({id:?}).merge_and_unload().save_pretrained(DIR)"
+        ))
     }
 
     fn lacks(&self, what: &str) -> Refusal {

@@ -11,6 +11,8 @@ use crate::failure::Refusal;
 pub const CONFIG: &str = "config.json";
 /// What sentence-transformers puts on top of a model.
 pub const MODULES: &str = "modules.json";
+/// What peft puts beside the weights of an adapter.
+pub const ADAPTER: &str = "adapter_config.json";
 /// Files that make a tokenizer, any row of them.
 const TOKENIZERS: [&[&str]; 7] = [
     &["tokenizer.json"],
@@ -31,7 +33,7 @@ const BESIDE: [&str; 9] = [
     "sentence_camembert_config.json",
     "sentence_albert_config.json",
     "sentence_xlm-roberta_config.json",
-    "adapter_config.json",
+    ADAPTER,
 ];
 
 /// What is read of a model beside its configuration and its weights, where it has it.

@@ -41,6 +41,8 @@ pub fn locate(model: &Path) -> anyhow::Result<PathBuf> {
     };
     match files::missing(&snapshot, &files::WEIGHTS)? {
         None => Ok(snapshot),
+        // Whoever opens it says more of it.
+        Some(_) if snapshot.join(files::ADAPTER).is_file() => Ok(snapshot),
         Some(file) => Err(Refusal::configuration(format!("{} holds no {file}", snapshot.display()))
             .hint(format!("fetch the rest of the model: {fetch}"))
             .into()),
