@@ -59,11 +59,19 @@ fn help_of_run_names_every_option_with_its_default() {
 
     Input:
           --input <PATH>...
-              Files, folders or quoted patterns: Parquet, Arrow IPC, CSV, JSON Lines; - for an Arrow IPC
-              stream on stdin
+              Files, folders or quoted patterns: Parquet, Arrow IPC, CSV, JSON, lines of text; - for
+              stdin, an Arrow IPC stream if --input-format says nothing else
+
+          --input-format <FORMAT>
+              What the inputs are, whatever their extension: parquet, arrow, csv, tsv, jsonl, json or
+              txt [default: by the extension]
+
+          --encoding <NAME>
+              How CSV, JSON and text files are encoded: utf-8, latin1, utf-16, shift_jis and so on, by
+              the names of the web [default: utf-8]
 
           --text <COLUMN>
-              The text column [default: text]
+              The text column, or a field of a struct as data.text [default: text]
 
           --text-pair <COLUMN>
               A second text column: the model sees both texts of a row together
@@ -77,8 +85,8 @@ fn help_of_run_names_every_option_with_its_default() {
               rows, none for tokens, words and spans]
 
           --schema <COLUMN=TYPE>...
-              Types of columns of CSV and JSON Lines files, in place of those inferred from the first
-              1000 rows: zip=Utf8 'day=Timestamp(ms)' 'words=List(Utf8)'
+              Types of columns of CSV and JSON files, in place of those that hold all of their values:
+              zip=Utf8 'day=Timestamp(ms)' 'words=List(Utf8)', or Json for values of any kind
 
           --csv-delimiter <C>
               What stands between the fields of CSV and TSV files: a character, or tab [default: comma
@@ -91,6 +99,11 @@ fn help_of_run_names_every_option_with_its_default() {
           --csv-quote <C>
               What stands around fields of CSV and TSV files that hold a delimiter or a line break: a
               character, or none, which takes quotation marks as text [default: "]
+
+          --csv-escape <C>
+              What stands in CSV and TSV files before a character that would otherwise divide or end a
+              field: a character, such as \, or none [default: none, and a quote within quotes is
+              written twice]
 
     Model:
           --model <DIR|ID>

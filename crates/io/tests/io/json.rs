@@ -180,6 +180,8 @@ fn what_is_no_file_of_objects_is_refused_with_its_place() {
         ("{\"a\":1.}", 0, 1, "no number"),
         ("{\"a\":-}", 0, 1, "no number"),
         ("{\"a\":+1}", 0, 1, "expected a value"),
+        ("{\"a\":-NaN}", 0, 1, "no number"),
+        ("{\"a\":nan}", 0, 1, "expected a value"),
         ("{\"a\":tru}", 0, 1, "expected a value"),
         ("{a:1}", 0, 1, "expected a key"),
         ("{\"a\" 1}", 0, 1, "expected `:`"),
