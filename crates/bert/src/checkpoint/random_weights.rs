@@ -178,6 +178,26 @@ mod tests {
     }
 
     #[test]
+    fn a_family_may_cut_them_and_have_narrower_outputs_and_no_row_of_zeros() {
+        let random = RandomWeights::new(3, &config("modernbert", 0.05));
+        for (name, range) in [
+            ("encoder.layer.1.attention.self.query.weight", 0.05),
+            ("encoder.layer.1.attention.output.dense.weight", 0.025),
+            ("encoder.layer.1.output.dense.weight", 0.025),
+            (WORDS, 0.05),
+        ] {
+            let values = random.values(name, &[500, 64]);
+            let farthest = values.iter().fold(0.0, |farthest: f32, value| farthest.max(value.abs()));
+            assert!(farthest <= 2.0 * range && farthest > 1.98 * range, "{name}: {farthest}");
+            // What remains of a normal distribution that is cut at two deviations.
+            let expected = f64::from(range) * 0.8796;
+            let square = values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>() / 32_000.0;
+            assert!((square.sqrt() / expected - 1.0).abs() < 0.02, "{name}: {}", square.sqrt());
+            assert!(values[64..128].iter().all(|&value| value != 0.0), "{name}: the row of padding");
+        }
+    }
+
+    #[test]
     fn a_tensor_follows_from_the_seed_and_its_name() {
         let shape = [20, 64];
         assert_eq!(values(3, WORDS, &shape), values(3, WORDS, &shape));
