@@ -4,7 +4,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 
 use crate::support::models::zero;
-use crate::support::reference::{Reference, assert_close, pool};
+use crate::support::reference::{Reference, assert_close, pool, tensor_rows};
 use crate::support::tables::{names, part_paths};
 use crate::support::{Sandbox, assert_refused, assert_strata, fixture, read_output, vectors};
 
@@ -40,6 +40,36 @@ fn every_family_gives_the_reference_s_vectors() {
         }
         let manifest = manifest(&sandbox);
         assert_eq!(manifest["model"]["model_type"], name.trim_start_matches("tiny-"));
+    }
+}
+
+#[test]
+fn a_context_of_8192_tokens_takes_no_matrix_of_their_square() {
+    let text = (0..1500).map(|number| format!("the cat {number} sat")).collect::<Vec<_>>().join(" ");
+    let recorded = fs_err::read(fixture("tiny-modernbert-long").join("reference.safetensors")).unwrap();
+    for device in ["cpu", "flex"] {
+        let sandbox = Sandbox::with_texts([text.as_str()]);
+        sandbox.link("long", &fixture("tiny-modernbert-long"));
+        sandbox.succeed(&format!(
+            "run --input in.parquet --model long --layers all --pooling mean,cls --output out --device {device} \
+             --report report.json"
+        ));
+        let report = sandbox.report("report.json");
+        assert_eq!((&report["tokens"], &report["truncated"]), (&8192.into(), &1.into()));
+        let output = read_output(&sandbox.path("out"));
+        for pooling in ["mean", "cls"] {
+            for (layer, expected) in tensor_rows(&recorded, pooling).iter().enumerate() {
+                let found = vectors(&output, &format!("layer_{layer}_{pooling}")).remove(0);
+                assert_close(
+                    found.as_deref(),
+                    Some(expected),
+                    &format!("{pooling} of layer {layer} on {device}"),
+                );
+            }
+        }
+        // One such matrix for each of five heads has 1280 MB.
+        let peak = report["peak_memory_bytes"].as_u64().unwrap() >> 20;
+        assert!(peak < 1000, "{peak} MB on {device}");
     }
 }
 
