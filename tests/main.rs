@@ -3,6 +3,7 @@
 mod bad_data;
 mod cli;
 mod crash;
+mod differential;
 mod faults;
 mod faulty;
 mod hub;

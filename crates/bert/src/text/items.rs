@@ -84,12 +84,18 @@ impl<'a> Tokens<'a> {
         segments
     }
 
-    /// Every token, in order.
-    pub(crate) fn tokens(&self, text: &str, special: bool) -> Vec<Item> {
+    /// Every token, in order; `name` is what the vocabulary calls an id, which of an unknown piece is not
+    /// what the text has there.
+    pub(crate) fn tokens(
+        &self,
+        text: &str,
+        special: bool,
+        name: impl Fn(u32) -> Option<String>,
+    ) -> Vec<Item> {
         let characters = Characters::of(text);
         let ordinary = (0..self.windows.tokens).map(|token| Item {
             index: (self.before + token) as u32,
-            text: Some(self.at(token, |encoding| encoding.get_tokens())),
+            text: name(self.at(token, |encoding| encoding.get_ids())),
             characters: Some(characters.of_bytes(self.bytes(token))),
             segments: self.place(token..token + 1),
         });
@@ -97,7 +103,7 @@ impl<'a> Tokens<'a> {
         let after = self.before + self.windows.tokens_of(last).len();
         let added = |window: usize, position: usize, index: usize| Item {
             index: index as u32,
-            text: Some(self.encodings[window].get_tokens()[position].clone()),
+            text: name(self.encodings[window].get_ids()[position]),
             characters: None,
             segments: vec![Segment { window, tokens: position..position + 1 }],
         };

@@ -276,7 +276,9 @@ impl TextTokenizer {
             .collect();
         let tokens = Tokens::new(windows, self.width, self.stride.unwrap_or(0), from_end);
         let items = match (self.division, input) {
-            (Division::Tokens { special }, TextInput::Text(text)) => tokens.tokens(text, special),
+            (Division::Tokens { special }, TextInput::Text(text)) => {
+                tokens.tokens(text, special, |id| self.tokenizer.id_to_token(id))
+            }
             (Division::TokenizerWords, TextInput::Text(text)) => tokens.tokenizer_words(text),
             (Division::WhitespaceWords, TextInput::Text(text)) => tokens.whitespace_words(text, truncated),
             (Division::GivenWords, TextInput::Words(words)) => tokens.given_words(words),
