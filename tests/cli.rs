@@ -235,7 +235,7 @@ fn the_version_is_told() {
     success: true
     exit_code: 0
     ----- stdout -----
-    strata 0.2.0
+    strata 0.3.0
 
     ----- stderr -----
     ");
@@ -292,7 +292,7 @@ fn inspect_shows_schema_provenance_counts_and_vectors() {
       settings.special_tokens: include
       settings.text: text
       settings.unit: row
-      strata: 0.2.0
+      strata: 0.3.0
 
     schema
       text: Utf8
