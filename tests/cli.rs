@@ -85,8 +85,8 @@ fn help_of_run_names_every_option_with_its_default() {
               rows, none for tokens, words and spans]
 
           --schema <COLUMN=TYPE>...
-              Types of columns of CSV and JSON files, in place of those that hold all of their values:
-              zip=Utf8 'day=Timestamp(ms)' 'words=List(Utf8)', or Json for values of any kind
+              Types of columns, in place of those of the file, or those that hold all values of a CSV or
+              JSON file: zip=Utf8 'day=Timestamp(ms)' 'words=List(Utf8)', or Json for values of any kind
 
           --csv-delimiter <C>
               What stands between the fields of CSV and TSV files: a character, or tab [default: comma
@@ -104,6 +104,10 @@ fn help_of_run_names_every_option_with_its_default() {
               What stands in CSV and TSV files before a character that would otherwise divide or end a
               field: a character, such as \, or none [default: none, and a quote within quotes is
               written twice]
+
+          --binary-as-text
+              Read binary columns of Parquet files as text where the file does not say what they are;
+              the text column always is
 
     Model:
           --model <DIR|ID>

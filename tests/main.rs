@@ -1,9 +1,11 @@
 //! The program as its users meet it: every test runs the binary.
 
 mod bad_data;
+mod carried;
 mod cli;
 mod crash;
 mod differential;
+mod every_type;
 mod faults;
 mod faulty;
 mod hub;
@@ -15,6 +17,7 @@ mod operations;
 mod options;
 mod output;
 mod parity;
+mod paths;
 mod readers;
 mod refusals;
 mod resume;
@@ -23,5 +26,6 @@ mod signals;
 mod stdio;
 mod support;
 mod text_formats;
+mod together;
 mod units;
 mod verify;

@@ -234,15 +234,30 @@ fn formats_and_encodings_that_there_are_not() {
 }
 
 #[test]
-fn options_about_formats_that_no_input_has() {
+fn a_type_that_no_value_of_a_column_could_have() {
     let sandbox = Sandbox::with_texts(["cat"]);
-    assert_refused!(sandbox, &run("--schema text=Utf8"), @r"
+    assert_refused!(sandbox, &run("--schema text=List(Int8)"), @r"
     success: false
     exit_code: 2
     ----- stdout -----
 
     ----- stderr -----
-    error: --schema is given, but no input is a CSV, TSV, JSON or text file
+    error: column `text` of in.parquet cannot be read as List(Int8)
+      cause: its values are Utf8
+    hint: give it another type with --schema, such as Utf8
+    ");
+}
+
+#[test]
+fn options_about_formats_that_no_input_has() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, &run("--encoding latin1"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --encoding is given, but no input is a CSV, TSV, JSON or text file
     hint: leave it out; other formats say such things themselves
     ");
     assert_refused!(sandbox, &run("--csv-header yes"), @r"

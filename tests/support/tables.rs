@@ -76,7 +76,9 @@ fn read_part(path: &Path) -> RecordBatch {
         return collect(FileReader::try_new(file, None).unwrap());
     }
     let builder = ParquetRecordBatchReaderBuilder::try_new(file.into_file()).unwrap();
-    collect(builder.build().unwrap())
+    // The reader's own batches are without the file's metadata.
+    let schema = builder.schema().clone();
+    collect(builder.build().unwrap()).with_schema(schema).unwrap()
 }
 
 fn collect(reader: impl RecordBatchReader) -> RecordBatch {

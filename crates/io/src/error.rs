@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::DataType;
 
+pub use crate::error_kind::ErrorKind;
 use crate::reader::text::fault::Fault;
 
 /// An error of any type, kept as the cause of an [`Error`].
@@ -24,6 +25,22 @@ pub enum Error {
         input: String,
         /// What is there instead.
         found: &'static str,
+    },
+    /// A link or another thing with the name of a data file leads to none.
+    #[error("expected a file at {}, found {found}", path.display())]
+    NotAFile {
+        /// Its place.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+    },
+    /// A folder is a table, of which only some files count.
+    #[error("{} is a table of {format}: which of its files and rows count stands in its log, not in the folder", folder.display())]
+    TableFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the table is of.
+        format: &'static str,
     },
     /// A file was named whose extension stands for no known format.
     #[error("expected a data file, found an unknown extension: {}", path.display())]
@@ -119,6 +136,20 @@ pub enum Error {
         line: u64,
         /// The value and its column.
         unfit: Box<Unfit>,
+    },
+    /// A value that the type of its column has no place for.
+    #[error("{}, row {row}, column `{column}`: {reason}", path.display())]
+    NotKept {
+        /// The file.
+        path: PathBuf,
+        /// The row of the file, counted from 0.
+        row: u64,
+        /// The column.
+        column: String,
+        /// Why not.
+        reason: String,
+        /// A type that would keep it, where one is known.
+        fitting: Option<&'static str>,
     },
     /// A file holds fewer rows than were asked of it.
     #[error("expected {expected} rows in {}, found {found}", path.display())]
@@ -238,26 +269,6 @@ pub struct Unfit {
     pub keep: String,
 }
 
-/// What an [`Error`] means to whoever started the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// There is nothing to read.
-    NoInput,
-    /// The data is damaged, or not what its format promises.
-    BadData,
-    /// The request does not fit the data.
-    Usage,
-    /// The operating system failed: disk full, permission, device.
-    Io,
-    /// Someone else holds the output; trying again later may work.
-    Locked,
-    /// The output folder's manifest does not allow this run.
-    Manifest,
-    /// The caller broke a promise of this crate's interface.
-    Internal,
-}
-
 impl Error {
     /// A [`Error::Read`] of `path`, at `rows` where known.
     pub(crate) fn read(path: &Path, rows: Option<Range<u64>>, source: impl Into<BoxError>) -> Self {
@@ -282,15 +293,17 @@ impl Error {
     /// The class of this error, for an exit code.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoInput { .. } => ErrorKind::NoInput,
+            Self::NoInput { .. } | Self::NotAFile { .. } => ErrorKind::NoInput,
             Self::Read { source, .. } if failed_device(source.as_ref()) => ErrorKind::Io,
             Self::Read { .. }
             | Self::Record { .. }
             | Self::Value { .. }
+            | Self::NotKept { .. }
             | Self::Truncated { .. }
             | Self::Changed { .. }
             | Self::Float16Overflow { .. } => ErrorKind::BadData,
             Self::UnknownExtension { .. }
+            | Self::TableFolder { .. }
             | Self::SameStem { .. }
             | Self::UnknownColumn { .. }
             | Self::AmbiguousColumn { .. }
@@ -311,6 +324,11 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoInput { .. } => "give a file, a folder or a quoted pattern such as 'data/**/*.parquet'",
+            Self::NotAFile { .. } => "fetch what it stands for, take it away, or name the files themselves",
+            Self::TableFolder { .. } => {
+                "write the table's rows to files of their own first, with deltalake, pyiceberg, Spark or DuckDB; \
+                 a file that is named itself is read as it is"
+            }
             Self::UnknownExtension { .. } => {
                 "known are .parquet .pq .arrow .feather .ipc .arrows .csv .tsv .jsonl .ndjson .json .txt, \
                  the text formats also with .gz .zst .bz2 or .xz; --input-format reads any file as one of them"
@@ -329,6 +347,12 @@ impl Error {
             }
             Self::Read { rows: None, .. } if self.kind() == ErrorKind::BadData => {
                 "the file may be incomplete or of another format than its name says; make or copy it again"
+            }
+            Self::NotKept { column, fitting, .. } => {
+                let fitting = fitting.unwrap_or("TYPE");
+                return Some(format!(
+                    "give the column a type that keeps it with --schema '{column}={fitting}', or leave it out with --keep"
+                ));
             }
             Self::Changed { .. } => "run again once whoever writes it is done",
             Self::Truncated { .. } => "was the file replaced while it was read? run again",

@@ -23,8 +23,12 @@
 //! # }
 //! ```
 
+mod annotations;
+mod carried;
+mod columns;
 mod commit;
 mod error;
+mod error_kind;
 mod features;
 mod hash;
 mod lists;
@@ -36,10 +40,13 @@ mod reader;
 mod source;
 mod summary;
 mod sweep;
+mod tables;
 mod text;
 mod writable;
 mod writer;
 
+pub use carried::carried_metadata;
+pub use columns::{common_field, row_bytes, storable_field};
 pub use commit::{sync_folder, write_atomically};
 pub use error::{Error, ErrorKind, Unfit};
 pub use features::{FloatType, is_vector, vector_array, vector_field, vector_shape};
@@ -52,8 +59,10 @@ pub use manifest::{
 };
 pub use notes::{Notes, Stamp};
 pub use part::PartFile;
-pub use reader::{BATCH_ROWS, ColumnType, CsvDialect, Input, ReadOptions, RecordBatches};
-pub use source::{Compression, Format, Source, find, find_as};
+pub use reader::{
+    BATCH_BYTES, BATCH_ROWS, ColumnType, CsvDialect, Input, ReadOptions, RecordBatches, partition_types,
+};
+pub use source::{Compression, Format, Source, find, find_as, is_pattern_input, pattern_reaches, resolved};
 pub use summary::VectorSummary;
 pub use sweep::{stray_files, sweep_temporaries};
 pub use text::{Texts, is_text};

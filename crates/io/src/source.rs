@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use crate::Error;
+use crate::tables::Tables;
 
 /// How the records of a file are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,11 +92,13 @@ impl Source {
     }
 
     /// What the names of this file's parts start with: its name without the data extension, as one
-    /// path component. Long names are cut and told apart by a hash.
+    /// path component that no reader takes for hidden. Long names are cut and told apart by a hash.
     pub fn stem(&self) -> String {
         let stem =
             split_extension(&self.name).map_or_else(|| without_extension(&self.name), |(stem, ..)| stem);
-        let stem = stem.replace('/', "__");
+        // What begins with `_` or `.` is hidden from readers of folders.
+        let seen = if stem.starts_with(['_', '.']) { "part" } else { "" };
+        let stem = format!("{seen}{}", stem.replace('/', "__"));
         if stem.len() <= MAX_STEM_BYTES {
             return stem;
         }
@@ -109,11 +112,14 @@ impl Source {
 /// names of their parts (`{stem}-{number}`) sort.
 ///
 /// Folders are searched to any depth. In folders and patterns, names that start with `.` or `_` and
-/// files of unknown extension are passed over, in folders also `.txt` and the `state.json` and
-/// `dataset_info.json` of stored datasets.
+/// files of unknown extension are passed over, in folders also `.txt`, the `state.json` and
+/// `dataset_info.json` of stored datasets, and every `.json` beside Parquet or Arrow files.
 ///
 /// # Errors
 /// - [`Error::NoInput`] if an input leads to no file.
+/// - [`Error::NotAFile`] if a link among the files leads nowhere, or something with the name of a data
+///   file is none.
+/// - [`Error::TableFolder`] if a folder or pattern leads into a table of Delta Lake, Iceberg or Hudi.
 /// - [`Error::UnknownExtension`] if a file is named that is no data file.
 /// - [`Error::SameStem`] if the parts of two files could not be told apart.
 /// - [`Error::Io`] if a folder cannot be listed.
@@ -131,8 +137,9 @@ pub fn find_as(inputs: &[String], format: Option<Format>) -> Result<Vec<Source>,
     }
     let mut sources = Vec::new();
     let mut seen = HashSet::new();
+    let mut tables = Tables::default();
     for input in inputs {
-        for (path, name) in resolve(input, format.is_some())? {
+        for (path, name) in resolve(input, format.is_some(), &mut tables)? {
             if seen.insert(fs_err::canonicalize(&path)?) {
                 sources.push(match format {
                     Some(format) => Source::of(path, name.clone(), format, compression(&name))?,
@@ -149,78 +156,165 @@ pub fn find_as(inputs: &[String], format: Option<Format>) -> Result<Vec<Source>,
 
 /// The files that one argument leads to, with their names; with `any`, also those whose extension is
 /// not known.
-fn resolve(input: &str, any: bool) -> Result<Vec<(PathBuf, String)>, Error> {
+fn resolve(input: &str, any: bool, tables: &mut Tables) -> Result<Vec<(PathBuf, String)>, Error> {
     let no_input = |found| Error::NoInput { input: input.to_owned(), found };
     let path = Path::new(input);
     if path.is_file() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         return Ok(vec![(path.to_owned(), name)]);
     }
-    let (files, found) = if path.is_dir() {
-        let mut files = Vec::new();
-        walk(path, path, any, &mut HashSet::new(), &mut files)?;
-        (files, "a folder without data files")
+    refuse_dangling(path)?;
+    let root = if path.is_dir() { path.to_owned() } else { literal_prefix(input) };
+    let mut search =
+        Search { root, any, tables, visited: HashSet::new(), files: Vec::new(), is_hidden: false };
+    let found = if path.is_dir() {
+        search.tables.refuse(path)?;
+        search.walk(path)?;
+        search.leave_out_descriptions();
+        "a folder without data files"
     } else if is_pattern(input) {
-        (match_pattern(input, any)?, "no match")
+        search.match_pattern(input)?;
+        "no match"
     } else if path.exists() {
-        (Vec::new(), "a pipe or a device, which can be read only once: `--input -` reads stdin")
+        "a pipe or a device, which can be read only once: `--input -` reads stdin"
     } else {
-        (Vec::new(), "nothing")
+        "nothing"
     };
-    if files.is_empty() { Err(no_input(found)) } else { Ok(files) }
+    for (file, _) in &search.files {
+        search.tables.refuse_above(file)?;
+    }
+    match search.files {
+        files if !files.is_empty() => Ok(files),
+        _ if search.is_hidden => {
+            Err(no_input("only names that begin with `_` or `.`, which are passed over"))
+        }
+        _ => Err(no_input(found)),
+    }
 }
 
-/// Adds the data files below `folder`, named relative to `root`. `visited` guards against links
-/// that lead back up.
-fn walk(
-    root: &Path,
-    folder: &Path,
-    any: bool,
-    visited: &mut HashSet<PathBuf>,
-    files: &mut Vec<(PathBuf, String)>,
-) -> Result<(), Error> {
-    if !visited.insert(fs_err::canonicalize(folder)?) {
-        return Ok(());
-    }
-    let mut paths = Vec::new();
-    for entry in fs_err::read_dir(folder)? {
-        paths.push(entry?.path());
-    }
-    // Which of two links to one file counts must not depend on the file system.
-    paths.sort();
-    for path in paths {
-        let name = relative_name(root, &path);
-        if is_hidden(&name) {
-            continue;
-        }
-        if path.is_dir() {
-            walk(root, &path, any, visited, files)?;
-        } else if (any || is_data(&name)) && path.is_file() {
-            files.push((path, name));
-        }
+/// Refuses a link that leads nowhere: whatever it stands for would be left out.
+fn refuse_dangling(path: &Path) -> Result<(), Error> {
+    if path.is_symlink() && !path.exists() {
+        let target = fs_err::read_link(path)?;
+        let found = format!("a link to {}, which is not there", target.display());
+        return Err(Error::NotAFile { path: path.to_owned(), found });
     }
     Ok(())
 }
 
-fn match_pattern(pattern: &str, any: bool) -> Result<Vec<(PathBuf, String)>, Error> {
-    let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
-    let unusable = |_| Error::NoInput { input: pattern.to_owned(), found: "a malformed pattern" };
-    let root = literal_prefix(pattern);
-    let mut files = Vec::new();
-    let mut visited = HashSet::new();
-    for path in glob::glob_with(pattern, options).map_err(unusable)? {
-        let path = path.map_err(|error| std::io::Error::new(error.error().kind(), error.to_string()))?;
-        let name = relative_name(&root, &path);
-        if is_hidden(&name) {
-            continue;
+/// What folders and patterns lead to.
+struct Search<'a> {
+    /// Names of files are relative to it.
+    root: PathBuf,
+    /// Whether files of unknown extension count.
+    any: bool,
+    tables: &'a mut Tables,
+    /// Guards against links that lead back up.
+    visited: HashSet<PathBuf>,
+    /// Data files with their names.
+    files: Vec<(PathBuf, String)>,
+    /// Whether data files were passed over for their names.
+    is_hidden: bool,
+}
+
+impl Search<'_> {
+    /// Adds the data files below `folder`.
+    fn walk(&mut self, folder: &Path) -> Result<(), Error> {
+        if !self.visited.insert(fs_err::canonicalize(folder)?) {
+            return Ok(());
         }
-        if path.is_dir() {
-            walk(&root, &path, any, &mut visited, &mut files)?;
-        } else if any || split_extension(&name).is_some() {
-            files.push((path, name));
+        let mut paths = Vec::new();
+        for entry in fs_err::read_dir(folder)? {
+            paths.push(entry?.path());
+        }
+        // Which of two links to one file counts must not depend on the file system.
+        paths.sort();
+        paths.into_iter().try_for_each(|path| self.add(path, is_data))
+    }
+
+    /// Beside Parquet and Arrow files, `.json` says something about them: what made them, or their types.
+    fn leave_out_descriptions(&mut self) {
+        let is_columnar = |name: &str| {
+            let format = split_extension(name).map(|(_, format, _)| format);
+            matches!(format, Some(Format::Parquet | Format::ArrowFile | Format::ArrowStream))
+        };
+        let describes = |name: &str| {
+            let extension = split_extension(name).map(|(stem, ..)| name[stem.len()..].to_lowercase());
+            extension.is_some_and(|extension| extension == ".json" || extension.starts_with(".json."))
+        };
+        if !self.any && self.files.iter().any(|(_, name)| is_columnar(name)) {
+            self.files.retain(|(_, name)| !describes(name));
         }
     }
-    Ok(files)
+
+    fn match_pattern(&mut self, pattern: &str) -> Result<(), Error> {
+        let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
+        let unusable = |_| Error::NoInput { input: pattern.to_owned(), found: "a malformed pattern" };
+        for path in glob::glob_with(pattern, options).map_err(unusable)? {
+            let path = path.map_err(|error| std::io::Error::new(error.error().kind(), error.to_string()))?;
+            self.add(path, |name| split_extension(name).is_some())?;
+        }
+        Ok(())
+    }
+
+    /// Adds what one path leads to.
+    fn add(&mut self, path: PathBuf, is_data: fn(&str) -> bool) -> Result<(), Error> {
+        let name = relative_name(&self.root, &path);
+        let is_data = self.any || is_data(&name);
+        if is_hidden(&name) {
+            self.is_hidden |= is_data;
+            return Ok(());
+        }
+        // A name without an extension may have stood for a folder.
+        if is_data || path.extension().is_none() {
+            refuse_dangling(&path)?;
+        }
+        if path.is_dir() {
+            self.tables.refuse(&path)?;
+            return self.walk(&path);
+        }
+        if is_data && !path.is_file() {
+            return Err(Error::NotAFile { path, found: "a pipe or a device".to_owned() });
+        }
+        if is_data {
+            self.files.push((path, name));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a pattern would lead to files in `folder`, which need not exist: to the folder itself or one
+/// above it, or to a file of this name in it.
+pub fn pattern_reaches(pattern: &str, folder: &Path, file_name: &str) -> bool {
+    let root = literal_prefix(pattern);
+    let Ok(absolute) = resolved(if root.as_os_str().is_empty() { Path::new(".") } else { &root }) else {
+        return false;
+    };
+    let Ok(rest) = folder.strip_prefix(&absolute) else { return false };
+    let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
+    let wildcards = Path::new(pattern).strip_prefix(&root).unwrap_or(Path::new(pattern));
+    let Ok(wildcards) = glob::Pattern::new(&wildcards.to_string_lossy()) else { return false };
+    let file = rest.join(file_name);
+    let is_seen = |path: &Path| !is_hidden(&relative_name(Path::new(""), path));
+    file.ancestors().any(|path| is_seen(path) && wildcards.matches_path_with(path, options)) && is_seen(&file)
+}
+
+/// An absolute path without links, as far as it exists.
+///
+/// # Errors
+/// [`Error::Io`] if the present folder is unknown.
+pub fn resolved(path: &Path) -> Result<PathBuf, Error> {
+    let absolute = std::path::absolute(path)?;
+    let found = absolute.ancestors().find_map(|ancestor| {
+        let rest = absolute.strip_prefix(ancestor).ok()?;
+        Some(fs_err::canonicalize(ancestor).ok()?.join(rest))
+    });
+    Ok(found.unwrap_or(absolute))
+}
+
+/// Whether an input is a pattern and no path.
+pub fn is_pattern_input(input: &str) -> bool {
+    is_pattern(input) && !Path::new(input).exists()
 }
 
 fn is_pattern(input: &str) -> bool {

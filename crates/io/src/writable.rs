@@ -2,15 +2,16 @@
 
 use std::io;
 use std::panic::catch_unwind;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Field, Schema};
-use parquet::arrow::ArrowWriter;
 
 use crate::error::BoxError;
-use crate::{Error, OutputFormat};
+use crate::writer::encode::{Encoder, decode};
+use crate::{Error, OutputFormat, WriterOptions};
 
 /// Checks that every column of `schema` can be written in `format`.
 ///
@@ -58,9 +59,9 @@ fn probe(schema: Schema, format: OutputFormat) -> Result<(), BoxError> {
     let schema = Arc::new(schema);
     let batch = RecordBatch::try_new(schema.clone(), vec![nulls])?;
     if format == OutputFormat::Parquet {
-        let mut writer = ArrowWriter::try_new(io::sink(), schema, None)?;
-        writer.write(&batch)?;
-        writer.close()?;
+        let mut encoder = Encoder::new(io::sink(), Path::new(""), &schema, &WriterOptions::default())?;
+        encoder.write(&decode(&batch)?)?;
+        encoder.finish()?;
     }
     Ok(())
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use strata_bert::{Features, Unit};
 use strata_io::{
-    Format, Input, Spans, TextLists, Texts, check_writable, is_spans, is_text, is_text_list, span_labels,
-    vector_field,
+    Format, Input, Spans, TextLists, Texts, carried_metadata, check_writable, is_spans, is_text,
+    is_text_list, span_labels, storable_field, vector_field,
 };
 
 use crate::failure::Refusal;
@@ -37,7 +38,7 @@ impl Columns {
     /// # Errors
     /// No such column to encode, or not one of text; an unknown kept column; a name that the input
     /// and the output both claim; a type the output format cannot hold.
-    pub fn settle(input: &Input, settings: &Settings, features: &Features) -> anyhow::Result<Self> {
+    pub fn settle(input: &mut Input, settings: &Settings, features: &Features) -> anyhow::Result<Self> {
         let Settings { subject, keep, .. } = settings;
         let path = input.source.shown.display();
         let available = || {
@@ -99,10 +100,18 @@ impl Columns {
             })
         };
         let encoded = subject.columns().into_iter().map(&mut place).collect();
-        refuse_ambiguous(&read, &input.schema, &path.to_string())?;
+        let path = path.to_string();
+        refuse_ambiguous(&read, &input.schema, &path)?;
+        for field in &mut kept {
+            let storable = storable_field(field, settings.stored_format());
+            if storable != *field {
+                input.retype_field(&storable)?;
+                *field = storable;
+            }
+        }
         let schema = schema(input, &kept, settings, features);
-        refuse_repeated_names(&schema, &path.to_string())?;
-        check_writable(&schema, settings.format)?;
+        refuse_repeated_names(&schema, &path)?;
+        check_writable(&schema, settings.stored_format())?;
         let kept = kept.len();
         Ok(Self { read, schema: schema.into(), subject: subject.clone(), encoded, kept })
     }
@@ -122,8 +131,16 @@ impl Columns {
     }
 
     /// The kept columns of a batch that was read.
-    pub fn kept<'a>(&self, batch: &'a RecordBatch) -> &'a [arrow::array::ArrayRef] {
-        &batch.columns()[..self.kept]
+    ///
+    /// # Errors
+    /// The batch is not of these columns.
+    pub fn kept(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        batch.project(&(0..self.kept).collect::<Vec<_>>())
+    }
+
+    /// The kept columns of the parts.
+    pub fn kept_fields(&self) -> impl Iterator<Item = &FieldRef> {
+        self.read[..self.kept].iter().filter_map(|name| Some(self.schema.fields().find(name)?.1))
     }
 
     /// Whether parts of both have columns of the same names and types, nullability aside.
@@ -157,7 +174,9 @@ fn schema(input: &Input, kept: &[FieldRef], settings: &Settings, features: &Feat
         .chain(rows::fields(unit).into_iter().map(Arc::new))
         .chain(labels)
         .chain(vectors.map(Arc::new));
-    Schema::new(fields.collect::<Vec<_>>())
+    let names: Vec<&str> = kept.iter().map(|field| field.name().as_str()).collect();
+    let metadata = carried_metadata(input.schema.metadata(), &names);
+    Schema::new_with_metadata(fields.collect::<Vec<_>>(), metadata)
 }
 
 /// Columns are read by name, so that a name must stand for one of them.

@@ -2,16 +2,13 @@
 //! here, before any output is touched.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::thread;
 
 use serde_json::{Map, Value, json};
 use strata_bert::{Checkpoint, Division, Extractor, Features, TextTokenizer, TokenizerOptions, Unit};
-use strata_io::{Input, Notes, find_as};
 
-use crate::columns::Columns;
-use crate::failure::{Refusal, in_one_line};
 use crate::hub;
+use crate::inputs::{self, JobInput, Opened};
 use crate::panics;
 use crate::sentence;
 use crate::settings::{self, Settings};
@@ -27,12 +24,8 @@ pub struct Job {
     pub remarks: Vec<String>,
     /// Input files that cannot be opened, by name, with the reason; none unless those are skipped.
     pub skipped: BTreeMap<String, String>,
-}
-
-/// An input file and the columns of its parts.
-pub struct JobInput {
-    pub file: Input,
-    pub columns: Columns,
+    /// Types of kept columns that a file alone does not decide, by column.
+    pub types: BTreeMap<String, String>,
 }
 
 impl Job {
@@ -50,17 +43,14 @@ impl Job {
         }
         let features = Features::resolve(&settings.features, &checkpoint.config)?;
         Extractor::check(&checkpoint, &features, settings.device, settings.compute)?;
-        if !settings.writes_to_stdout() {
-            refuse_output_among_inputs(&settings)?;
-        }
-        let (inputs, skipped) = open_inputs(&settings, &features)?;
-        Ok(Self { settings, checkpoint, features, tokenizer, inputs, remarks, skipped })
+        let Opened { inputs, skipped, types } = inputs::open(&settings, &features)?;
+        Ok(Self { settings, checkpoint, features, tokenizer, inputs, remarks, skipped, types })
     }
 
     /// What decides the values of every part, as the parts and the manifest state it; `model` are the
     /// sums of the model's files.
     pub fn fingerprint(&self, model: &Value) -> anyhow::Result<Map<String, Value>> {
-        fingerprint(&self.settings, &self.checkpoint, &self.tokenizer, model)
+        fingerprint(self, model)
     }
 
     /// Loads the layers of the model that the features need.
@@ -91,7 +81,7 @@ impl Job {
     pub fn most_items(&self) -> usize {
         // Twice as much as of rows: a few thousand tokens are few texts, and those batch badly.
         const VECTOR_BYTES: usize = 64 << 20;
-        (VECTOR_BYTES / self.row_bytes().max(1)).clamp(512, 64 * 1024)
+        (VECTOR_BYTES / self.row_bytes().max(1)).clamp(1, 64 * 1024)
     }
 
     /// Bytes of the vectors that an input row is supposed to have.
@@ -107,82 +97,8 @@ impl Job {
     }
 }
 
-/// The next run would read its own parts.
-fn refuse_output_among_inputs(settings: &Settings) -> anyhow::Result<()> {
-    let output = std::path::absolute(&settings.output)?;
-    // What exists of the path, with its links resolved.
-    let resolved = output.ancestors().find_map(|ancestor| {
-        let rest = output.strip_prefix(ancestor).ok()?;
-        Some(fs_err::canonicalize(ancestor).ok()?.join(rest))
-    });
-    for input in settings.inputs.iter().filter(|input| Path::new(input).is_dir()) {
-        if resolved
-            .as_ref()
-            .is_some_and(|output| fs_err::canonicalize(input).is_ok_and(|input| output.starts_with(input)))
-        {
-            let message =
-                format!("the output {} lies inside the input folder {input}", settings.output.display());
-            return Err(Refusal::usage(message).hint("write to a folder outside the input").into());
-        }
-    }
-    Ok(())
-}
-
-fn open_inputs(
-    settings: &Settings,
-    features: &Features,
-) -> anyhow::Result<(Vec<JobInput>, BTreeMap<String, String>)> {
-    let mut inputs: Vec<JobInput> = Vec::new();
-    let mut skipped = BTreeMap::new();
-    let mut sources = find_as(&settings.inputs, settings.text_formats.format)?;
-    if settings.reads_stdin {
-        // A copy of it, of which nobody has heard.
-        sources.iter_mut().for_each(|source| source.shown = "stdin".into());
-    }
-    settings.text_formats.refuse_unused(&sources)?;
-    let notes = Notes::load(&settings.output);
-    for source in sources {
-        let name = source.name.clone();
-        let file = match Input::open_noted(source, &settings.text_formats.options, &notes) {
-            Err(error) if settings.on_bad_file.skips(&error) => {
-                skipped.insert(name, in_one_line(&error));
-                continue;
-            }
-            Err(error) if settings.reads_stdin && settings.text_formats.format.is_none() => {
-                return Err(no_arrow_stream(&error));
-            }
-            file => file?,
-        };
-        let columns = Columns::settle(&file, settings, features)?;
-        if let Some(first) = inputs.first()
-            && let Err(column) = columns.agrees_with(&first.columns)
-        {
-            let (one, other) = (first.file.source.shown.display(), file.source.shown.display());
-            return Err(Refusal::bad_data(format!(
-                "{one} and {other} do not have the same columns: only one of them has {column}"
-            ))
-            .hint("keep only columns that all files share, with --keep")
-            .into());
-        }
-        inputs.push(JobInput { file, columns });
-    }
-    Ok((inputs, skipped))
-}
-
-/// stdin that is read as what it is unless something is said of it.
-fn no_arrow_stream(error: &strata_io::Error) -> anyhow::Error {
-    let cause = std::error::Error::source(error).map_or_else(|| error.to_string(), in_one_line);
-    Refusal::bad_data(format!("stdin is no Arrow IPC stream: {cause}"))
-        .hint("say what it is with --input-format, such as jsonl or csv")
-        .into()
-}
-
-fn fingerprint(
-    settings: &Settings,
-    checkpoint: &Checkpoint,
-    tokenizer: &TextTokenizer,
-    model: &Value,
-) -> anyhow::Result<Map<String, Value>> {
+fn fingerprint(job: &Job, model: &Value) -> anyhow::Result<Map<String, Value>> {
+    let Job { settings, checkpoint, tokenizer, types, features: _, inputs: _, remarks: _, skipped: _ } = job;
     let Settings {
         text_formats,
         subject,
@@ -249,6 +165,9 @@ fn fingerprint(
     if let Some(settings) = value["settings"].as_object_mut() {
         settings.extend(encoded);
         settings.extend(text_formats.stated());
+        if !types.is_empty() {
+            settings.insert("types".to_owned(), json!(types));
+        }
         // What it is otherwise depends on the machine, and a part begun on one may be finished on another.
         if let Some(tokens) = max_batch_tokens {
             settings.insert("max_batch_tokens".to_owned(), json!(tokens));

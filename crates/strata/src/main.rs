@@ -6,6 +6,7 @@ mod console;
 mod dry_run;
 mod failure;
 mod hub;
+mod inputs;
 mod inspect;
 mod job;
 mod metrics;

@@ -61,8 +61,8 @@ pub struct InputOptions {
     #[arg(id = "input.keep", long = "keep", value_name = "COLUMNS")]
     #[serde(deserialize_with = "comma_list")]
     pub keep: Option<String>,
-    /// Types of columns of CSV and JSON files, in place of those that hold all of their values: zip=Utf8
-    /// 'day=Timestamp(ms)' 'words=List(Utf8)', or Json for values of any kind.
+    /// Types of columns, in place of those of the file, or those that hold all values of a CSV or JSON
+    /// file: zip=Utf8 'day=Timestamp(ms)' 'words=List(Utf8)', or Json for values of any kind.
     #[arg(id = "input.schema", long = "schema", value_name = "COLUMN=TYPE", num_args = 1..)]
     #[serde(deserialize_with = "table_or_many")]
     pub schema: Option<Vec<String>>,
@@ -83,6 +83,15 @@ pub struct InputOptions {
     /// a character, such as \, or none [default: none, and a quote within quotes is written twice].
     #[arg(id = "input.csv_escape", long = "csv-escape", value_name = "C")]
     pub csv_escape: Option<String>,
+    /// Read binary columns of Parquet files as text where the file does not say what they are; the text
+    /// column always is.
+    #[arg(
+        id = "input.binary_as_text",
+        long = "binary-as-text",
+        num_args = 0,
+        default_missing_value = "true"
+    )]
+    pub binary_as_text: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]

@@ -85,6 +85,11 @@ impl OnBadFile {
 }
 
 impl Settings {
+    /// The format of what is written: a stream is Arrow's.
+    pub fn stored_format(&self) -> OutputFormat {
+        if self.writes_to_stdout() { OutputFormat::Arrow } else { self.format }
+    }
+
     /// Whether the output is a stream on stdout, not a folder.
     pub fn writes_to_stdout(&self) -> bool {
         self.output == Path::new(STDIO)
@@ -113,6 +118,7 @@ impl TryFrom<Options> for Settings {
             csv_escape,
             format: input_format,
             encoding,
+            binary_as_text,
         } = input;
         let options::ModelOptions { path: model, random_weights, device, compute } = model;
         let options::OutputOptions { path: output, format, dtype, rows_per_part } = output;
@@ -152,6 +158,7 @@ impl TryFrom<Options> for Settings {
                 csv_escape,
                 format: input_format,
                 encoding,
+                binary_as_text,
             },
             subject.texts(),
             keep.needed(&subject),

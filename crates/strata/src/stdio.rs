@@ -88,8 +88,7 @@ pub fn stream(
     }
     let (survey, loaded) = job.load_beside(|| Survey::take(job, None, &mut Notes::default(), signals));
     let survey = survey?;
-    let first = job.inputs.first().ok_or_else(|| anyhow::anyhow!("a run without inputs was not refused"))?;
-    let mut stream = Stream::start(&first.columns.schema, serde_json::to_string(&survey.fingerprint)?)?;
+    let mut stream = Stream::start(&job.inputs, serde_json::to_string(&survey.fingerprint)?)?;
     let extractor = loaded?;
     let rows = survey.plan.iter().map(|part| part.rows.end - part.rows.start).sum();
     let progress = Progress::start(arguments.progress, rows);

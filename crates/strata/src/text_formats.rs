@@ -16,8 +16,16 @@ pub struct TextFormats {
     pub options: ReadOptions,
     /// What every input is, whatever its extension.
     pub format: Option<Format>,
-    /// The options that the user gave, each with whether it is about CSV alone.
-    given: Vec<(&'static str, bool)>,
+    /// The options that the user gave and that are about some formats alone.
+    given: Vec<(&'static str, About)>,
+}
+
+/// What an option is about.
+#[derive(Debug, Clone, Copy)]
+enum About {
+    Csv,
+    Text,
+    Parquet,
 }
 
 /// What the user said.
@@ -29,6 +37,7 @@ pub struct Asked {
     pub csv_escape: Option<String>,
     pub format: Option<String>,
     pub encoding: Option<String>,
+    pub binary_as_text: Option<bool>,
 }
 
 /// What `--input-format` may say.
@@ -53,14 +62,15 @@ pub fn settle(
     text_columns: Vec<String>,
     needed: Option<Vec<String>>,
 ) -> Result<TextFormats, Refusal> {
-    let Asked { schema, csv_delimiter, csv_header, csv_quote, csv_escape, format, encoding } = asked;
+    let Asked { schema, csv_delimiter, csv_header, csv_quote, csv_escape, format, encoding, binary_as_text } =
+        asked;
     let all = [
-        ("--schema", false, schema.is_some()),
-        ("--csv-delimiter", true, csv_delimiter.is_some()),
-        ("--csv-header", true, csv_header.is_some()),
-        ("--csv-quote", true, csv_quote.is_some()),
-        ("--csv-escape", true, csv_escape.is_some()),
-        ("--encoding", false, encoding.is_some()),
+        ("--csv-delimiter", About::Csv, csv_delimiter.is_some()),
+        ("--csv-header", About::Csv, csv_header.is_some()),
+        ("--csv-quote", About::Csv, csv_quote.is_some()),
+        ("--csv-escape", About::Csv, csv_escape.is_some()),
+        ("--encoding", About::Text, encoding.is_some()),
+        ("--binary-as-text", About::Parquet, binary_as_text == Some(true)),
     ];
     let delimiter = csv_delimiter.map(|text| parse("--csv-delimiter", &text, delimiter)).transpose()?;
     let quote = parse("--csv-quote", csv_quote.as_deref().unwrap_or("\""), quote_or_none)?;
@@ -87,9 +97,15 @@ pub fn settle(
             needed,
             csv: CsvDialect { delimiter, header, quote, escape },
             encoding: encoding.filter(|encoding| *encoding != UTF_8),
+            binary_as_text: binary_as_text.unwrap_or(false),
+            partitions: BTreeMap::new(),
         },
         format,
-        given: all.into_iter().filter(|&(.., given)| given).map(|(option, csv, _)| (option, csv)).collect(),
+        given: all
+            .into_iter()
+            .filter(|&(.., given)| given)
+            .map(|(option, about, _)| (option, about))
+            .collect(),
     })
 }
 
@@ -101,10 +117,11 @@ impl TextFormats {
     pub fn refuse_unused(&self, inputs: &[Source]) -> Result<(), Refusal> {
         let is_csv = |input: &Source| matches!(input.format, Format::Csv | Format::Tsv);
         let is_text = |input: &Source| is_csv(input) || matches!(input.format, Format::Json | Format::Text);
-        for &(option, csv_alone) in &self.given {
-            let (about_some, formats) = match csv_alone {
-                true => (inputs.iter().any(is_csv), "CSV or TSV"),
-                false => (inputs.iter().any(is_text), "CSV, TSV, JSON or text"),
+        for &(option, about) in &self.given {
+            let (about_some, formats) = match about {
+                About::Csv => (inputs.iter().any(is_csv), "CSV or TSV"),
+                About::Text => (inputs.iter().any(is_text), "CSV, TSV, JSON or text"),
+                About::Parquet => (inputs.iter().any(|input| input.format == Format::Parquet), "Parquet"),
             };
             if !about_some {
                 return Err(Refusal::usage(format!("{option} is given, but no input is a {formats} file"))
@@ -116,7 +133,9 @@ impl TextFormats {
 
     /// What was said and decides values, under the keys of a fingerprint; nothing if nothing was said.
     pub fn stated(&self) -> Map<String, Value> {
-        let ReadOptions { types, text_columns: _, needed: _, csv, encoding } = &self.options;
+        // The types of the columns in paths are stated where such columns are kept.
+        let ReadOptions { types, text_columns: _, needed: _, csv, encoding, binary_as_text, partitions: _ } =
+            &self.options;
         let CsvDialect { delimiter, header, quote, escape } = *csv;
         let character = |byte: u8| json!(char::from(byte).to_string());
         let usual = CsvDialect::default();
@@ -126,6 +145,7 @@ impl TextFormats {
             ("csv_delimiter", delimiter.map(character)),
             ("csv_header", (header != usual.header).then(|| json!("no"))),
             ("csv_quote", (quote != usual.quote).then(|| quote.map_or(json!("none"), character))),
+            ("binary_as_text", binary_as_text.then(|| json!(true))),
             ("csv_escape", escape.map(character)),
             ("encoding", encoding.map(|encoding| json!(encoding.name()))),
             ("input_format", self.format.map(|format| json!(format_name(format)))),

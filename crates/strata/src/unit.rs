@@ -46,10 +46,10 @@ impl Subject {
         }
     }
 
-    /// The columns that hold one text a row.
+    /// The columns that hold texts.
     pub fn texts(&self) -> Vec<String> {
         let columns = self.columns().into_iter();
-        let texts = columns.filter(|(role, _)| matches!(role, Role::Text | Role::TextPair));
+        let texts = columns.filter(|(role, _)| *role != Role::Spans);
         texts.map(|(_, name)| name.to_owned()).collect()
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use arrow::array::RecordBatch;
 use strata_bert::TextInput;
+use strata_io::row_bytes;
 
 use crate::subjects::Subjects;
 
@@ -56,21 +57,26 @@ impl Window {
 pub struct WindowLimits {
     pub rows: usize,
     pub text_bytes: usize,
+    /// Of all values that are read, texts among them.
+    pub bytes: usize,
 }
+
+/// What the values of a window's rows may take; a row that has more is a window of its own.
+const READ_BYTES: usize = 16 << 20;
 
 impl WindowLimits {
     /// Limits for rows of `row_bytes` bytes of vectors: several windows are in flight at a time.
     pub fn for_rows_of(row_bytes: usize) -> Self {
         const VECTOR_BYTES: usize = 32 << 20;
-        let rows = (VECTOR_BYTES / row_bytes.max(1)).clamp(64, 8192);
-        Self { rows, text_bytes: 16 << 20 }
+        let rows = (VECTOR_BYTES / row_bytes.max(1)).clamp(1, 8192);
+        Self { rows, text_bytes: READ_BYTES, bytes: READ_BYTES }
     }
 
     /// Limits for rows of which up to `most_items` tokens, words or spans are encoded at a time: as
     /// much text as has about that many tokens.
     pub fn for_items(most_items: usize) -> Self {
         const BYTES_PER_TOKEN: usize = 4;
-        Self { rows: 8192, text_bytes: most_items * BYTES_PER_TOKEN }
+        Self { rows: 8192, text_bytes: most_items * BYTES_PER_TOKEN, bytes: READ_BYTES }
     }
 }
 
@@ -84,23 +90,26 @@ pub struct Cutter<'a> {
     rows_left: u64,
     open: Window,
     text_bytes: usize,
+    bytes: usize,
 }
 
 impl<'a> Cutter<'a> {
     /// A cutter for `parts`, row ranges that follow each other.
     pub fn new(limits: WindowLimits, parts: &'a [Range<u64>]) -> Self {
         let open = empty(0, first_row(parts, 0));
-        Self { limits, parts, part: 0, rows_left: length(parts, 0), open, text_bytes: 0 }
+        Self { limits, parts, part: 0, rows_left: length(parts, 0), open, text_bytes: 0, bytes: 0 }
     }
 
     /// The windows that a batch completes, of which `subjects` are to be encoded.
     pub fn push(&mut self, batch: &RecordBatch, subjects: &Subjects) -> Vec<Window> {
         let mut complete = self.empty_parts();
+        let row_bytes = row_bytes(batch);
         let mut first = 0;
         while first < batch.num_rows() {
             let mut end = first;
             while end < batch.num_rows() && !self.is_full(end - first) {
                 self.text_bytes += subjects.bytes(end);
+                self.bytes = self.bytes.saturating_add(row_bytes[end]);
                 end += 1;
             }
             self.open.subjects.push(subjects.slice(first..end));
@@ -129,7 +138,7 @@ impl<'a> Cutter<'a> {
         let rows = self.open.num_rows() + more;
         self.rows_left == more as u64
             || rows >= self.limits.rows
-            || (rows > 0 && self.text_bytes >= self.limits.text_bytes)
+            || (rows > 0 && (self.text_bytes >= self.limits.text_bytes || self.bytes >= self.limits.bytes))
     }
 
     fn close(&mut self) -> Window {
@@ -140,7 +149,7 @@ impl<'a> Cutter<'a> {
             self.rows_left = length(self.parts, self.part);
             next_row = first_row(self.parts, self.part);
         }
-        self.text_bytes = 0;
+        (self.text_bytes, self.bytes) = (0, 0);
         let window = std::mem::replace(&mut self.open, empty(self.part, next_row));
         Window { ends_part, ..window }
     }
@@ -201,14 +210,14 @@ mod tests {
         fn windows_depend_on_the_rows_not_on_the_batches(
             lengths in prop::collection::vec(0usize..50, 1..200),
             part_rows in 1u64..60,
-            limits in (1usize..40, 1usize..400),
+            limits in (1usize..40, 1usize..400, 1usize..900),
             batch_rows in 1usize..70,
         ) {
             let texts: Vec<String> = lengths.iter().enumerate().map(|(i, &n)| format!("{i}{}", "x".repeat(n))).collect();
             let total = texts.len() as u64;
             let parts: Vec<Range<u64>> =
                 (0..total.div_ceil(part_rows)).map(|i| i * part_rows..total.min((i + 1) * part_rows)).collect();
-            let limits = WindowLimits { rows: limits.0, text_bytes: limits.1 };
+            let limits = WindowLimits { rows: limits.0, text_bytes: limits.1, bytes: limits.2 };
 
             let windows = cut(&texts, batch_rows, &parts, limits);
             prop_assert_eq!(&windows, &cut(&texts, texts.len(), &parts, limits));
@@ -229,7 +238,7 @@ mod tests {
         fn a_window_that_is_split_is_the_same_rows_in_two(count in 1usize..40, batch_rows in 1usize..9, at in 0usize..40) {
             let texts: Vec<String> = (0..count).map(|row| row.to_string()).collect();
             let parts = vec![7..7 + count as u64; 1];
-            let mut cutter = Cutter::new(WindowLimits { rows: count, text_bytes: 1000 }, &parts);
+            let mut cutter = Cutter::new(WindowLimits { rows: count, text_bytes: 1000, bytes: 9000 }, &parts);
             let mut windows = Vec::new();
             for chunk in texts.chunks(batch_rows) {
                 let batch = batch(chunk);
@@ -246,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_part_without_rows_has_one_window() {
-        let limits = WindowLimits { rows: 4, text_bytes: 100 };
+        let limits = WindowLimits { rows: 4, text_bytes: 100, bytes: 100 };
         assert_eq!(cut(&[], 1, std::slice::from_ref(&(0..0)), limits), [(0, Vec::new(), true)]);
     }
 }

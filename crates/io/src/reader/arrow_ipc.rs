@@ -1,6 +1,7 @@
 //! Arrow IPC, as files with a footer and as streams. A batch of the file is decoded whole: it is
 //! the unit its writer chose.
 
+use std::io::Read;
 use std::path::Path;
 
 use arrow::datatypes::SchemaRef;
@@ -9,6 +10,21 @@ use fs_err::File;
 
 use super::Stream;
 use crate::error::BoxError;
+
+/// The first bytes of files that were called Feather before they were Arrow's.
+const FEATHER_1: &[u8] = b"FEA1";
+
+/// Refuses a file of the first version of Feather, which is another format.
+pub(super) fn refuse_feather_1(path: &Path) -> Result<(), BoxError> {
+    let mut magic = Vec::new();
+    File::open(path)?.take(FEATHER_1.len() as u64).read_to_end(&mut magic)?;
+    match magic == FEATHER_1 {
+        true => Err("it is of the first version of Feather, which is another format: read it with \
+                     pyarrow.feather.read_table and write it again"
+            .into()),
+        false => Ok(()),
+    }
+}
 
 pub(super) fn file_schema(path: &Path) -> Result<SchemaRef, BoxError> {
     Ok(FileReader::try_new(File::open(path)?, None)?.schema())

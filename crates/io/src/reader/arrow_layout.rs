@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use arrow::ipc::reader::read_footer_length;
-use arrow::ipc::{Block, Message, RecordBatch, root_as_footer, root_as_message};
+use arrow::ipc::{Block, Endianness, Message, RecordBatch, root_as_footer, root_as_message};
 use fs_err::File;
 
 use crate::error::BoxError;
@@ -29,6 +29,9 @@ pub(super) fn file_batches(path: &Path) -> Result<Vec<u64>, BoxError> {
     let start = trailer.checked_sub(length).ok_or("the footer is longer than the file")?;
     let footer = file.read_at(start, length)?;
     let footer = root_as_footer(&footer).map_err(damaged)?;
+    if footer.schema().is_some_and(|schema| schema.endianness() == Endianness::Big) {
+        return Err("its numbers are big-endian, which is not supported".into());
+    }
     for block in footer.dictionaries().into_iter().flatten() {
         file.rows_of(block)?;
     }
@@ -41,11 +44,28 @@ pub(super) fn stream_batches(path: &Path) -> Result<Vec<u64>, BoxError> {
     let mut file = Checked::open(path)?;
     let mut rows = Vec::new();
     let mut offset = 0;
-    while let Some(block) = file.message_at(offset)? {
-        rows.extend(file.rows_of(&block)?);
-        offset += u64::try_from(block.metaDataLength())? + u64::try_from(block.bodyLength())?;
+    loop {
+        match file.message_at(offset)? {
+            Next::Message(block) => {
+                rows.extend(file.rows_of(&block)?);
+                offset += u64::try_from(block.metaDataLength())? + u64::try_from(block.bodyLength())?;
+            }
+            // Readers stop here: whatever follows would be left out without a word.
+            Next::End(end) if end < file.length => {
+                let left = file.length - end;
+                return Err(format!("the stream ends at byte {end}, and {left} bytes follow").into());
+            }
+            Next::End(_) => return Ok(rows),
+        }
     }
-    Ok(rows)
+}
+
+/// What comes next in a stream.
+enum Next {
+    /// Where a message lies.
+    Message(Block),
+    /// Nothing; the place behind the end of the stream.
+    End(u64),
 }
 
 /// A file that is never read beyond its end.
@@ -71,10 +91,10 @@ impl Checked {
         Ok(bytes)
     }
 
-    /// The extent of the stream's message at `offset`; `None` at the end of the stream.
-    fn message_at(&mut self, offset: u64) -> Result<Option<Block>, BoxError> {
+    /// The extent of the stream's message at `offset`, if one is there.
+    fn message_at(&mut self, offset: u64) -> Result<Next, BoxError> {
         if offset == self.length {
-            return Ok(None);
+            return Ok(Next::End(offset));
         }
         let mut prefix = self.read_at(offset, 4)?;
         let mut prefix_bytes = 4;
@@ -84,12 +104,15 @@ impl Checked {
         }
         let length = u32::from_le_bytes(prefix.try_into().map_err(|_| "the file ends early")?);
         if length == 0 {
-            return Ok(None);
+            return Ok(Next::End(offset + prefix_bytes));
         }
         let message = self.read_at(offset + prefix_bytes, u64::from(length))?;
-        let body = root_as_message(&message).map_err(damaged)?.bodyLength();
+        let message = root_as_message(&message).map_err(damaged)?;
+        if message.header_as_schema().is_some_and(|schema| schema.endianness() == Endianness::Big) {
+            return Err("its numbers are big-endian, which is not supported".into());
+        }
         let metadata = i32::try_from(prefix_bytes + u64::from(length))?;
-        Ok(Some(Block::new(i64::try_from(offset)?, metadata, body)))
+        Ok(Next::Message(Block::new(i64::try_from(offset)?, metadata, message.bodyLength())))
     }
 
     /// The rows of the batch in `block`; `None` if it holds another message.

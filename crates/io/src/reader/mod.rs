@@ -4,17 +4,21 @@ mod arrow_ipc;
 mod arrow_layout;
 mod batches;
 mod guard;
+mod int96;
 mod noted;
 mod options;
 mod parquet;
+mod parquet_schema;
+mod partitions;
 mod place;
 pub(crate) mod text;
+mod types;
+mod unfit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use ::parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -22,16 +26,22 @@ use encoding_rs::Encoding;
 
 pub use batches::RecordBatches;
 pub use options::{ColumnType, CsvDialect, ReadOptions};
+pub use partitions::partition_types;
 
 use crate::error::BoxError;
 use crate::{Error, Format, Notes, Source, Stamp};
+use batches::Column;
 use guard::guarded;
+use parquet_schema::Columns;
 use place::Place;
 use text::csv::Dialect;
 use text::{csv, json};
 
 /// The most rows a batch of [`RecordBatches`] has.
 pub const BATCH_ROWS: usize = 1024;
+
+/// The bytes of values at which a batch of [`RecordBatches`] ends, unless its one row has more.
+pub const BATCH_BYTES: usize = 8 << 20;
 
 type ArrowBatches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
@@ -46,17 +56,21 @@ struct Stream {
 pub struct Input {
     /// The file.
     pub source: Source,
-    /// Its columns. Types that CSV and JSON files were not given are those that hold every value of
+    /// Its columns, and after them those that stand in its path. Types that CSV and JSON files were not given are those that hold every value of
     /// the file, and a column without a value counts as text. Of columns that are not needed nothing
     /// is found out: they have the type null.
     pub schema: SchemaRef,
+    /// The columns as the format has them.
+    stored: SchemaRef,
+    /// The columns that stand in the path, by name.
+    partitions: BTreeMap<String, Option<String>>,
     contents: Contents,
 }
 
 /// What a file says about its rows before they are read.
 #[derive(Debug, Clone)]
 enum Contents {
-    Parquet(ArrowReaderMetadata),
+    Parquet(Box<Columns>),
     /// The rows of each batch.
     Arrow(Arc<[u64]>),
     Text {
@@ -92,8 +106,12 @@ impl Input {
     /// As [`Input::open`].
     pub fn open_noted(source: Source, options: &ReadOptions, notes: &Notes) -> Result<Self, Error> {
         let path = &source.path;
+        let partitions: BTreeMap<_, _> = partitions::of(&source).into_iter().collect();
+        // What is said of a column in the path is not said of the file.
+        let mut own = options.clone();
+        own.types.retain(|name, _| !partitions.contains_key(name));
         let look = |look: fn(&Source, &ReadOptions) -> Result<text::Opened, BoxError>| {
-            noted::recall(&source, options, notes).map_or_else(|| look(&source, options), Ok)
+            noted::recall(&source, &own, notes).map_or_else(|| look(&source, &own), Ok)
         };
         let as_text = |layout, opened: text::Opened| {
             let contents = Contents::Text { layout, encoding: options.encoding, rows: opened.rows };
@@ -102,14 +120,15 @@ impl Input {
         let opened = guarded(|| {
             Ok(match source.format {
                 Format::Parquet => {
-                    let footer = parquet::open(path)?;
-                    (footer.schema().clone(), Contents::Parquet(footer))
+                    let columns = parquet::open(path)?;
+                    (columns.schema.clone(), Contents::Parquet(Box::new(columns)))
                 }
                 Format::ArrowFile => {
                     let batches = arrow_layout::file_batches(path)?;
                     (arrow_ipc::file_schema(path)?, Contents::Arrow(batches.into()))
                 }
                 Format::ArrowStream => {
+                    arrow_ipc::refuse_feather_1(path)?;
                     let batches = arrow_layout::stream_batches(path)?;
                     (arrow_ipc::stream_schema(path)?, Contents::Arrow(batches.into()))
                 }
@@ -120,9 +139,12 @@ impl Input {
                 Format::Json => as_text(Layout::Json, look(json::open)?),
             })
         });
-        let (schema, contents) = opened.map_err(|error| Error::read(&source.shown, None, error))?;
-        let input = Self { source, schema, contents };
-        input.check_types(&options.types)?;
+        let (stored, contents) = opened.map_err(|error| Error::read(&source.shown, None, error))?;
+        let mut input = Self { source, schema: stored.clone(), stored, partitions, contents };
+        input.add_partitions(options);
+        input.take_binary_as_text(options);
+        input.check_types(&own.types)?;
+        input.take_types(&options.types)?;
         Ok(input)
     }
 
@@ -135,38 +157,8 @@ impl Input {
         let stamp = Stamp::of(&self.source.path)?;
         let is_same = (stamp.bytes, stamp.modified_ns) == (self.source.bytes, self.source.modified_ns);
         if is_same && noted::recall(&self.source, options, notes).is_none() {
-            let opened = text::Opened { schema: self.schema.clone(), rows };
+            let opened = text::Opened { schema: self.stored.clone(), rows };
             noted::remember(&self.source, options, &opened, stamp, notes);
-        }
-        Ok(())
-    }
-
-    /// Refuses a given type that would be no column's, or that the reader would refuse later.
-    fn check_types(&self, types: &BTreeMap<String, ColumnType>) -> Result<(), Error> {
-        let Contents::Text { layout, .. } = self.contents else { return Ok(()) };
-        for (name, given) in types {
-            let ColumnType::Arrow(data_type) = given else { continue };
-            let field = Field::new(name, data_type.clone(), true);
-            let has_values = match layout {
-                Layout::Csv(_) => {
-                    self.index(name)?;
-                    csv::has_values(&field)
-                }
-                Layout::Json => json::has_values(&field),
-            };
-            if !has_values {
-                let reason = match layout {
-                    Layout::Csv(_) if data_type.is_nested() => "a field of CSV holds one value",
-                    Layout::Csv(_) => "no text stands for a value of this type",
-                    Layout::Json => "no JSON value stands for a value of this type",
-                };
-                return Err(Error::NotReadable {
-                    path: self.source.shown.clone(),
-                    column: name.clone(),
-                    data_type: data_type.clone(),
-                    source: reason.into(),
-                });
-            }
         }
         Ok(())
     }
@@ -178,7 +170,7 @@ impl Input {
     /// [`Error::Read`], [`Error::Record`] if the file cannot be read to its end.
     pub fn count_rows(&self) -> Result<u64, Error> {
         let counted = guarded(|| match &self.contents {
-            Contents::Parquet(footer) => parquet::row_group_sizes(footer).sum(),
+            Contents::Parquet(found) => parquet::row_group_sizes(&found.decoder).sum(),
             Contents::Arrow(batches) => Ok(batches.iter().sum()),
             Contents::Text { rows: Some(rows), .. } => Ok(*rows),
             Contents::Text { .. } => {
@@ -209,17 +201,21 @@ impl Input {
     pub fn read(&self, columns: &[String], rows: Range<u64>) -> Result<RecordBatches, Error> {
         let places = columns.iter().map(|column| self.place(column)).collect::<Result<Vec<_>, _>>()?;
         // Not every reader can repeat or reorder columns: read each once, in the file's order.
-        let ascending: Vec<usize> =
-            places.iter().map(|place| place.index).collect::<BTreeSet<_>>().into_iter().collect();
+        let is_stored = |index: &usize| *index < self.stored.fields().len();
+        let ascending: BTreeSet<usize> = places.iter().map(|place| place.index).filter(is_stored).collect();
+        let ascending: Vec<usize> = ascending.into_iter().collect();
         let fields = places.iter().zip(columns).map(|(place, column)| place.field(column, &self.schema));
         let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), self.schema.metadata().clone());
-        let order = places.iter().filter_map(|place| {
-            let index = ascending.binary_search(&place.index).ok()?;
-            Some(Place { index, path: place.path.clone() })
+        let sources = places.iter().map(|place| {
+            let in_path = self.partitions.get(self.schema.field(place.index).name()).cloned();
+            match ascending.binary_search(&place.index) {
+                Ok(index) => Column::Stored { place: Place { index, path: place.path.clone() }, in_path },
+                Err(_) => Column::Path(in_path.flatten()),
+            }
         });
-        let order = order.collect();
+        let sources = sources.collect();
         let stream = guarded(|| self.stream(&ascending, &rows)).map_err(|e| self.failure(&rows, e))?;
-        Ok(RecordBatches::new(&self.source.shown, schema.into(), order, rows, stream))
+        Ok(RecordBatches::new(&self.source.shown, schema.into(), sources, rows, stream))
     }
 
     /// Makes sure that the file is still the one that was found, after `rows` of it were read.
@@ -243,14 +239,14 @@ impl Input {
         let path = &self.source.path;
         match (&self.contents, self.source.format) {
             _ if rows.is_empty() => Ok(Stream::empty(rows.start)),
-            (Contents::Parquet(footer), _) => parquet::read(path, footer, columns, rows),
+            (Contents::Parquet(found), _) => parquet::read(path, found, columns, &self.schema, rows),
             (Contents::Arrow(_), Format::ArrowStream) => arrow_ipc::read_stream(path, columns),
             (Contents::Arrow(batches), _) => arrow_ipc::read_file(path, batches, columns, rows.start),
             (Contents::Text { layout, encoding, .. }, _) => match layout {
                 Layout::Csv(dialect) => {
-                    csv::read(&self.source, *dialect, *encoding, &self.schema, columns, rows.start)
+                    csv::read(&self.source, *dialect, *encoding, &self.stored, columns, rows.start)
                 }
-                Layout::Json => json::read(&self.source, *encoding, &self.schema, columns, rows.start),
+                Layout::Json => json::read(&self.source, *encoding, &self.stored, columns, rows.start),
             },
         }
     }

@@ -49,6 +49,8 @@ pub(super) fn remember(
 /// Another version may find other types.
 fn rules(source: &Source, options: &ReadOptions) -> String {
     let Source { format, compression, .. } = source;
+    // What stands in paths is in no file.
+    let options = ReadOptions { partitions: Default::default(), ..options.clone() };
     let said = format!("{} {format:?} {compression:?} {options:?}", env!("CARGO_PKG_VERSION"));
     blake3::hash(said.as_bytes()).to_hex().to_string()
 }

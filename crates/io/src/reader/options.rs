@@ -7,11 +7,11 @@ use std::str::FromStr;
 use arrow::datatypes::{DataType, Field};
 use encoding_rs::Encoding;
 
-/// How CSV, TSV, JSON and plain text files are read. The other formats say all of it themselves.
+/// How files are read that say less of themselves than is to be known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// Types of columns, in place of inferred ones. A CSV file has them all; in a JSON file a column
-    /// may first appear in any row.
+    /// Types of columns, in place of inferred ones or those of the file. A file has them all, but in a
+    /// JSON file a column may first appear in any row.
     pub types: BTreeMap<String, ColumnType>,
     /// Columns taken as text if `types` says nothing of them, so that `007` stays `007`.
     pub text_columns: Vec<String>,
@@ -22,6 +22,10 @@ pub struct ReadOptions {
     pub csv: CsvDialect,
     /// How the text is encoded; `None` for UTF-8. A byte order mark wins.
     pub encoding: Option<&'static Encoding>,
+    /// Whether binary columns of Parquet files are text where the file does not say what they are.
+    pub binary_as_text: bool,
+    /// Types of the columns in the paths of files; see [`partition_types`](crate::partition_types).
+    pub partitions: BTreeMap<String, DataType>,
 }
 
 impl ReadOptions {
@@ -78,6 +82,19 @@ pub(super) fn json_field(name: &str) -> Field {
     let metadata = [(EXTENSION, JSON), ("ARROW:extension:metadata", "")];
     let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
     Field::new(name, DataType::Utf8, true).with_metadata(metadata)
+}
+
+/// Marks a column that counts as text because it has no value.
+const NO_VALUES: &str = "strata:no_values";
+
+/// A column without a value.
+pub(super) fn field_without_values(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, true).with_metadata([(NO_VALUES, "")])
+}
+
+/// Whether a column is known to have no value.
+pub(super) fn has_no_values(field: &Field) -> bool {
+    field.metadata().contains_key(NO_VALUES)
 }
 
 /// Whether a column holds JSON text.

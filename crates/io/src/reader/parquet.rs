@@ -2,33 +2,41 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::file::metadata::ParquetStatisticsPolicy;
+use parquet::basic::Type as PhysicalType;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetStatisticsPolicy};
 
+use super::int96::Whole;
+use super::parquet_schema::{self, Columns};
 use super::{BATCH_ROWS, Stream};
+use crate::columns::map_leaves;
 use crate::error::BoxError;
 
 /// Reads the footer, without statistics: inputs may be thousands of wide files.
-pub(super) fn open(path: &Path) -> Result<ArrowReaderMetadata, BoxError> {
+pub(super) fn open(path: &Path) -> Result<Columns, BoxError> {
     let file = fs_err::File::open(path)?.into_file();
     let options = ArrowReaderOptions::new()
         .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
         .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
-    Ok(ArrowReaderMetadata::load(&file, options)?)
+    parquet_schema::columns(ArrowReaderMetadata::load(&file, options)?)
 }
 
 /// Decodes only the row groups that overlap `rows`, and of the first of them only from
-/// `rows.start` on.
+/// `rows.start` on. Where a column could be in one of two types, it is in that of `wanted`.
 pub(super) fn read(
     path: &Path,
-    footer: &ArrowReaderMetadata,
+    found: &Columns,
     columns: &[usize],
+    wanted: &Schema,
     rows: &Range<u64>,
 ) -> Result<Stream, BoxError> {
+    let footer = &found.decoder;
     let mut groups = Vec::new();
     let mut offset = 0;
     let mut position = 0_u64;
@@ -45,31 +53,73 @@ pub(super) fn read(
     if groups.is_empty() {
         return Ok(Stream::empty(position));
     }
-    let file = fs_err::File::open(path)?.into_file();
-    let mask = ProjectionMask::roots(footer.parquet_schema(), columns.iter().copied());
-    let batch_rows = batch_rows(footer, &groups, &mask);
-    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.clone())
-        .with_batch_size(batch_rows)
-        .with_projection(mask)
-        .with_row_groups(groups)
-        .with_offset(usize::try_from(offset)?)
-        .with_limit(usize::try_from(rows.end - rows.start)?)
-        .build()?;
-    Ok(Stream { first: rows.start, batches: Box::new(reader) })
+    let roots = |columns: &[usize]| ProjectionMask::roots(footer.parquet_schema(), columns.iter().copied());
+    let batch_rows = batch_rows(footer, &groups, &roots(columns));
+    let (offset, limit) = (usize::try_from(offset)?, usize::try_from(rows.end - rows.start)?);
+    let read =
+        |decoder: &ArrowReaderMetadata, columns: &[usize]| -> Result<ParquetRecordBatchReader, BoxError> {
+            let file = fs_err::File::open(path)?.into_file();
+            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, decoder.clone())
+                .with_batch_size(batch_rows)
+                .with_projection(roots(columns))
+                .with_row_groups(groups.clone())
+                .with_offset(offset)
+                .with_limit(limit);
+            Ok(reader.build()?)
+        };
+    let batches = Box::new(read(footer, columns)?);
+    let twice: Vec<usize> = columns.iter().copied().filter(|&column| found.differs(column)).collect();
+    Ok(Stream {
+        first: rows.start,
+        batches: match &found.nanoseconds {
+            Some(nanoseconds) if !twice.is_empty() => {
+                let fields = twice.iter().map(|&column| wanted.field(column));
+                let wanted = fields.filter(|field| has_nanoseconds(field)).map(|field| field.name().clone());
+                Box::new(Whole {
+                    microseconds: batches,
+                    nanoseconds: Box::new(read(nanoseconds, &twice)?),
+                    wanted: wanted.collect(),
+                })
+            }
+            _ => batches,
+        },
+    })
+}
+
+fn has_nanoseconds(field: &Field) -> bool {
+    let mut has = false;
+    map_leaves(&Arc::new(field.clone()), &mut |leaf| {
+        has |= matches!(leaf.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, _));
+        leaf.clone()
+    });
+    has
 }
 
 /// Few rows a batch where they are long: a batch must neither fill the memory nor the two gigabytes
 /// that one array of texts can hold.
 fn batch_rows(footer: &ArrowReaderMetadata, groups: &[usize], mask: &ProjectionMask) -> usize {
-    const BATCH_BYTES: i64 = 64 << 20;
+    const BATCH_BYTES: i64 = 16 << 20;
     let longest = groups.iter().map(|&group| {
         let group = footer.metadata().row_group(group);
         let columns = group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
-        let bytes = columns.fold(0, |sum: i64, (_, column)| sum.saturating_add(column.uncompressed_size()));
+        let bytes = columns.fold(0, |sum: i64, (_, column)| sum.saturating_add(decoded_bytes(column)));
         bytes / group.num_rows().max(1)
     });
     let rows = BATCH_BYTES / longest.max().unwrap_or_default().max(1);
     usize::try_from(rows).unwrap_or(1).clamp(1, BATCH_ROWS)
+}
+
+/// What a column of a row group takes once it is decoded: values of a fixed width are written out, texts
+/// stay in their pages.
+fn decoded_bytes(column: &ColumnChunkMetaData) -> i64 {
+    let width = match column.column_type() {
+        PhysicalType::BOOLEAN => 1,
+        PhysicalType::INT32 | PhysicalType::FLOAT => 4,
+        PhysicalType::INT64 | PhysicalType::DOUBLE | PhysicalType::INT96 => 8,
+        PhysicalType::BYTE_ARRAY => 16,
+        PhysicalType::FIXED_LEN_BYTE_ARRAY => i64::from(column.column_descr().type_length()),
+    };
+    column.uncompressed_size().max(column.num_values().saturating_mul(width))
 }
 
 /// The rows of each row group.

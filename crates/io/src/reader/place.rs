@@ -1,8 +1,10 @@
 //! Columns by name, and fields within structs by the path to them.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, make_array};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, Fields, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use arrow::error::ArrowError;
 
 /// Where a column stands: its place in the file, and the places of the fields that lead to it from
@@ -38,6 +40,27 @@ impl Place {
             }
         }
         field.clone().with_name(name).with_nullable(is_nullable)
+    }
+
+    /// The schema in which the field there has the type and metadata of `wanted`.
+    pub fn with_type(&self, wanted: &Field, schema: &Schema) -> Schema {
+        fn within(fields: &Fields, index: usize, path: &[usize], wanted: &Field) -> Fields {
+            let mut fields: Vec<FieldRef> = fields.iter().cloned().collect();
+            let field = fields[index].as_ref().clone();
+            fields[index] = Arc::new(match (field.data_type(), path) {
+                (DataType::Struct(inner), [index, path @ ..]) => {
+                    let inner = within(inner, *index, path, wanted);
+                    field.with_data_type(DataType::Struct(inner))
+                }
+                _ => {
+                    let nullable = field.is_nullable() || wanted.is_nullable();
+                    wanted.clone().with_name(field.name()).with_nullable(nullable)
+                }
+            });
+            fields.into()
+        }
+        let fields = within(schema.fields(), self.index, &self.path, wanted);
+        Schema::new_with_metadata(fields, schema.metadata().clone())
     }
 
     /// The column of a batch.

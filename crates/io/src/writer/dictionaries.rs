@@ -18,7 +18,7 @@ use crate::commit::SPOOL_SUFFIX;
 use crate::error::BoxError;
 use crate::sweep::ignore_absent;
 
-pub(super) struct SpooledWriter<W: Write> {
+pub(crate) struct SpooledWriter<W: Write> {
     schema: SchemaRef,
     writer: FileWriter<W>,
     spool: StreamWriter<BufWriter<File>>,

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
-use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, ArrowWriter, encode_arrow_schema};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
@@ -17,12 +17,15 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 
 use super::dictionaries::{SpooledWriter, is_dictionary};
-use super::{OutputFormat, PROVENANCE_KEY, WriterOptions};
+use super::{OutputFormat, WriterOptions};
+use crate::annotations::annotated;
+use crate::columns::{adapt, map_leaves};
 use crate::error::BoxError;
 use crate::{FloatType, vector_shape};
 
 /// The writer of one file. Takes chunks of [`decoded`] columns.
-pub(super) enum Encoder<W: Write + Send> {
+pub(crate) enum Encoder<W: Write + Send> {
+    /// The writer, with the types that it is given values in.
     Parquet(SchemaRef, Box<ArrowWriter<W>>),
     Arrow(Box<FileWriter<W>>),
     Dictionaries(Box<SpooledWriter<W>>),
@@ -30,7 +33,7 @@ pub(super) enum Encoder<W: Write + Send> {
 
 impl<W: Write + Send> Encoder<W> {
     /// Starts the file that will be `target`.
-    pub(super) fn new(
+    pub(crate) fn new(
         sink: W,
         target: &Path,
         schema: &SchemaRef,
@@ -39,9 +42,8 @@ impl<W: Write + Send> Encoder<W> {
         let has_dictionary = schema.fields().iter().any(|field| is_dictionary(field.data_type()));
         Ok(match options.format {
             OutputFormat::Parquet => {
-                let properties = parquet_properties(schema, options)?;
-                let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))?;
-                Self::Parquet(schema.clone(), Box::new(writer))
+                let (stored, writer) = parquet_writer(sink, schema, options)?;
+                Self::Parquet(stored, Box::new(writer))
             }
             OutputFormat::Arrow if has_dictionary => {
                 Self::Dictionaries(Box::new(SpooledWriter::new(sink, schema, target)?))
@@ -50,7 +52,7 @@ impl<W: Write + Send> Encoder<W> {
         })
     }
 
-    pub(super) fn write(&mut self, chunk: &RecordBatch) -> Result<(), BoxError> {
+    pub(crate) fn write(&mut self, chunk: &RecordBatch) -> Result<(), BoxError> {
         match self {
             Self::Parquet(schema, writer) => writer.write(&with_types(chunk, schema.clone())?)?,
             Self::Arrow(writer) => writer.write(chunk)?,
@@ -60,7 +62,7 @@ impl<W: Write + Send> Encoder<W> {
     }
 
     /// Ends the file.
-    pub(super) fn finish(self) -> Result<W, BoxError> {
+    pub(crate) fn finish(self) -> Result<W, BoxError> {
         Ok(match self {
             Self::Parquet(_, writer) => writer.into_inner()?,
             Self::Arrow(mut writer) => {
@@ -72,21 +74,19 @@ impl<W: Write + Send> Encoder<W> {
     }
 }
 
-/// `schema` with plain values in place of top-level dictionaries. Batches bring dictionaries of
-/// their own; joined as plain values they never outgrow the key type, and their past leaves no
-/// trace in the file.
-pub(super) fn decoded(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| match field.data_type() {
-        DataType::Dictionary(_, values) => {
-            Arc::new(Field::new(field.name(), values.as_ref().clone(), field.is_nullable()))
-        }
+/// `schema` with plain values in place of dictionaries. Batches bring dictionaries of their own; joined
+/// as plain values they never outgrow the key type, and their past leaves no trace in the file.
+pub(crate) fn decoded(schema: &Schema) -> SchemaRef {
+    let plain = |field: &Field| match field.data_type() {
+        DataType::Dictionary(_, values) => field.clone().with_data_type(values.as_ref().clone()),
         _ => field.clone(),
-    });
+    };
+    let fields = schema.fields().iter().map(|field| map_leaves(field, &mut |leaf| plain(leaf)));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// A batch with the columns of [`decoded`].
-pub(super) fn decode(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn decode(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     with_types(batch, decoded(&batch.schema()))
 }
 
@@ -96,7 +96,7 @@ fn with_types(batch: &RecordBatch, schema: SchemaRef) -> Result<RecordBatch, Arr
         if column.data_type() == field.data_type() {
             Ok(column.clone())
         } else {
-            cast(column, field.data_type())
+            adapt(column, field.data_type())
         }
     });
     let columns = columns.collect::<Result<_, _>>()?;
@@ -104,13 +104,36 @@ fn with_types(batch: &RecordBatch, schema: SchemaRef) -> Result<RecordBatch, Arr
     RecordBatch::try_new_with_options(schema, columns, &options)
 }
 
-fn parquet_properties(schema: &Schema, options: &WriterOptions) -> Result<WriterProperties, ParquetError> {
-    let provenance = options.provenance.clone();
-    let provenance = provenance.map(|json| vec![KeyValue::new(PROVENANCE_KEY.to_owned(), json)]);
+/// A writer of Parquet for `schema`, and the types of the values it takes.
+pub(crate) fn parquet_writer<W: Write + Send>(
+    sink: W,
+    schema: &Schema,
+    options: &WriterOptions,
+) -> Result<(SchemaRef, ArrowWriter<W>), BoxError> {
+    let stored = decoded(schema);
+    let converted = ArrowSchemaConverter::new().convert(&stored)?;
+    // Readers of Arrow find the types there that Parquet has not, such as dictionaries, and pyarrow looks
+    // nowhere else for metadata.
+    let stated = encode_arrow_schema(schema);
+    let options = ArrowWriterOptions::new()
+        .with_properties(parquet_properties(schema, options, stated)?)
+        .with_skip_arrow_metadata(true)
+        .with_parquet_schema(annotated(schema, &converted)?);
+    let writer = ArrowWriter::try_new_with_options(sink, stored.clone(), options)?;
+    Ok((stored, writer))
+}
+
+fn parquet_properties(
+    schema: &Schema,
+    options: &WriterOptions,
+    stated: String,
+) -> Result<WriterProperties, ParquetError> {
+    let metadata = schema.metadata().iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+    let stated = KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), stated);
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_max_row_group_bytes(Some(options.row_group_bytes.max(1)))
-        .set_key_value_metadata(provenance);
+        .set_key_value_metadata(Some(metadata.chain([stated]).collect()));
     for (path, dtype) in vector_leaves(schema)? {
         builder = vector_properties(builder, path, dtype);
     }

@@ -1,18 +1,19 @@
 //! Part files: written beside their place, committed whole.
 
+mod chunks;
 mod dictionaries;
-mod encode;
+pub(crate) mod encode;
 mod sink;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::compute::BatchCoalescer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::commit::Partial;
-use crate::{Error, check_writable, vector_shape};
+use crate::{Error, check_writable};
+use chunks::Chunks;
 use encode::Encoder;
 use sink::HashingFile;
 
@@ -111,14 +112,14 @@ pub struct PartWriter {
     partial: Partial,
     file_name: String,
     schema: SchemaRef,
-    chunks: BatchCoalescer,
+    chunks: Chunks,
     encoder: Encoder<HashingFile>,
     rows: u64,
 }
 
 impl PartWriter {
-    /// Starts the part `file_name` in `folder`, which must exist. The schema's own metadata is
-    /// replaced by the provenance.
+    /// Starts the part `file_name` in `folder`, which must exist. The provenance joins the schema's own
+    /// metadata.
     ///
     /// # Errors
     /// [`Error::NotWritable`] as of [`check_writable`], before anything is touched;
@@ -130,12 +131,11 @@ impl PartWriter {
         options: &WriterOptions,
     ) -> Result<Self, Error> {
         check_writable(&schema, options.format)?;
-        let metadata = options.provenance.iter().map(|json| (PROVENANCE_KEY, json));
-        let schema = Schema::new_with_metadata(
-            schema.fields().clone(),
-            metadata.collect::<arrow::datatypes::Metadata>(),
-        );
-        let schema = Arc::new(schema);
+        let mut metadata = schema.metadata().clone();
+        if let Some(json) = &options.provenance {
+            metadata.insert(PROVENANCE_KEY, json);
+        }
+        let schema = Arc::new(Schema::new_with_metadata(schema.fields().clone(), metadata));
         let target = folder.join(file_name);
         let (partial, file) = Partial::create(&target, &options.owner)?;
         let encoder = Encoder::new(HashingFile::new(file), &target, &schema, options)
@@ -143,7 +143,7 @@ impl PartWriter {
         Ok(Self {
             partial,
             file_name: file_name.to_owned(),
-            chunks: BatchCoalescer::new(encode::decoded(&schema), chunk_rows(&schema, options)),
+            chunks: Chunks::new(encode::decoded(&schema), options.row_group_bytes / 8),
             schema,
             encoder,
             rows: 0,
@@ -164,7 +164,7 @@ impl PartWriter {
             });
         }
         let decoded = encode::decode(batch).map_err(|error| self.failure(error))?;
-        self.chunks.push_batch(decoded).map_err(|error| self.failure(error))?;
+        self.chunks.push(&decoded).map_err(|error| self.failure(error))?;
         self.rows += batch.num_rows() as u64;
         self.drain()
     }
@@ -182,7 +182,7 @@ impl PartWriter {
     /// # Errors
     /// [`Error::Write`] or [`Error::Io`]; nothing is then left behind.
     pub fn close(mut self) -> Result<ClosedPart, Error> {
-        self.chunks.finish_buffered_batch().map_err(|error| self.failure(error))?;
+        self.chunks.finish().map_err(|error| self.failure(error))?;
         self.drain()?;
         let target = self.path();
         let sink = self.encoder.finish().map_err(|error| Error::write(&target, error))?;
@@ -193,7 +193,7 @@ impl PartWriter {
     }
 
     fn drain(&mut self) -> Result<(), Error> {
-        while let Some(chunk) = self.chunks.next_completed_batch() {
+        while let Some(chunk) = self.chunks.next() {
             self.encoder.write(&chunk).map_err(|error| self.failure(error))?;
         }
         Ok(())
@@ -206,20 +206,6 @@ impl PartWriter {
     fn failure(&self, error: impl Into<crate::error::BoxError>) -> Error {
         Error::write(self.partial.target(), error)
     }
-}
-
-/// How many rows are encoded at once: few where rows are wide, since a row group can outgrow its
-/// limit by one chunk. Never a matter of the batches, so that those leave no trace in the file.
-fn chunk_rows(schema: &Schema, options: &WriterOptions) -> usize {
-    let chunk_bytes = options.row_group_bytes / 8;
-    let row_bytes: usize = schema.fields().iter().map(|field| row_bytes(field)).sum();
-    (chunk_bytes / row_bytes.max(1)).clamp(16, 1024)
-}
-
-/// The width of a vector, a guess for anything else.
-fn row_bytes(field: &Field) -> usize {
-    vector_shape(field.data_type())
-        .map_or(64, |(shape, dtype)| shape.iter().product::<usize>() * dtype.bytes())
 }
 
 fn columns(schema: &Schema) -> String {

@@ -115,6 +115,7 @@ fn options() -> impl Strategy<Value = ReadOptions> {
             needed,
             csv: CsvDialect { delimiter, header, quote, escape },
             encoding: encoding.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes())),
+            ..ReadOptions::default()
         })
 }
 

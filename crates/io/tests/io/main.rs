@@ -6,6 +6,7 @@ mod features;
 mod json;
 mod locks;
 mod manifests;
+mod meanings;
 mod parquet_layout;
 mod parts;
 mod readers;

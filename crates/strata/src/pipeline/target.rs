@@ -1,14 +1,16 @@
 //! Where finished rows go: parts in a folder, or a stream.
 
-use std::collections::HashMap;
 use std::io::{self, BufWriter, Stdout};
+use std::sync::Arc;
 
+use anyhow::Context;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::writer::StreamWriter;
 use serde_json::{Map, Value, json};
 use strata_io::{PROVENANCE_KEY, PartWriter, WriterOptions};
 
+use crate::inputs::JobInput;
 use crate::job::Job;
 use crate::output::Output;
 use crate::plan::Part;
@@ -81,13 +83,26 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Writes the schema, which carries the provenance.
+    /// Writes the schema of the first of `inputs`, which carries the provenance. A column may hold nulls
+    /// if it may in any of them.
     ///
     /// # Errors
     /// stdout is closed.
-    pub fn start(schema: &Schema, provenance: String) -> anyhow::Result<Self> {
-        let metadata: HashMap<_, _> = [(PROVENANCE_KEY.to_owned(), provenance)].into();
-        let schema = SchemaRef::new(schema.clone().with_metadata(metadata));
+    pub fn start(inputs: &[JobInput], provenance: String) -> anyhow::Result<Self> {
+        let first = inputs.first().context("a run without inputs was not refused")?;
+        let is_nullable = |name: &str| {
+            inputs.iter().any(|input| {
+                input.columns.schema.field_with_name(name).is_ok_and(|field| field.is_nullable())
+            })
+        };
+        let fields = first
+            .columns
+            .schema
+            .fields()
+            .iter()
+            .map(|field| Arc::new(field.as_ref().clone().with_nullable(is_nullable(field.name()))));
+        let metadata = first.columns.schema.metadata().clone().with(PROVENANCE_KEY, provenance);
+        let schema = SchemaRef::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), metadata));
         let writer = StreamWriter::try_new_buffered(io::stdout(), &schema)?;
         Ok(Self { writer, schema, bytes: 0 })
     }

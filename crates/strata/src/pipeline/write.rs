@@ -1,5 +1,6 @@
 //! Stage four: vectors to columns, columns to parts, parts into the output.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -8,7 +9,7 @@ use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::take;
 use strata_bert::{Unit, VectorColumn};
-use strata_io::vector_array;
+use strata_io::{BATCH_BYTES, row_bytes, vector_array};
 
 use crate::job::Job;
 use crate::pipeline::Done;
@@ -44,9 +45,7 @@ pub fn write(
                 }
             };
             count_non_finite(job, &encoded.columns, &mut non_finite);
-            for batch in batches(job, part, encoded)? {
-                target.write(&batch)?;
-            }
+            write_window(job, part, encoded, target)?;
             so_far += counts;
             if ends_part {
                 done.bytes += target.end(part, so_far, &non_finite)?;
@@ -76,8 +75,8 @@ fn count_non_finite(job: &Job, vectors: &[VectorColumn], counts: &mut NonFinite)
     }
 }
 
-/// The window's output rows as the part's columns, in the slices in which its rows were read.
-fn batches(job: &Job, part: &Part, encoded: Encoded) -> anyhow::Result<Vec<RecordBatch>> {
+/// Writes the window's output rows as the part's columns, in the slices in which its rows were read.
+fn write_window(job: &Job, part: &Part, encoded: Encoded, target: &mut dyn Target) -> anyhow::Result<()> {
     let columns = &job.inputs[part.input].columns;
     let unit = job.features.unit();
     let Encoded { window, documents, columns: vectors, counts: _ } = encoded;
@@ -91,34 +90,61 @@ fn batches(job: &Job, part: &Part, encoded: Encoded) -> anyhow::Result<Vec<Recor
     }
     let counts: Vec<usize> = documents.iter().map(|document| unit.rows_of(document.as_ref())).collect();
     let (mut first, mut first_out) = (0, 0);
-    let mut batches = Vec::with_capacity(window.batches.len());
     for (read, subjects) in window.batches.iter().zip(&window.subjects) {
         let counts = &counts[first..first + read.num_rows()];
         let out = first_out..first_out + counts.iter().sum::<usize>();
-        let slice = |array: &ArrayRef| array.slice(out.start, out.len());
-        let (before, labels) = match unit {
-            Unit::Row => (columns.kept(read).to_vec(), Vec::new()),
-            Unit::Token | Unit::Word | Unit::Span => (
-                repeated(columns.kept(read), counts, window.first_row + first as u64)?,
-                labels(subjects, counts)?,
-            ),
+        let kept = columns.kept(read)?;
+        let mut write = |before: Vec<ArrayRef>, labels: Vec<ArrayRef>, out: Range<usize>| {
+            let slice = |array: &ArrayRef| array.slice(out.start, out.len());
+            let all = before.into_iter().chain(beside.iter().map(slice)).chain(labels);
+            let all = all.chain(arrays.iter().map(slice)).collect();
+            target.write(&RecordBatch::try_new(columns.schema.clone(), all)?)
         };
-        let all =
-            before.into_iter().chain(beside.iter().map(slice)).chain(labels).chain(arrays.iter().map(slice));
-        batches.push(RecordBatch::try_new(columns.schema.clone(), all.collect())?);
+        match unit {
+            Unit::Row => write(kept.columns().to_vec(), Vec::new(), out.clone())?,
+            Unit::Token | Unit::Word | Unit::Span => {
+                let labels = labels(subjects, counts)?;
+                let rows = repeated(counts);
+                for piece in pieces(&rows, &row_bytes(&kept)) {
+                    let before = taken(&kept, &rows[piece.clone()], window.first_row + first as u64)?;
+                    let labels = labels.iter().map(|label| label.slice(piece.start, piece.len()));
+                    write(before, labels.collect(), out.start + piece.start..out.start + piece.end)?;
+                }
+            }
+        }
         (first, first_out) = (first + read.num_rows(), out.end);
     }
-    Ok(batches)
+    Ok(())
 }
 
-/// The number of each row from `first_row` on, and the kept columns, as often as the row has output
-/// rows.
-fn repeated(kept: &[ArrayRef], counts: &[usize], first_row: u64) -> anyhow::Result<Vec<ArrayRef>> {
-    let rows = counts.iter().enumerate().flat_map(|(row, &count)| std::iter::repeat_n(row as u64, count));
-    let rows = UInt64Array::from_iter_values(rows);
-    let numbers = UInt64Array::from_iter_values(rows.values().iter().map(|row| first_row + row));
+/// The row of each output row.
+fn repeated(counts: &[usize]) -> Vec<u64> {
+    counts.iter().enumerate().flat_map(|(row, &count)| std::iter::repeat_n(row as u64, count)).collect()
+}
+
+/// Divides output rows so that the kept columns of each piece, which stand there once for every item, take
+/// a few megabytes, or are those of one output row.
+fn pieces(rows: &[u64], row_bytes: &[usize]) -> Vec<Range<usize>> {
+    let mut pieces = Vec::new();
+    let (mut first, mut bytes) = (0, 0_usize);
+    for (place, &row) in rows.iter().enumerate() {
+        let own = row_bytes[row as usize];
+        if place > first && bytes.saturating_add(own) > BATCH_BYTES {
+            pieces.push(first..place);
+            (first, bytes) = (place, 0);
+        }
+        bytes = bytes.saturating_add(own);
+    }
+    pieces.push(first..rows.len());
+    pieces
+}
+
+/// The number of each row, counted from `first_row`, and its kept columns.
+fn taken(kept: &RecordBatch, rows: &[u64], first_row: u64) -> anyhow::Result<Vec<ArrayRef>> {
+    let numbers = UInt64Array::from_iter_values(rows.iter().map(|row| first_row + row));
+    let rows = UInt64Array::from(rows.to_vec());
     let mut arrays: Vec<ArrayRef> = vec![Arc::new(numbers)];
-    for column in kept {
+    for column in kept.columns() {
         arrays.push(take(column, &rows, None)?);
     }
     Ok(arrays)

@@ -62,6 +62,11 @@ impl Kinds {
         if moment.is_utc { UTC } else { LOCAL }
     }
 
+    /// Whether any field was not empty.
+    pub fn has_values(self) -> bool {
+        self.has_values
+    }
+
     /// The type of all; text where there is no other, or nothing to go by.
     pub fn data_type(self) -> DataType {
         let moment = |zone| match (self.unit, self.fits_nanoseconds) {

@@ -18,7 +18,7 @@ use super::fault::{Fault, Place, shown};
 use super::values::{Values, values};
 use super::{BATCH_BYTES, Opened, settled};
 use crate::error::BoxError;
-use crate::reader::options::{ColumnType, json_field};
+use crate::reader::options::{ColumnType, field_without_values, json_field};
 use crate::reader::{BATCH_ROWS, ReadOptions, Stream};
 use crate::{Format, Source, Unfit};
 
@@ -112,6 +112,7 @@ fn schema(names: &[String], kinds: &[Kinds], options: &ReadOptions) -> SchemaRef
             Some(ColumnType::Arrow(data_type)) => data_type.clone(),
             None if !options.is_needed(name) => DataType::Null,
             None if options.text_columns.contains(name) => DataType::Utf8,
+            None if !kinds.has_values() => return field_without_values(name),
             None => kinds.data_type(),
         };
         Field::new(name, data_type, true)

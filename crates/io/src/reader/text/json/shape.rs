@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use super::numbers::Numbers;
 use super::scan::{Kind, Scanner, Stop, decoded};
 use crate::Unfit;
-use crate::reader::options::{ColumnType, json_field};
+use crate::reader::options::{ColumnType, field_without_values, json_field};
 use crate::reader::text::fault::{Fault, Place, shown};
 
 /// No value is looked into any deeper.
@@ -335,7 +335,8 @@ impl Shape {
                 }
                 DataType::Struct(fields.into())
             }
-            (Asked::Text, _) | (_, Values::None | Values::Texts) => DataType::Utf8,
+            (Asked::Text, _) | (_, Values::Texts) => DataType::Utf8,
+            (_, Values::None) => return field_without_values(name),
             (_, Values::Booleans) => DataType::Boolean,
             (_, Values::Numbers(numbers)) => numbers.data_type(),
         };

@@ -1,0 +1,174 @@
+//! The type that columns of two files have in common.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, TimeUnit};
+
+/// What the metadata of extension types begins with.
+const EXTENSION: &str = "ARROW:extension:";
+
+/// A field that holds the values of both, each as it is; `None` where their types have none in common. It
+/// has the name of `one`, and of the metadata what both say.
+pub fn common_field(one: &Field, other: &Field) -> Option<Field> {
+    let data_type = common_type(one.data_type(), other.data_type())?;
+    let metadata = match (one.data_type(), other.data_type()) {
+        (_, DataType::Null) => one.metadata().clone(),
+        (DataType::Null, _) => other.metadata().clone(),
+        _ => {
+            let mut both = one.metadata().clone();
+            both.retain(|key, value| other.metadata().get(key) == Some(value));
+            let is_extension = |key: &str| key.starts_with(EXTENSION);
+            let extensions = |field: &Field| field.metadata().keys().filter(|key| is_extension(key)).count();
+            let kept = both.keys().filter(|key| is_extension(key)).count();
+            if kept < extensions(one).max(extensions(other)) {
+                both.retain(|key, _| !is_extension(key));
+            }
+            both
+        }
+    };
+    let nullable = one.is_nullable() || other.is_nullable();
+    Some(Field::new(one.name(), data_type, nullable).with_metadata(metadata))
+}
+
+fn common_type(one: &DataType, other: &DataType) -> Option<DataType> {
+    use DataType::{
+        Date32, Date64, Dictionary, Duration, FixedSizeBinary, FixedSizeList, Interval, Map, Null, Struct,
+        Time32, Time64, Timestamp,
+    };
+    if one == other {
+        return Some(one.clone());
+    }
+    match (one, other) {
+        (Null, some) | (some, Null) => return Some(some.clone()),
+        (Dictionary(key, values), Dictionary(other_key, other_values)) => {
+            let key = if key == other_key { key.clone() } else { Box::new(DataType::Int32) };
+            return Some(Dictionary(key, Box::new(common_type(values, other_values)?)));
+        }
+        (Dictionary(_, values), plain) | (plain, Dictionary(_, values)) => return common_type(values, plain),
+        _ => {}
+    }
+    let either = |is: fn(&DataType) -> bool| is(one) || is(other);
+    Some(match (one, other) {
+        _ if one.is_string() && other.is_string() => match either(|t| matches!(t, DataType::LargeUtf8)) {
+            true => DataType::LargeUtf8,
+            false => DataType::Utf8,
+        },
+        (FixedSizeBinary(_), FixedSizeBinary(_)) => return None,
+        _ if one.is_binary() && other.is_binary() => match either(|t| matches!(t, DataType::LargeBinary)) {
+            true => DataType::LargeBinary,
+            false => DataType::Binary,
+        },
+        _ if one.is_integer() && other.is_integer() => integer(one, other)?,
+        _ if one.is_floating() && other.is_floating() => wider(one, other),
+        _ if one.is_numeric()
+            && other.is_numeric()
+            && either(DataType::is_floating)
+            && !either(DataType::is_decimal) =>
+        {
+            DataType::Float64
+        }
+        _ if one.is_decimal() && other.is_decimal() => decimal(one, other)?,
+        (Timestamp(unit, zone), Timestamp(other, other_zone)) if zone == other_zone => {
+            Timestamp(finer(*unit, *other), zone.clone())
+        }
+        (Time32(unit) | Time64(unit), Time32(other) | Time64(other)) => match finer(*unit, *other) {
+            unit @ (TimeUnit::Second | TimeUnit::Millisecond) => Time32(unit),
+            unit => Time64(unit),
+        },
+        (Duration(unit), Duration(other)) => Duration(finer(*unit, *other)),
+        (Date32 | Date64, Date32 | Date64) => Date32,
+        (Interval(_), Interval(_)) => Interval(IntervalUnit::MonthDayNano),
+        (FixedSizeList(element, size), FixedSizeList(other, other_size)) if size == other_size => {
+            FixedSizeList(common_child(element, other)?, *size)
+        }
+        (Struct(fields), Struct(others)) => Struct(common_fields(fields, others)?),
+        (Map(entries, sorted), Map(others, other_sorted)) => {
+            Map(common_entries(entries, others)?, *sorted && *other_sorted)
+        }
+        _ => {
+            let element = common_child(element(one)?, element(other)?)?;
+            let is_large = |t: &DataType| matches!(t, DataType::LargeList(_) | DataType::LargeListView(_));
+            if either(is_large) { DataType::LargeList(element) } else { DataType::List(element) }
+        }
+    })
+}
+
+fn common_child(one: &FieldRef, other: &FieldRef) -> Option<FieldRef> {
+    common_field(one, other).map(Arc::new)
+}
+
+/// Fields of the same names, in the order of `ones`.
+fn common_fields(ones: &Fields, others: &Fields) -> Option<Fields> {
+    if ones.len() != others.len() {
+        return None;
+    }
+    ones.iter()
+        .map(|one| common_child(one, others.iter().find(|other| other.name() == one.name())?))
+        .collect()
+}
+
+/// Keys and values of maps have their places, not their names.
+fn common_entries(one: &FieldRef, other: &FieldRef) -> Option<FieldRef> {
+    let (DataType::Struct(ones), DataType::Struct(others)) = (one.data_type(), other.data_type()) else {
+        return None;
+    };
+    let fields: Option<Fields> =
+        ones.iter().zip(others).map(|(one, other)| common_child(one, other)).collect();
+    Some(one.as_ref().clone().with_data_type(DataType::Struct(fields?)).into())
+}
+
+fn element(list: &DataType) -> Option<&FieldRef> {
+    match list {
+        DataType::List(element)
+        | DataType::LargeList(element)
+        | DataType::ListView(element)
+        | DataType::LargeListView(element)
+        | DataType::FixedSizeList(element, _) => Some(element),
+        _ => None,
+    }
+}
+
+fn wider(one: &DataType, other: &DataType) -> DataType {
+    if one.primitive_width() >= other.primitive_width() { one.clone() } else { other.clone() }
+}
+
+fn integer(one: &DataType, other: &DataType) -> Option<DataType> {
+    if one.is_signed_integer() == other.is_signed_integer() {
+        return Some(wider(one, other));
+    }
+    let (signed, unsigned) = if one.is_signed_integer() { (one, other) } else { (other, one) };
+    let holds_unsigned = match unsigned {
+        DataType::UInt8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        DataType::UInt32 => DataType::Int64,
+        _ => return None,
+    };
+    Some(wider(signed, &holds_unsigned))
+}
+
+fn finer(one: TimeUnit, other: TimeUnit) -> TimeUnit {
+    one.max(other)
+}
+
+fn decimal(one: &DataType, other: &DataType) -> Option<DataType> {
+    let ((precision, scale), (other_precision, other_scale)) = (digits(one)?, digits(other)?);
+    let whole = (precision - scale).max(other_precision - other_scale);
+    let scale = scale.max(other_scale);
+    let (precision, scale) = (u8::try_from(whole + scale).ok()?, i8::try_from(scale).ok()?);
+    match precision {
+        ..=38 => Some(DataType::Decimal128(precision, scale)),
+        39..=76 => Some(DataType::Decimal256(precision, scale)),
+        _ => None,
+    }
+}
+
+/// The precision and the scale of a decimal type.
+fn digits(data_type: &DataType) -> Option<(i16, i16)> {
+    match *data_type {
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale)
+        | DataType::Decimal256(precision, scale) => Some((precision.into(), scale.into())),
+        _ => None,
+    }
+}
