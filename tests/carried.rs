@@ -7,7 +7,8 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Value, json};
 
-use crate::support::{Sandbox, read_output, write_table};
+use crate::support::tables::schema_of_output;
+use crate::support::{Sandbox, write_table};
 
 fn input() -> RecordBatch {
     let metadata = [
@@ -59,8 +60,7 @@ fn metadata_of_columns_is_carried_with_the_columns_that_are_kept() {
                 sandbox.succeed(&format!(
                     "run --input {name} --model tiny-bert --layers 0 --output out --format {format} --keep {keep} --overwrite"
                 ));
-                let output = read_output(&sandbox.path("out"));
-                let schema = output.schema().as_ref().clone();
+                let schema = schema_of_output(&sandbox.path("out")).as_ref().clone();
                 let metadata = schema.metadata().iter();
                 (
                     metadata.map(|(key, text)| (key.clone(), serde_json::from_str(text).unwrap())).collect(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchReader, StringArray};
 use arrow::compute::{cast, concat_batches};
 use arrow::csv::WriterBuilder;
-use arrow::datatypes::{DataType, Float32Type};
+use arrow::datatypes::{DataType, Float32Type, SchemaRef};
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::{FileWriter, StreamWriter};
 use arrow::json::LineDelimitedWriter;
@@ -70,15 +70,23 @@ pub fn read_output(folder: &Path) -> RecordBatch {
     concat_batches(&first.schema(), &batches).unwrap()
 }
 
+/// The schema of an output's first part with all that the file says, which batches of Parquet are without.
+pub fn schema_of_output(folder: &Path) -> SchemaRef {
+    let path = part_paths(folder).remove(0);
+    let file = File::open(&path).unwrap();
+    if path.extension().is_some_and(|extension| extension == "arrow") {
+        return FileReader::try_new(file, None).unwrap().schema();
+    }
+    ParquetRecordBatchReaderBuilder::try_new(file.into_file()).unwrap().schema().clone()
+}
+
 fn read_part(path: &Path) -> RecordBatch {
     let file = File::open(path).unwrap();
     if path.extension().is_some_and(|extension| extension == "arrow") {
         return collect(FileReader::try_new(file, None).unwrap());
     }
     let builder = ParquetRecordBatchReaderBuilder::try_new(file.into_file()).unwrap();
-    // The reader's own batches are without the file's metadata.
-    let schema = builder.schema().clone();
-    collect(builder.build().unwrap()).with_schema(schema).unwrap()
+    collect(builder.build().unwrap())
 }
 
 fn collect(reader: impl RecordBatchReader) -> RecordBatch {
