@@ -98,7 +98,7 @@ class Strata:
             "write": stages["write"]["busy_seconds"],
             "whole": seconds,
             "tokens": report["tokens"],
-            "padded_tokens": report["padded_tokens"],
+            "padded_tokens": report["tokens"],
             "peak_memory_bytes": report["peak_memory_bytes"],
             "stages": stages,
         }

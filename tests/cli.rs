@@ -255,7 +255,7 @@ fn a_good_run_sums_up_on_stderr_and_keeps_stdout_clean() {
 
     ----- stderr -----
     out: 3 rows in 1 part, [SIZE]
-    11 tokens (0.0 % padding), 0 truncated, 1 null
+    11 tokens, 0 truncated, 1 null
     [TIME], [RATE] rows/s, [RATE] tokens/s
     ");
 }

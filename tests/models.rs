@@ -138,7 +138,7 @@ fn the_tokenizer_s_own_limit_is_said_once_and_its_files_are_in_the_provenance() 
     ----- stderr -----
     note: texts have at most 6 tokens, which is the tokenizer's model_max_length; the model takes 48
     out: 6 rows from 1 of input in 1 part, [SIZE]
-    6 tokens (0.0 % padding), 1 truncated, 0 null
+    6 tokens, 1 truncated, 0 null
     [TIME], [RATE] rows/s, [RATE] tokens/s
     ");
     let manifest = manifest(&sandbox);

@@ -11,7 +11,7 @@ use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_grou
 use half::bf16;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use strata_bert::{Checkpoint, Compute, DeviceKind, Encoding, Extractor, FeatureOptions, Features, Pooling};
+use strata_bert::{Checkpoint, Compute, DeviceKind, Encoding, Extractor, FeatureRequest, Features, Pooling};
 use tch::{Device, Kind, Tensor};
 
 const LAYERS: usize = 4;
@@ -74,10 +74,10 @@ fn random_checkpoint(folder: &Path) -> Checkpoint {
 }
 
 fn extractor(checkpoint: &Checkpoint, compute: Compute) -> Extractor {
-    let options = FeatureOptions {
+    let options = FeatureRequest {
         layers: "-1".parse().expect("a valid layer"),
         pooling: vec![Pooling::Mean],
-        ..FeatureOptions::default()
+        ..FeatureRequest::default()
     };
     let features = Features::resolve(&options, &checkpoint.config).expect("the last layer exists");
     Extractor::load(checkpoint, features, DeviceKind::Cpu, compute)

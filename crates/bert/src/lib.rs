@@ -1,41 +1,35 @@
 //! Text in, layer vectors out: encoders of the BERT families on burn.
 //!
-//! A [`Checkpoint`] is opened, a [`TextTokenizer`] turns texts into [`Document`]s, [`batch::plan`]
-//! groups their windows by length into full batches, an [`Extractor`] computes what the [`Features`] asked for need of
-//! each, running no layer above the highest one among them, and an [`Assembly`] puts it together.
-//!
-//! ```no_run
-//! use strata_bert::{
-//!     Assembly, Checkpoint, Compute, DeviceKind, Extractor, FeatureOptions, Features, Pooling, TextTokenizer,
-//!     TokenizerOptions,
-//! };
+//! ```
+//! use strata_bert::{Checkpoint, Encoder, FeatureRequest, Pooling};
 //!
 //! # fn main() -> Result<(), strata_bert::Error> {
-//! let checkpoint = Checkpoint::open("all-MiniLM-L6-v2".as_ref())?;
-//! let options = FeatureOptions {
+//! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/tiny-bert");
+//! let checkpoint = Checkpoint::open(folder.as_ref())?;
+//! let features = FeatureRequest {
 //!     layers: "0,-1".parse()?,
 //!     pooling: vec![Pooling::Mean, Pooling::Cls],
-//!     ..FeatureOptions::default()
+//!     ..FeatureRequest::default()
 //! };
-//! let features = Features::resolve(&options, &checkpoint.config)?;
-//! let tokenizer = TextTokenizer::load(&checkpoint, &TokenizerOptions::default())?;
-//! let documents = tokenizer.encode(&["a text".into(), "another, longer text".into()])?;
-//! let extractor = Extractor::load(&checkpoint, features, DeviceKind::Cpu, Compute::Float32)?;
-//! let mut assembly = Assembly::new(extractor.features(), documents.iter().map(Some));
-//! for (index, document) in documents.iter().enumerate() {
-//!     assembly.add(index, 0, &extractor.extract(&[&document.windows[0]])?);
+//! let encoder = Encoder::builder(&checkpoint).features(features).build()?;
+//! let vectors = encoder.encode(&["a text".into(), "another, longer text".into()])?;
+//! for (column, vectors) in encoder.features().columns().iter().zip(&vectors) {
+//!     assert_eq!(vectors.values.len(), 2 * column.width());
 //! }
-//! let columns = assembly.finish();
-//! assert_eq!(columns[0].values.len(), 2 * extractor.features().columns()[0].width());
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Its pieces can be had one by one: a [`TextTokenizer`] turns texts into [`Document`]s, [`batch::plan`]
+//! groups their windows by length into full batches, an [`Extractor`] computes what the [`Features`] asked
+//! for need of each, running no layer above the highest one among them, and an [`Assembly`] puts it together.
 //!
 //! No type of burn, of libtorch or of Arrow appears in this interface.
 
 mod checkpoint;
 mod compute;
 mod device;
+mod encoder;
 mod error;
 mod extract;
 mod model;
@@ -45,13 +39,14 @@ mod parity;
 mod request;
 mod text;
 
-pub use checkpoint::{Activation, Checkpoint, Config, Fingerprint, Modules};
+pub use checkpoint::{Activation, Checkpoint, Config, Fingerprint, Modules, SENTENCE_FILES};
 pub use compute::Compute;
 pub use device::DeviceKind;
+pub use encoder::{Encoder, EncoderBuilder};
 pub use error::{Error, ErrorKind};
 pub use extract::{Assembly, Extractor, VectorColumn, batch};
 pub use request::{
-    Column, Combine, Division, FeatureOptions, Features, LayerSelection, Pooling, Sentence, Unit,
+    Column, Combine, Division, FeatureRequest, Features, LayerSelection, Pooling, Sentence, Unit,
 };
 pub use text::{
     Document, Encoding, Item, Overflow, TOKENIZER_FILES, TextInput, TextTokenizer, TokenizerOptions,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::model::BertModel;
 use crate::{
-    Checkpoint, Compute, DeviceKind, Document, Encoding, Extractor, FeatureOptions, Features, Pooling,
+    Checkpoint, Compute, DeviceKind, Document, Encoding, Extractor, FeatureRequest, Features, Pooling,
     TextInput, TextTokenizer, TokenizerOptions,
 };
 
@@ -332,10 +332,10 @@ fn bfloat16_keeps_the_direction_of_every_token_in_every_layer() {
 fn minilm(compute: Compute) -> Vec<(String, Vec<f32>, Vec<f32>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.models/all-MiniLM-L6-v2");
     let checkpoint = Checkpoint::open(&folder).expect("the model is in place; `make setup` puts it there");
-    let options = FeatureOptions {
+    let options = FeatureRequest {
         layers: "all".parse().unwrap(),
         pooling: vec![Pooling::Cls, Pooling::Mean],
-        ..FeatureOptions::default()
+        ..FeatureRequest::default()
     };
     let features = Features::resolve(&options, &checkpoint.config).unwrap();
     let extractor = Extractor::load(&checkpoint, features, DeviceKind::Cpu, compute).unwrap();

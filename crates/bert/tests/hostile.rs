@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use strata_bert::{
-    Checkpoint, Compute, DeviceKind, Error, ErrorKind, Extractor, FeatureOptions, Features, TextTokenizer,
+    Checkpoint, Compute, DeviceKind, Error, ErrorKind, Extractor, FeatureRequest, Features, TextTokenizer,
     TokenizerOptions,
 };
 use tempfile::TempDir;
@@ -22,7 +22,7 @@ fn copy() -> TempDir {
 /// Everything that a run does with a checkpoint before its first batch.
 fn load(folder: &Path) -> Result<(), Error> {
     let checkpoint = Checkpoint::open(folder)?;
-    let options = FeatureOptions { layers: "all".parse()?, ..FeatureOptions::default() };
+    let options = FeatureRequest { layers: "all".parse()?, ..FeatureRequest::default() };
     let features = Features::resolve(&options, &checkpoint.config)?;
     TextTokenizer::load(&checkpoint, &TokenizerOptions::default())?;
     Extractor::check(&checkpoint, &features, DeviceKind::Flex, Compute::Float32)?;

@@ -60,7 +60,8 @@ pub use manifest::{
 pub use notes::{Notes, Stamp};
 pub use part::PartFile;
 pub use reader::{
-    BATCH_BYTES, BATCH_ROWS, ColumnType, CsvDialect, Input, ReadOptions, RecordBatches, partition_types,
+    BATCH_BYTES, BATCH_ROWS, ColumnType, CsvDialect, Input, ReadOptions, RecordBatches, column_at, field_at,
+    partition_types,
 };
 pub use source::{Compression, Format, Source, find, find_as, is_pattern_input, pattern_reaches, resolved};
 pub use summary::VectorSummary;

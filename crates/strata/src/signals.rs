@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+use strata_featurize::Error;
 
-use crate::failure::Interrupted;
+use crate::console::failure::Interrupted;
 
 /// Whether a signal has come.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,14 @@ impl Signals {
         match self.0.load(Ordering::Relaxed) {
             0 => Ok(()),
             signal => Err(Interrupted { signal }),
+        }
+    }
+
+    /// What to say of a failure: the signal, if one has ended the work.
+    pub fn cause_of(&self, error: anyhow::Error) -> anyhow::Error {
+        match error.downcast_ref::<Error>() {
+            Some(Error::Cancelled) => self.check().err().map_or(error, Into::into),
+            _ => error,
         }
     }
 }

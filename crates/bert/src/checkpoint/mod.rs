@@ -15,7 +15,7 @@ pub(crate) mod weights;
 
 pub use config::{Activation, Config};
 pub(crate) use instead::refuse_placeholder;
-pub use sentence::Modules;
+pub use sentence::{Modules, SENTENCE_FILES};
 
 use std::io;
 use std::path::{Path, PathBuf};

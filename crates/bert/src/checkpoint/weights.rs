@@ -17,10 +17,10 @@ use crate::checkpoint::stored::StoredTensor;
 pub(crate) struct Weights {
     path: PathBuf,
     family: &'static Family,
-    tensors: BTreeMap<String, Source>,
+    tensors: BTreeMap<String, TensorSource>,
 }
 
-enum Source {
+enum TensorSource {
     /// A tensor of the file, or one of those that it holds one after the other, of this shape.
     Stored {
         tensor: Arc<StoredTensor>,
@@ -39,8 +39,9 @@ impl Weights {
             let names = family.canonical_names(&tensor.name);
             for (part, name) in names.iter().enumerate() {
                 let shape = shape_of_part(&tensor.shape, names.len());
-                let source = Source::Stored { tensor: Arc::clone(&tensor), part, shape };
-                if let Some(Source::Stored { tensor: other, .. }) = tensors.insert(name.clone(), source) {
+                let source = TensorSource::Stored { tensor: Arc::clone(&tensor), part, shape };
+                if let Some(TensorSource::Stored { tensor: other, .. }) = tensors.insert(name.clone(), source)
+                {
                     let reason = format!("`{}` and `{}` name the same tensor", other.name, tensor.name);
                     return Err(Error::Invalid { path: tensor.file.clone(), reason });
                 }
@@ -52,8 +53,9 @@ impl Weights {
     /// Tensors of these shapes that no training has touched.
     pub(crate) fn random(random: RandomWeights, family: &'static Family, shapes: &[&Shapes]) -> Self {
         let shapes = shapes.iter().copied().flatten();
-        let tensor =
-            |(name, shape): (&String, &Vec<usize>)| (name.clone(), Source::Random(random, shape.clone()));
+        let tensor = |(name, shape): (&String, &Vec<usize>)| {
+            (name.clone(), TensorSource::Random(random, shape.clone()))
+        };
         Self { path: PathBuf::new(), family, tensors: shapes.map(tensor).collect() }
     }
 
@@ -71,8 +73,8 @@ impl Weights {
     pub(crate) fn values(&self, name: &str) -> Result<(Cow<'_, [f32]>, &[usize]), Error> {
         match self.tensors.get(name) {
             None => Err(self.missing(name, &[])),
-            Some(Source::Random(random, shape)) => Ok((random.values(name, shape).into(), shape)),
-            Some(Source::Stored { tensor: stored, part, shape }) => {
+            Some(TensorSource::Random(random, shape)) => Ok((random.values(name, shape).into(), shape)),
+            Some(TensorSource::Stored { tensor: stored, part, shape }) => {
                 let float = stored.float.as_ref().map_err(|other| {
                     self.wrong(stored, format!("of type {other}"), "F64, F32, F16 or BF16".to_owned())
                 })?;
@@ -91,8 +93,8 @@ impl Weights {
     /// The tensors of files with their shapes, by the names of our modules.
     pub(super) fn stored(&self) -> impl Iterator<Item = (&String, &StoredTensor, &[usize])> {
         self.tensors.iter().filter_map(|(name, source)| match source {
-            Source::Stored { tensor, shape, .. } => Some((name, tensor.as_ref(), shape.as_slice())),
-            Source::Random(..) => None,
+            TensorSource::Stored { tensor, shape, .. } => Some((name, tensor.as_ref(), shape.as_slice())),
+            TensorSource::Random(..) => None,
         })
     }
 

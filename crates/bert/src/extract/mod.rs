@@ -22,8 +22,8 @@ use crate::extract::sentence::SentenceHead;
 use crate::model::BertModel;
 use crate::ops::layout::{Block, blocks};
 use crate::request::Statistic;
-use crate::request::features::{Column, Features, Source};
-use crate::{Checkpoint, Combine, Compute, DeviceKind, Encoding, Error, Pooling, Unit};
+use crate::request::features::{Column, Features, Origin};
+use crate::{Checkpoint, Combine, Compute, DeviceKind, Document, Encoding, Error, Pooling, Unit};
 
 /// A model on a device that computes the [`Features`] asked for and nothing more.
 pub struct Extractor {
@@ -105,6 +105,42 @@ impl Extractor {
         })
     }
 
+    /// The vectors of documents, as [`Encoder::vectors`](crate::Encoder::vectors) gives them; `batch_tokens`
+    /// go through the model at a time.
+    ///
+    /// # Errors
+    /// Those of [`Extractor::extract`]; whatever `seen` returns.
+    pub fn vectors<E: From<Error>>(
+        &self,
+        documents: &[Option<Document>],
+        batch_tokens: usize,
+        mut seen: impl FnMut(usize, usize) -> Result<(), E>,
+    ) -> Result<Vec<VectorColumn>, E> {
+        let mut assembly = Assembly::new(&self.features, documents.iter().map(Option::as_ref));
+        let texts =
+            documents.iter().enumerate().filter_map(|(row, document)| Some((row, document.as_ref()?)));
+        let windows: Vec<(usize, usize, &Encoding)> = texts
+            .flat_map(|(row, document)| {
+                document.windows.iter().enumerate().map(move |(index, window)| (row, index, window))
+            })
+            .collect();
+        let lengths: Vec<usize> = windows.iter().map(|(_, _, window)| window.len()).collect();
+        for batch in batch::plan(&lengths, batch_tokens) {
+            let members = || batch.rows.iter().map(|&member| windows[member]);
+            let inputs: Vec<&Encoding> = members().map(|(_, _, window)| window).collect();
+            let values = self.extract(&inputs)?;
+            let mut rest = values.as_slice();
+            for (row, index, window) in members() {
+                let (own, others) = rest.split_at(self.values_of(window));
+                assembly.add(row, index, own);
+                rest = others;
+            }
+            // A text is done with its first window: the others are few.
+            seen(members().filter(|(_, index, _)| *index == 0).count(), batch.tokens)?;
+        }
+        Ok(assembly.finish())
+    }
+
     /// How many values [`Extractor::extract`] gives of a window.
     pub fn values_of(&self, window: &Encoding) -> usize {
         match self.features.unit {
@@ -122,9 +158,9 @@ impl Extractor {
         let planes = self.features.planes();
         let (mut states, mut sum) = (Vec::with_capacity(planes.len()), LayerSum::default());
         self.model.forward(&self.model.input(batch), |layer, hidden| {
-            if planes.contains(&Source::Layer(layer)) {
+            if planes.contains(&Origin::Layer(layer)) {
                 states.push(hidden.clone());
-            } else if planes.contains(&Source::Chosen) {
+            } else if planes.contains(&Origin::Chosen) {
                 sum.add(&self.features, layer, hidden);
             }
         });
@@ -155,13 +191,18 @@ impl Extractor {
             .features
             .columns()
             .iter()
-            .filter_map(|column| match column.source {
-                Source::Pooler => pooler_output.clone(),
-                Source::Sentence => self.sentence.as_ref().map(|head| head.forward(&last, &input.lengths)),
-                Source::Attention(layer, statistic) => attentions.get(&(layer, statistic)).cloned(),
-                Source::Layer(_) | Source::Chosen => Some(pooled.column(column)),
+            .map(|column| match column.origin {
+                Origin::Pooler => pooler_output.clone().ok_or_else(|| missing("a pooler")),
+                Origin::Sentence => {
+                    let head = self.sentence.as_ref().ok_or_else(|| missing("modules"))?;
+                    Ok(head.forward(&last, &input.lengths))
+                }
+                Origin::Attention(layer, statistic) => {
+                    attentions.get(&(layer, statistic)).cloned().ok_or_else(|| missing("an attention"))
+                }
+                Origin::Layer(_) | Origin::Chosen => Ok(pooled.column(column)),
             })
-            .collect();
+            .collect::<Result<_, Error>>()?;
         // One transfer for all columns.
         to_vec(Tensor::cat(columns, 1))
     }
@@ -227,7 +268,7 @@ impl<'a> PooledLayers<'a> {
                 if !self.features.layers.contains(&layer) {
                     return;
                 }
-                let of_states = |column: &&Column| matches!(column.source, Source::Layer(_) | Source::Chosen);
+                let of_states = |column: &&Column| matches!(column.origin, Origin::Layer(_) | Origin::Chosen);
                 for column in self.features.columns().iter().filter(of_states) {
                     self.pooled
                         .entry((layer, column.pooling))
@@ -242,9 +283,9 @@ impl<'a> PooledLayers<'a> {
         if let Some(combined) = self.sum.clone().finish(self.features) {
             return pool_blocks(column.pooling, &combined, self.blocks);
         }
-        let layers = match column.source {
-            Source::Layer(layer) => vec![layer],
-            Source::Chosen | Source::Pooler | Source::Sentence | Source::Attention(..) => {
+        let layers = match column.origin {
+            Origin::Layer(layer) => vec![layer],
+            Origin::Chosen | Origin::Pooler | Origin::Sentence | Origin::Attention(..) => {
                 self.features.layers.clone()
             }
         };
@@ -282,6 +323,11 @@ impl LayerSum {
 fn pool_blocks(pooling: Pooling, hidden: &Tensor<2>, blocks: &[CountedBlock]) -> Tensor<2> {
     let pooled = blocks.iter().map(|(block, counted)| pool(pooling, &block.of(hidden), counted.as_ref()));
     Tensor::cat(pooled.collect(), 0)
+}
+
+/// What was asked for was checked before anything was loaded.
+fn missing(what: &str) -> Error {
+    Error::Backend(format!("{what} that was asked for is not there"))
 }
 
 fn to_vec<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {

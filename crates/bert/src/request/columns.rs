@@ -1,6 +1,6 @@
 //! Which columns come of what is asked for, and their names.
 
-use crate::request::features::{Column, FeatureOptions, Source};
+use crate::request::features::{Column, FeatureRequest, Origin};
 use crate::request::{Sentence, Statistic};
 use crate::{Combine, Config, Error, Pooling, Unit};
 
@@ -12,7 +12,7 @@ pub(super) fn sentence_column(sentence: Option<&Sentence>, config: &Config) -> R
         ));
     };
     let (name, shape) = ("sentence_embedding".to_owned(), vec![sentence.width(config)?]);
-    Ok(Column { name, shape, source: Source::Sentence, pooling: Pooling::Sentence })
+    Ok(Column { name, shape, origin: Origin::Sentence, pooling: Pooling::Sentence })
 }
 
 /// The columns of figures about the chosen layers' attention.
@@ -37,7 +37,7 @@ pub(super) fn attention_columns(unit: Unit, layers: &[usize], heads: usize) -> R
     let column = |layer, statistic: Statistic| Column {
         name: format!("layer_{layer}_attention_{}", statistic.name()),
         shape: vec![heads],
-        source: Source::Attention(layer, statistic),
+        origin: Origin::Attention(layer, statistic),
         // Each figure is there whatever tokens count.
         pooling: Pooling::First,
     };
@@ -46,7 +46,7 @@ pub(super) fn attention_columns(unit: Unit, layers: &[usize], heads: usize) -> R
 }
 
 /// The columns of the chosen layers, and of the pooler.
-pub(super) fn layer_columns(options: &FeatureOptions, layers: &[usize], hidden_size: usize) -> Vec<Column> {
+pub(super) fn layer_columns(options: &FeatureRequest, layers: &[usize], hidden_size: usize) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
     let mut push = |column: Column| {
         if !columns.contains(&column) {
@@ -64,7 +64,7 @@ pub(super) fn layer_columns(options: &FeatureOptions, layers: &[usize], hidden_s
             for pooling in over_layers() {
                 let (name, shape) =
                     (format!("layer_{layer}{}", suffix(pooling)), vec![pooling.width(hidden_size)]);
-                push(Column { name, shape, source: Source::Layer(layer), pooling });
+                push(Column { name, shape, origin: Origin::Layer(layer), pooling });
             }
         }
     } else {
@@ -77,12 +77,12 @@ pub(super) fn layer_columns(options: &FeatureOptions, layers: &[usize], hidden_s
                 Combine::None | Combine::Sum | Combine::Mean => vec![width],
             };
             let name = format!("layers_{}_{}{}", numbers.join("_"), options.combine, suffix(pooling));
-            push(Column { name, shape, source: Source::Chosen, pooling });
+            push(Column { name, shape, origin: Origin::Chosen, pooling });
         }
     }
     if options.pooling.contains(&Pooling::Pooler) {
         let name = "pooler_output".to_owned();
-        push(Column { name, shape: vec![hidden_size], source: Source::Pooler, pooling: Pooling::Pooler });
+        push(Column { name, shape: vec![hidden_size], origin: Origin::Pooler, pooling: Pooling::Pooler });
     }
     columns
 }

@@ -1,5 +1,7 @@
 //! What of a text becomes output rows.
 
+use crate::Unit;
+
 /// How a document is divided into what becomes output rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Division {
@@ -19,4 +21,16 @@ pub enum Division {
     GivenWords,
     /// Into the ranges of characters that the input names.
     Spans,
+}
+
+impl Division {
+    /// What one output row stands for.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Whole => Unit::Row,
+            Self::Tokens { .. } => Unit::Token,
+            Self::TokenizerWords | Self::WhitespaceWords | Self::GivenWords => Unit::Word,
+            Self::Spans => Unit::Span,
+        }
+    }
 }

@@ -6,7 +6,7 @@ use crate::{Combine, Config, Error, LayerSelection, Pooling, Unit};
 
 /// What the user asks for, before it is held against a model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FeatureOptions {
+pub struct FeatureRequest {
     /// What one vector stands for.
     pub unit: Unit,
     /// The layers.
@@ -25,7 +25,7 @@ pub struct FeatureOptions {
     pub sentence: Option<Sentence>,
 }
 
-impl Default for FeatureOptions {
+impl Default for FeatureRequest {
     /// The mean of the last layer's tokens.
     fn default() -> Self {
         Self {
@@ -48,7 +48,7 @@ pub struct Column {
     pub name: String,
     /// `[width]`, or `[layers, width]` for a stack.
     pub shape: Vec<usize>,
-    pub(crate) source: Source,
+    pub(crate) origin: Origin,
     pub(crate) pooling: Pooling,
 }
 
@@ -61,9 +61,9 @@ impl Column {
     /// Length of the vectors that `normalize` brings to length 1: the innermost lists. None where
     /// the numbers are no vector.
     pub(crate) fn vector_len(&self) -> Option<usize> {
-        match self.source {
-            Source::Attention(..) => None,
-            Source::Layer(_) | Source::Chosen | Source::Pooler | Source::Sentence => {
+        match self.origin {
+            Origin::Attention(..) => None,
+            Origin::Layer(_) | Origin::Chosen | Origin::Pooler | Origin::Sentence => {
                 self.shape.last().copied()
             }
         }
@@ -72,7 +72,7 @@ impl Column {
 
 /// Where a column's hidden states come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum Origin {
     /// One hidden state.
     Layer(usize),
     /// All chosen layers, combined.
@@ -105,7 +105,7 @@ impl Features {
     ///
     /// # Errors
     /// A layer out of range, nothing to compute, or modules that contradict the model.
-    pub fn resolve(options: &FeatureOptions, config: &Config) -> Result<Self, Error> {
+    pub fn resolve(options: &FeatureRequest, config: &Config) -> Result<Self, Error> {
         let layers = options.layers.resolve(config.num_hidden_layers)?;
         check_poolings(options)?;
         let mut columns = layer_columns(options, &layers, config.hidden_size);
@@ -118,7 +118,7 @@ impl Features {
                 "no pooling is chosen, so there is no vector to write".to_owned(),
             ));
         }
-        let over_none = |column: &Column| matches!(column.source, Source::Pooler | Source::Sentence);
+        let over_none = |column: &Column| matches!(column.origin, Origin::Pooler | Origin::Sentence);
         if options.combine != Combine::None && columns.iter().all(over_none) {
             let names: Vec<String> = options.pooling.iter().map(ToString::to_string).collect();
             return Err(Error::Combination(format!(
@@ -168,24 +168,24 @@ impl Features {
 
     /// Whether the attention of an encoder layer is asked for.
     pub(crate) fn needs_attention(&self, layer: usize) -> bool {
-        self.columns.iter().any(|column| matches!(column.source, Source::Attention(of, _) if of == layer))
+        self.columns.iter().any(|column| matches!(column.origin, Origin::Attention(of, _) if of == layer))
     }
 
     /// Whether any column needs the model's pooler.
     pub fn needs_pooler(&self) -> bool {
-        self.columns.iter().any(|column| column.source == Source::Pooler)
+        self.columns.iter().any(|column| column.origin == Origin::Pooler)
     }
 
     /// The hidden states that are looked at token by token: each chosen layer once, or the one that
     /// they are combined to.
-    pub(crate) fn planes(&self) -> Vec<Source> {
+    pub(crate) fn planes(&self) -> Vec<Origin> {
         match self.combine {
-            Combine::Sum | Combine::Mean => vec![Source::Chosen],
+            Combine::Sum | Combine::Mean => vec![Origin::Chosen],
             Combine::None | Combine::Concat | Combine::Stack => {
                 let mut layers = self.layers.clone();
                 layers.sort_unstable();
                 layers.dedup();
-                layers.into_iter().map(Source::Layer).collect()
+                layers.into_iter().map(Origin::Layer).collect()
             }
         }
     }
@@ -193,12 +193,17 @@ impl Features {
     /// The places among [`Features::planes`] of the states that `column` shows, one after the other.
     pub(crate) fn planes_of(&self, column: &Column) -> Vec<usize> {
         let planes = self.planes();
-        let place = |source| planes.iter().position(|&plane| plane == source).unwrap_or(0);
-        match (column.source, self.combine) {
-            (Source::Chosen, Combine::Concat | Combine::Stack) => {
-                self.layers.iter().map(|&layer| place(Source::Layer(layer))).collect()
+        let place = |origin| {
+            let place = planes.iter().position(|&plane| plane == origin);
+            place.unwrap_or_else(|| {
+                unreachable!("a column of tokens shows {origin:?}, which is none of {planes:?}")
+            })
+        };
+        match (column.origin, self.combine) {
+            (Origin::Chosen, Combine::Concat | Combine::Stack) => {
+                self.layers.iter().map(|&layer| place(Origin::Layer(layer))).collect()
             }
-            (source, _) => vec![place(source)],
+            (origin, _) => vec![place(origin)],
         }
     }
 
@@ -208,7 +213,7 @@ impl Features {
     }
 }
 
-fn check_poolings(options: &FeatureOptions) -> Result<(), Error> {
+fn check_poolings(options: &FeatureRequest) -> Result<(), Error> {
     let possible = Pooling::of_unit(options.unit);
     match options.pooling.iter().find(|pooling| !possible.contains(pooling)) {
         None => Ok(()),
@@ -239,12 +244,12 @@ mod tests {
         pooling: &[Pooling],
         combine: Combine,
     ) -> Result<Features, Error> {
-        let options = FeatureOptions {
+        let options = FeatureRequest {
             unit,
             layers: layers.parse()?,
             pooling: pooling.to_vec(),
             combine,
-            ..FeatureOptions::default()
+            ..FeatureRequest::default()
         };
         let config = serde_json::json!({
             "vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 12, "num_attention_heads": 2,

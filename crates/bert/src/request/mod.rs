@@ -13,7 +13,7 @@ mod unit;
 
 pub use combine::Combine;
 pub use division::Division;
-pub use features::{Column, FeatureOptions, Features};
+pub use features::{Column, FeatureRequest, Features};
 pub use layers::LayerSelection;
 pub use pooling::Pooling;
 pub(crate) use pooling::Reduction;

@@ -27,6 +27,7 @@ use encoding_rs::Encoding;
 pub use batches::RecordBatches;
 pub use options::{ColumnType, CsvDialect, ReadOptions};
 pub use partitions::partition_types;
+pub use place::{column_at, field_at};
 
 use crate::error::BoxError;
 use crate::{Error, Format, Notes, Source, Stamp};
@@ -184,7 +185,7 @@ impl Input {
     /// The field of a column, or of a field within structs, whose name is then the path to it:
     /// `data.text`.
     pub fn field(&self, column: &str) -> Option<Field> {
-        Place::of(column, &self.schema).map(|place| place.field(column, &self.schema))
+        field_at(&self.schema, column)
     }
 
     /// Streams `columns`, in the order given, of exactly the rows in `rows`. A name that is no

@@ -79,6 +79,20 @@ impl Place {
     }
 }
 
+/// The field of a column, or of a field within structs, whose name is then the path to it: `data.text`.
+pub fn field_at(schema: &Schema, name: &str) -> Option<Field> {
+    Place::of(name, schema).map(|place| place.field(name, schema))
+}
+
+/// The column of which [`field_at`] gives the field.
+///
+/// # Errors
+/// There is none.
+pub fn column_at(batch: &RecordBatch, name: &str) -> Result<ArrayRef, ArrowError> {
+    let place = Place::of(name, batch.schema_ref());
+    place.ok_or_else(|| ArrowError::SchemaError(format!("no column `{name}`")))?.array(batch)
+}
+
 /// The places that lead to a name; one that is written with dots wins over a path.
 fn path(name: &str, fields: &Fields) -> Option<Vec<usize>> {
     if let Some((index, _)) = fields.find(name) {

@@ -35,10 +35,13 @@ pub struct Modules {
     files: Vec<PathBuf>,
 }
 
-const LIST: &str = "modules.json";
-const OF_ALL: &str = "config_sentence_transformers.json";
-/// The first that is there and not empty counts.
-const OF_TRANSFORMER: [&str; 7] = [
+const LIST: &str = SENTENCE_FILES[0];
+const OF_ALL: &str = SENTENCE_FILES[1];
+/// The files of a model that say what sentence-transformers makes of it: its modules, what is said of all
+/// of them, and what is said of the encoder, where the first that is there and not empty counts.
+pub const SENTENCE_FILES: [&str; 9] = [
+    "modules.json",
+    "config_sentence_transformers.json",
     "sentence_bert_config.json",
     "sentence_roberta_config.json",
     "sentence_distilbert_config.json",
@@ -279,7 +282,7 @@ impl Listed {
 impl Reader<'_> {
     /// The settings of the encoder's module in the folder `inside`.
     fn transformer(&mut self, inside: &Path) -> Result<TransformerFile, Error> {
-        for name in OF_TRANSFORMER {
+        for name in &SENTENCE_FILES[2..] {
             let name = inside.join(name);
             if self
                 .json::<serde_json::Map<String, serde_json::Value>>(&name)?

@@ -1,0 +1,118 @@
+//! What a run is to be: everything said, defaults filled in, nothing yet held against files.
+
+use std::path::{Path, PathBuf};
+
+use strata_bert::{Compute, DeviceKind, FeatureRequest, TokenizerOptions};
+use strata_io::{FloatType, OutputFormat};
+
+use crate::Error;
+use crate::error::in_one_line;
+use crate::job::text_formats::TextFormats;
+use crate::table::columns::Wanted;
+use crate::table::keep::Keep;
+use crate::table::unit::Subject;
+
+/// A run's settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Files, folders and patterns.
+    pub inputs: Vec<String>,
+    /// Whether the one input is a copy of stdin.
+    pub reads_stdin: bool,
+    /// How formats are read that say little of themselves.
+    pub text_formats: TextFormats,
+    /// The columns that are encoded.
+    pub subject: Subject,
+    /// The columns that are carried through.
+    pub keep: Keep,
+    /// The folder of the model, or its id at the hub.
+    pub model: PathBuf,
+    /// The seed of weights that stand in for the model's.
+    pub random_weights: Option<u32>,
+    /// Where the model runs.
+    pub device: DeviceKind,
+    /// The type of the matrix products.
+    pub compute: Compute,
+    /// Which layers, pooled and combined how.
+    pub features: FeatureRequest,
+    /// What stands before each text, where the user says it.
+    pub prefix: Option<String>,
+    /// The same by its name in the model's folder.
+    pub prompt: Option<String>,
+    /// How many values of a sentence's vector are kept, where the user says it.
+    pub truncate_dim: Option<usize>,
+    /// How texts are cut and divided.
+    pub tokenizer: TokenizerOptions,
+    /// Whether a text that the model cannot see at once ends the run.
+    pub refuse_overflow: bool,
+    /// The folder of the output, or [`STDIO`].
+    pub output: PathBuf,
+    /// The format of the parts.
+    pub format: OutputFormat,
+    /// The type of the vectors' values.
+    pub dtype: FloatType,
+    /// Input rows of a part, where the user says it.
+    pub rows_per_part: Option<u64>,
+    /// Tokens of a forward pass, where the user says it.
+    pub max_batch_tokens: Option<usize>,
+    /// At most as many as there are.
+    pub threads: Option<usize>,
+    /// `(I, N)`: every Nth part, beginning with part I.
+    pub shard: Option<(u32, u32)>,
+    /// What happens when an input file turns out to be damaged.
+    pub on_bad_file: OnBadFile,
+}
+
+/// What happens when an input file turns out to be damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnBadFile {
+    /// The run ends.
+    Fail,
+    /// The run goes on with the other files, and fails at its end.
+    Skip,
+}
+
+impl OnBadFile {
+    /// Whether the run goes on after this error of an input file.
+    pub fn skips(self, error: &strata_io::Error) -> bool {
+        self == Self::Skip && error.kind() == strata_io::ErrorKind::BadData
+    }
+
+    /// Why a file is skipped.
+    ///
+    /// # Errors
+    /// `error` itself, if it ends the run.
+    pub fn reason_to_skip(self, error: Error) -> Result<String, Error> {
+        match error {
+            Error::Data(cause) if self.skips(&cause) => Ok(in_one_line(&cause)),
+            error => Err(error),
+        }
+    }
+}
+
+impl Settings {
+    /// What tables are made of, and how they are stored.
+    pub fn wanted(&self) -> Wanted {
+        let Self { subject, keep, dtype, refuse_overflow, .. } = self;
+        let (subject, keep, format) = (subject.clone(), keep.clone(), self.stored_format());
+        Wanted { subject, keep, format, dtype: *dtype, refuse_overflow: *refuse_overflow }
+    }
+
+    /// The format of what is written: a stream is Arrow's.
+    pub fn stored_format(&self) -> OutputFormat {
+        if self.writes_to_stdout() { OutputFormat::Arrow } else { self.format }
+    }
+
+    /// Whether the output is a stream on stdout, not a folder.
+    pub fn writes_to_stdout(&self) -> bool {
+        self.output == Path::new(STDIO)
+    }
+}
+
+/// The name of stdin among inputs, and of stdout as output.
+pub const STDIO: &str = "-";
+
+/// The processor threads there are for this process.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

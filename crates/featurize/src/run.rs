@@ -1,0 +1,109 @@
+//! A whole run: what is missing of an output is made.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde_json::{Map, Value};
+use strata_bert::Extractor;
+use strata_io::{MANIFEST_FILE, Notes};
+
+use crate::Error;
+use crate::job::Job;
+use crate::output::Output;
+use crate::pipeline::target::{Folder, Stream};
+use crate::pipeline::{self, Done};
+use crate::plan::survey::{Consent, Survey};
+use crate::watch::{self, Watch};
+
+/// What a run did, also if it failed on the way.
+#[derive(Default)]
+pub struct Outcome {
+    /// What was made.
+    pub done: Done,
+    /// Parts that were already there.
+    pub parts_kept: u64,
+    /// What decides the values of the parts; empty where the run did not come that far.
+    pub fingerprint: Map<String, Value>,
+    /// Input files that could not be read, with the reason.
+    pub skipped: BTreeMap<String, String>,
+    /// Input files that are gone and whose parts are kept.
+    pub vanished: Vec<String>,
+    /// Whether every part of the plan is there, whoever made it.
+    pub is_whole: bool,
+}
+
+/// Makes the parts that are missing in the job's folder. `remembered` is kept for whoever looks at the
+/// output later on this machine; `outcome` tells what was done, also of a run that fails.
+///
+/// # Errors
+/// The folder is in use or holds what may not go; the first failure on the data's way; the work is
+/// cancelled. Parts that were committed stay.
+pub fn run(
+    job: &Job,
+    consent: Consent,
+    remembered: Value,
+    watch: &dyn Watch,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    let is_new = !job.settings.output.join(MANIFEST_FILE).exists();
+    let open = || Output::open(job, consent, remembered, watch);
+    // An old output may have all its parts; a new one needs the model, whose files must be summed too.
+    let (output, loaded) = if is_new {
+        let (output, loaded) = job.load_beside(open);
+        (output, Some(loaded))
+    } else {
+        (open(), None)
+    };
+    let mut output = output?;
+    let result = make_missing(job, &mut output, loaded, watch, outcome);
+    let noted = output.save_notes();
+    outcome.fingerprint.clone_from(&output.survey.fingerprint);
+    outcome.skipped.clone_from(&output.survey.skipped);
+    outcome.vanished = output.vanished_inputs();
+    result?;
+    noted?;
+    outcome.is_whole = output.complete()?;
+    Ok(())
+}
+
+fn make_missing(
+    job: &Job,
+    output: &mut Output,
+    loaded: Option<Result<Extractor, Error>>,
+    watch: &dyn Watch,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    let missing = output.missing(watch)?;
+    outcome.parts_kept = (output.own_parts().count() - missing.len()) as u64;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let extractor = loaded.unwrap_or_else(|| job.extractor())?;
+    watch::check(watch)?;
+    watch.begin(missing.iter().map(|part| part.num_rows()).sum());
+    let mut folder = Folder::new(output);
+    let result = pipeline::run(job, &missing, &mut folder, &extractor, watch, &mut outcome.done);
+    watch.end();
+    result?;
+    output.skip(std::mem::take(&mut outcome.done.skipped))
+}
+
+/// Encodes everything and writes it to `out` as one Arrow IPC stream.
+///
+/// # Errors
+/// `out` cannot be written; the first failure on the data's way; the work is cancelled.
+pub fn stream(job: &Job, out: impl Write, watch: &dyn Watch, outcome: &mut Outcome) -> Result<(), Error> {
+    let (survey, loaded) = job.load_beside(|| Survey::take(job, None, &mut Notes::default(), watch));
+    let survey = survey?;
+    let mut stream = Stream::start(out, &job.inputs, serde_json::to_string(&survey.fingerprint)?)?;
+    let extractor = loaded?;
+    watch.begin(survey.plan.iter().map(|part| part.num_rows()).sum());
+    let result = pipeline::run(job, &survey.plan, &mut stream, &extractor, watch, &mut outcome.done);
+    watch.end();
+    outcome.fingerprint = survey.fingerprint;
+    outcome.skipped = survey.skipped;
+    result?;
+    stream.finish()?;
+    outcome.is_whole = true;
+    Ok(())
+}

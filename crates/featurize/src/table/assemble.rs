@@ -1,0 +1,121 @@
+//! Vectors to tables: what was kept, what is said of each output row, what was computed for it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use arrow::buffer::NullBuffer;
+use arrow::compute::take;
+use strata_bert::{Document, Features, Unit, VectorColumn};
+use strata_io::{BATCH_BYTES, row_bytes, vector_array};
+
+use crate::Error;
+use crate::table::columns::Columns;
+use crate::table::rows;
+use crate::table::subjects::Subjects;
+
+/// Rows that were read, with what was computed for them.
+pub struct Computed<'a> {
+    /// The rows, in slices.
+    pub batches: &'a [RecordBatch],
+    /// What is encoded of each slice.
+    pub subjects: &'a [Subjects],
+    /// The number of the first row.
+    pub first_row: u64,
+    /// One entry per row; none where the text is null.
+    pub documents: &'a [Option<Document>],
+    /// In the order of [`Features::columns`].
+    pub vectors: Vec<VectorColumn>,
+}
+
+/// Gives the rows to `write` as tables of `columns`, in the slices in which they were read.
+///
+/// # Errors
+/// A vector that the output cannot hold; whatever `write` returns.
+pub fn assemble(
+    columns: &Columns,
+    features: &Features,
+    computed: Computed<'_>,
+    mut write: impl FnMut(&RecordBatch) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let Computed { batches, subjects, first_row, documents, vectors } = computed;
+    let unit = features.unit();
+    let beside = rows::arrays(unit, documents);
+    let mut arrays = Vec::with_capacity(vectors.len());
+    for (column, vectors) in features.columns().iter().zip(vectors) {
+        let validity = NullBuffer::from(vectors.valid);
+        let array = vector_array(vectors.values, Some(validity), &column.shape, columns.dtype)
+            .map_err(|source| Error::Column { column: column.name.clone(), source })?;
+        arrays.push(array);
+    }
+    let counts: Vec<usize> = documents.iter().map(|document| unit.rows_of(document.as_ref())).collect();
+    let (mut first, mut first_out) = (0, 0);
+    for (read, subjects) in batches.iter().zip(subjects) {
+        let counts = &counts[first..first + read.num_rows()];
+        let out = first_out..first_out + counts.iter().sum::<usize>();
+        let kept = columns.kept(read)?;
+        let mut put = |before: Vec<ArrayRef>, labels: Vec<ArrayRef>, out: Range<usize>| {
+            let slice = |array: &ArrayRef| array.slice(out.start, out.len());
+            let all = before.into_iter().chain(beside.iter().map(slice)).chain(labels);
+            let all = all.chain(arrays.iter().map(slice)).collect();
+            write(&RecordBatch::try_new(columns.schema.clone(), all)?)
+        };
+        match unit {
+            Unit::Row => put(kept.columns().to_vec(), Vec::new(), out.clone())?,
+            Unit::Token | Unit::Word | Unit::Span => {
+                let labels = labels(subjects, counts)?;
+                let rows = repeated(counts);
+                for piece in pieces(&rows, &row_bytes(&kept)) {
+                    let before = taken(&kept, &rows[piece.clone()], first_row + first as u64)?;
+                    let labels = labels.iter().map(|label| label.slice(piece.start, piece.len()));
+                    put(before, labels.collect(), out.start + piece.start..out.start + piece.end)?;
+                }
+            }
+        }
+        (first, first_out) = (first + read.num_rows(), out.end);
+    }
+    Ok(())
+}
+
+/// The row of each output row.
+fn repeated(counts: &[usize]) -> Vec<u64> {
+    counts.iter().enumerate().flat_map(|(row, &count)| std::iter::repeat_n(row as u64, count)).collect()
+}
+
+/// Divides output rows so that the kept columns of each piece, which stand there once for every item, take
+/// a few megabytes, or are those of one output row.
+fn pieces(rows: &[u64], row_bytes: &[usize]) -> Vec<Range<usize>> {
+    let mut pieces = Vec::new();
+    let (mut first, mut bytes) = (0, 0_usize);
+    for (place, &row) in rows.iter().enumerate() {
+        let own = row_bytes[row as usize];
+        if place > first && bytes.saturating_add(own) > BATCH_BYTES {
+            pieces.push(first..place);
+            (first, bytes) = (place, 0);
+        }
+        bytes = bytes.saturating_add(own);
+    }
+    pieces.push(first..rows.len());
+    pieces
+}
+
+/// The number of each row, counted from `first_row`, and its kept columns.
+fn taken(kept: &RecordBatch, rows: &[u64], first_row: u64) -> Result<Vec<ArrayRef>, Error> {
+    let numbers = UInt64Array::from_iter_values(rows.iter().map(|row| first_row + row));
+    let rows = UInt64Array::from(rows.to_vec());
+    let mut arrays: Vec<ArrayRef> = vec![Arc::new(numbers)];
+    for column in kept.columns() {
+        arrays.push(take(column, &rows, None)?);
+    }
+    Ok(arrays)
+}
+
+/// What the spans of some rows carry.
+fn labels(subjects: &Subjects, counts: &[usize]) -> Result<Vec<ArrayRef>, Error> {
+    let (labels, places) = subjects.labels();
+    // Rows without a text have no output rows, whatever spans are named for them.
+    let with_rows = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+    let places = with_rows.flat_map(|(row, _)| places(row)).map(|place| place as u64);
+    let places = UInt64Array::from_iter_values(places);
+    Ok(labels.iter().map(|column| take(column, &places, None)).collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,65 @@
+//! Rows to documents: texts as the model sees them.
+
+use std::ops::Range;
+
+use strata_bert::{Document, TextInput, TextTokenizer};
+
+use crate::Error;
+use crate::error::Refusal;
+use crate::table::subjects::Subjects;
+
+/// Tokenizes what is encoded of some rows; none where a text is null. `place` names a row, counted from
+/// the first of them, in messages.
+///
+/// # Errors
+/// The tokenizer fails on a text, or the model does not know a token of it; a span is not in its text; a
+/// text is longer than the model can see at once, where that is to be an error.
+pub fn documents(
+    tokenizer: &TextTokenizer,
+    refuse_overflow: bool,
+    subjects: &[Subjects],
+    place: impl Fn(usize) -> String,
+) -> Result<Vec<Option<Document>>, Error> {
+    if let Some((row, span, characters)) = bad_span(subjects) {
+        let Range { start, end } = span;
+        return Err(Refusal::bad_data(format!(
+            "{}: the span {start} to {end} is not in its text of {characters} characters",
+            place(row)
+        ))
+        .hint("spans are characters of the text: the first, and one past the last")
+        .into());
+    }
+    let rows = || subjects.iter().flat_map(|slice| (0..slice.len()).map(|row| slice.get(row)));
+    let inputs: Vec<TextInput> = rows().flatten().collect();
+    let encoded = tokenizer.encode(&inputs).map_err(|error| {
+        let strata_bert::Error::Text { index, reason } = error else { return Error::from(error) };
+        let with_text = rows().enumerate().filter(|(_, text)| text.is_some());
+        let row = with_text.map(|(row, _)| row).nth(index).unwrap_or_default();
+        Refusal::bad_data(format!("{}: the text cannot be encoded: {reason}", place(row)))
+            .hint("leave the row out, or take a tokenizer and a model that belong together")
+            .into()
+    })?;
+    let mut encoded = encoded.into_iter();
+    let documents: Vec<Option<Document>> = rows().map(|text| text.and_then(|_| encoded.next())).collect();
+    let too_long = |document: &Option<Document>| document.as_ref().is_some_and(|document| document.truncated);
+    if refuse_overflow && let Some(row) = documents.iter().position(too_long) {
+        return Err(Refusal::bad_data(format!(
+            "{}: the text has more than {} tokens, and --overflow is error",
+            place(row),
+            tokenizer.max_length()
+        ))
+        .hint("cut it with --overflow truncate, or see all of it with --overflow window")
+        .into());
+    }
+    Ok(documents)
+}
+
+/// The first row with a span that is no range of its text's characters, and that span.
+fn bad_span(subjects: &[Subjects]) -> Option<(usize, Range<i64>, usize)> {
+    let mut first = 0;
+    subjects.iter().find_map(|slice| {
+        let row = first;
+        first += slice.len();
+        slice.bad_span().map(|(at, span, characters)| (row + at, span, characters))
+    })
+}

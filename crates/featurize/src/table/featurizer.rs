@@ -1,0 +1,82 @@
+//! Tables of text to tables of vectors, without any file.
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Schema, SchemaRef};
+use strata_bert::Encoder;
+
+use crate::Error;
+use crate::table::assemble::{Computed, assemble};
+use crate::table::columns::{Columns, Wanted};
+use crate::table::documents::documents;
+
+/// What a table is called in messages.
+const TABLE: &str = "the table";
+
+/// Turns tables of text into tables of vectors.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use arrow::array::{ArrayRef, RecordBatch, StringArray};
+/// use strata_bert::{Checkpoint, Encoder};
+/// use strata_featurize::{TableFeaturizer, Wanted};
+///
+/// # fn main() -> Result<(), strata_featurize::Error> {
+/// # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/tiny-bert");
+/// let encoder = Encoder::builder(&Checkpoint::open(folder.as_ref())?).build()?;
+/// let featurizer = TableFeaturizer::new(encoder, Wanted::default());
+/// let texts: ArrayRef = Arc::new(StringArray::from(vec!["a text", "another, longer text"]));
+/// let table = RecordBatch::try_from_iter([("text", texts)])?;
+/// let vectors = featurizer.featurize(&table, 0)?;
+/// assert_eq!(vectors.num_rows(), 2);
+/// assert!(vectors.schema().fields().iter().any(|field| field.name().ends_with("_mean")));
+/// # Ok(())
+/// # }
+/// ```
+pub struct TableFeaturizer {
+    encoder: Encoder,
+    wanted: Wanted,
+}
+
+impl TableFeaturizer {
+    /// Turns the texts of `wanted` into what `encoder` makes of them.
+    pub fn new(encoder: Encoder, wanted: Wanted) -> Self {
+        Self { encoder, wanted }
+    }
+
+    /// The schema of the tables that come of tables with the schema `input`.
+    ///
+    /// # Errors
+    /// `input` has no such columns, or such that the output cannot hold.
+    pub fn schema(&self, input: &Schema) -> Result<SchemaRef, Error> {
+        Ok(self.columns(input)?.schema)
+    }
+
+    /// The kept columns of `table` and the vectors of its texts: a row for each of its rows, or for each
+    /// token, word or span of them, which says the row it is of, counted from `first_row`.
+    ///
+    /// # Errors
+    /// The table has no such columns; a text cannot be encoded, or its vector not be stored; the device
+    /// has no memory for a single text, or fails.
+    pub fn featurize(&self, table: &RecordBatch, first_row: u64) -> Result<RecordBatch, Error> {
+        let columns = self.columns(table.schema_ref())?;
+        let read = columns.project(table)?;
+        let subjects = [columns.subjects(&read)?];
+        let place = |row| format!("{TABLE}, row {}", first_row + row as u64);
+        let documents = documents(self.encoder.tokenizer(), self.wanted.refuse_overflow, &subjects, place)?;
+        let vectors = self.encoder.vectors(&documents, |_, _| Ok::<_, Error>(()))?;
+        let computed =
+            Computed { batches: &[read], subjects: &subjects, first_row, documents: &documents, vectors };
+        let mut pieces = Vec::new();
+        assemble(&columns, self.encoder.features(), computed, |piece| {
+            pieces.push(piece.clone());
+            Ok(())
+        })?;
+        Ok(concat_batches(&columns.schema, &pieces)?)
+    }
+
+    fn columns(&self, input: &Schema) -> Result<Columns, Error> {
+        Columns::of_schema(TABLE, input, &self.wanted, self.encoder.features())
+    }
+}

@@ -1,0 +1,15 @@
+//! What the program does, a file for each command.
+
+mod dry_run;
+mod fetch;
+mod inspect;
+mod metrics;
+mod report;
+mod run;
+mod stdio;
+mod verify;
+
+pub use fetch::fetch;
+pub use inspect::inspect;
+pub use run::run;
+pub use verify::verify;

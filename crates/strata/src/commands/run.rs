@@ -1,0 +1,142 @@
+//! `strata run`: settings → job → plan → pipeline → report.
+
+use std::path::Path;
+
+use serde_json::Value;
+use strata_featurize::{Consent, Job, Outcome, Refusal, Settings};
+
+use crate::commands::dry_run::dry_run;
+use crate::commands::report::{self, Report};
+use crate::commands::{metrics, stdio};
+use crate::console::failure::say_only;
+use crate::console::progress::Terminal;
+use crate::console::{counted, note};
+use crate::options::Options;
+use crate::options::cli::RunArguments;
+use crate::signals::Signals;
+
+/// Does what the arguments ask for, and tells about it whatever came of it.
+///
+/// # Errors
+/// The run is refused, fails on the way, or is interrupted; the report cannot be written.
+pub fn run(arguments: &RunArguments) -> anyhow::Result<()> {
+    let files = [("--report", &arguments.report), ("--metrics-file", &arguments.metrics_file)];
+    for (option, path) in files {
+        path.as_deref().map_or(Ok(()), |path| report::check_folder(option, path))?;
+    }
+    let signals = Signals::listen()?;
+    let mut report = Report::begin();
+    let result = attempt(arguments, &signals, &mut report).map_err(|error| signals.cause_of(error));
+    report.end(&result);
+    let told = tell(arguments, &report);
+    match (result, told) {
+        (Ok(()), told) => told,
+        (Err(error), told) => {
+            told.unwrap_or_else(|untold| say_only(&untold));
+            Err(error)
+        }
+    }
+}
+
+fn attempt(arguments: &RunArguments, signals: &Signals, report: &mut Report) -> anyhow::Result<()> {
+    let options = match &arguments.pipeline {
+        Some(path) => arguments.options.over_file(path)?,
+        None => arguments.options.clone(),
+    };
+    report.options = options.stated()?;
+    let mut settings = Settings::try_from(options.clone())?;
+    set_threads(settings.threads);
+    let _stdin = stdio::spool_stdin(&mut settings, signals)?;
+
+    let job = Job::prepare(settings)?;
+    job.remarks.iter().chain(job.tokenizer.notes()).for_each(note);
+    signals.check()?;
+    let watch = Terminal::new(arguments.progress, signals);
+    let mut outcome = Outcome::default();
+    let consent = Consent { overwrite: arguments.overwrite, prune: arguments.prune };
+    let result = if job.settings.writes_to_stdout() {
+        stdio::check_stdout(&job, arguments)?;
+        strata_featurize::stream(&job, std::io::stdout(), &watch, &mut outcome)
+    } else if arguments.dry_run {
+        return dry_run(&job, consent, &watch);
+    } else {
+        let remembered = options.remembered(job.checkpoint.folder())?;
+        strata_featurize::run(&job, consent, remembered, &watch, &mut outcome)
+    };
+    report.add(&outcome);
+    result?;
+    report.print(if job.settings.writes_to_stdout() { Path::new("stdout") } else { &job.settings.output });
+    notes(&outcome);
+    refuse_silence_about_skipped(&outcome)
+}
+
+/// Writes what machines read of a run.
+fn tell(arguments: &RunArguments, report: &Report) -> anyhow::Result<()> {
+    if let Some(path) = &arguments.report {
+        report.save(path)?;
+    }
+    if let Some(path) = &arguments.metrics_file {
+        metrics::save(report, path)?;
+    }
+    Ok(())
+}
+
+/// What the user might not expect.
+fn notes(outcome: &Outcome) {
+    for input in &outcome.vanished {
+        note(format_args!(
+            "`{input}` is no longer among the inputs; its parts are kept (--prune removes them)"
+        ));
+    }
+    for (input, reason) in &outcome.skipped {
+        note(format_args!("`{input}` was skipped: {reason}"));
+    }
+    if !outcome.is_whole && outcome.skipped.is_empty() {
+        note(format_args!("other shards have yet to finish their parts"));
+    }
+}
+
+/// A run that left files out has not done what was asked.
+fn refuse_silence_about_skipped(outcome: &Outcome) -> anyhow::Result<()> {
+    let skipped = &outcome.skipped;
+    if skipped.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = skipped.keys().map(String::as_str).collect();
+    let (files, names) = (counted(names.len(), "input file"), names.join(", "));
+    Err(Refusal::bad_data(format!("{files} could not be read to the end and left out: {names}"))
+        .hint("mend or remove them and run the same command again; everything else is done")
+        .into())
+}
+
+/// Bounds both thread pools of the process.
+fn set_threads(threads: Option<usize>) {
+    if let Some(threads) = threads {
+        strata_bert::set_compute_threads(threads);
+        // Fails only if the pool has been used before, and nothing has run yet.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
+}
+
+impl Options {
+    /// These options with paths that mean the same wherever one starts, for whoever looks at the
+    /// output later on this machine. `model` is where the model was found: an id may stand for another
+    /// one by then.
+    fn remembered(&self, model: &Path) -> anyhow::Result<Value> {
+        fn absolute(path: impl AsRef<Path>) -> anyhow::Result<String> {
+            Ok(std::path::absolute(path)?.to_string_lossy().into_owned())
+        }
+        let mut options = self.clone();
+        options.input.paths =
+            self.input.paths.as_ref().map(|paths| paths.iter().map(absolute).collect()).transpose()?;
+        options.model.path = Some(absolute(model)?);
+        options.output.path = self.output.path.as_ref().map(absolute).transpose()?;
+        options.stated()
+    }
+
+    /// The options that were given, under their keys.
+    fn stated(&self) -> anyhow::Result<Value> {
+        // By way of TOML, which has no null.
+        Ok(serde_json::to_value(toml::Table::try_from(self)?)?)
+    }
+}

@@ -1,0 +1,129 @@
+//! `strata verify`: an output folder against its manifest, and a sample of its rows encoded again.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
+use strata_featurize::verify::{self, Problem, Sample};
+use strata_featurize::{Job, OPTIONS, Refusal, Settings, manifest_of};
+use strata_io::{Manifest, Notes, refuse_if_locked};
+
+use crate::console::progress::Terminal;
+use crate::console::{counted, print_result};
+use crate::options::Options;
+use crate::options::cli::{ProgressMode, VerifyArguments};
+use crate::signals::Signals;
+
+/// What was found.
+#[derive(Debug, Serialize)]
+struct Findings {
+    folder: String,
+    parts: usize,
+    rows: u64,
+    bytes: u64,
+    sample: Sample,
+    problems: Vec<Problem>,
+}
+
+/// Checks every part (hash, rows, schema, provenance), looks for missing and stray files, and
+/// compares a sample of rows with what the model gives for them today.
+///
+/// # Errors
+/// The folder is no output of strata, or a run is writing to it; anything is not as it should be.
+pub fn verify(arguments: &VerifyArguments) -> anyhow::Result<()> {
+    let signals = Signals::listen()?;
+    attempt(arguments, &signals).map_err(|error| signals.cause_of(error))
+}
+
+fn attempt(arguments: &VerifyArguments, signals: &Signals) -> anyhow::Result<()> {
+    let folder = &arguments.folder;
+    let watch = Terminal::new(ProgressMode::Never, signals);
+    refuse_if_locked(folder)?;
+    let manifest = manifest_of(folder)?;
+    let mut problems = verify::files(folder, &manifest, &watch)?;
+    let sample = sample(arguments, &manifest, &mut problems, &watch)?;
+    let findings = Findings {
+        folder: folder.display().to_string(),
+        parts: manifest.parts.len(),
+        rows: manifest.parts.values().map(|part| part.output_rows).sum(),
+        bytes: manifest.parts.values().map(|part| part.bytes).sum(),
+        sample,
+        problems,
+    };
+    let text =
+        if arguments.json { serde_json::to_string_pretty(&findings)? + "\n" } else { findings.text()? };
+    print_result(&text)?;
+    if findings.problems.is_empty() {
+        return Ok(());
+    }
+    let count = counted(findings.problems.len(), "problem");
+    Err(Refusal::bad_data(format!("{count} found in {}", folder.display()))
+        .hint("the command that made the output makes anew what is missing or damaged")
+        .into())
+}
+
+impl Findings {
+    fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut out = String::new();
+        for Problem { file, problem } in &self.problems {
+            writeln!(out, "{file}: {problem}")?;
+        }
+        writeln!(
+            out,
+            "{}: {} rows in {}, {}: {}",
+            self.folder,
+            HumanCount(self.rows),
+            counted(self.parts, "part"),
+            HumanBytes(self.bytes),
+            if self.problems.is_empty() { "as the manifest says" } else { "not as the manifest says" },
+        )?;
+        describe(&self.sample, &mut out)?;
+        Ok(out)
+    }
+}
+
+/// Encodes a sample of rows again, where it is known how.
+fn sample(
+    arguments: &VerifyArguments,
+    manifest: &Manifest,
+    problems: &mut Vec<Problem>,
+    watch: &Terminal,
+) -> anyhow::Result<Sample> {
+    if arguments.sample == 0 || manifest.parts.is_empty() {
+        return Ok(Sample::default());
+    }
+    let Some(options) = options(arguments, &Notes::load(&arguments.folder))? else {
+        let left_out = "where the model and the inputs are is known only to the machine that made the output";
+        return Ok(Sample { left_out: vec![left_out.to_owned()], ..Sample::default() });
+    };
+    let job = Job::prepare(Settings::try_from(options)?)?;
+    Ok(verify::sample(&job, &arguments.folder, manifest, arguments.sample, problems, watch)?)
+}
+
+/// The options of the last run, with what the user says now.
+fn options(arguments: &VerifyArguments, notes: &Notes) -> anyhow::Result<Option<Options>> {
+    let Some(remembered) = notes.memory.get(OPTIONS) else { return Ok(None) };
+    let mut options: Options =
+        serde_json::from_value(remembered.clone()).context("the notes of the last run are damaged")?;
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    options.output.path = Some(path(&arguments.folder));
+    options.run.on_bad_file = Some("skip".to_owned());
+    if let Some(model) = &arguments.model {
+        options.model.path = Some(path(model));
+    }
+    if let Some(input) = &arguments.input {
+        options.input.paths = Some(input.clone());
+    }
+    Ok(Some(options))
+}
+
+/// Appends what people read of a sample.
+fn describe(sample: &Sample, out: &mut String) -> std::fmt::Result {
+    if sample.rows > 0 {
+        let rows = counted(sample.rows, "row");
+        writeln!(out, "{rows} encoded again, largest difference {:.1e}", sample.largest_difference)?;
+    }
+    sample.left_out.iter().try_for_each(|reason| writeln!(out, "not encoded again: {reason}"))
+}

@@ -1,0 +1,122 @@
+//! Progress on stderr: bars on a terminal, a plain line every few seconds elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use strata_featurize::Watch;
+
+use crate::console::say;
+use crate::options::cli::ProgressMode;
+use crate::signals::Signals;
+
+const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Whoever started the command: sees how far it is, and stops it by a signal.
+pub struct Terminal<'a> {
+    mode: ProgressMode,
+    signals: &'a Signals,
+    progress: OnceLock<Progress>,
+}
+
+impl<'a> Terminal<'a> {
+    /// Shows nothing before something is to be done.
+    pub fn new(mode: ProgressMode, signals: &'a Signals) -> Self {
+        Self { mode, signals, progress: OnceLock::new() }
+    }
+}
+
+impl Watch for Terminal<'_> {
+    fn begin(&self, rows: u64) {
+        self.progress.get_or_init(|| Progress::start(self.mode, rows));
+    }
+
+    fn advance(&self, rows: u64, tokens: u64) {
+        self.progress.get().inspect(|progress| progress.advance(rows, tokens));
+    }
+
+    fn end(&self) {
+        self.progress.get().inspect(|progress| progress.bar.finish_and_clear());
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.signals.check().is_err()
+    }
+}
+
+/// How far a run is.
+struct Progress {
+    bar: ProgressBar,
+    tokens: AtomicU64,
+    started: Instant,
+    plain: Option<Plain>,
+}
+
+/// When the next plain line is due, in milliseconds since the start.
+struct Plain {
+    next_ms: AtomicU64,
+}
+
+impl Progress {
+    /// Starts counting towards `rows`.
+    fn start(mode: ProgressMode, rows: u64) -> Self {
+        let bars = match mode {
+            ProgressMode::Always => true,
+            ProgressMode::Auto => std::io::stderr().is_terminal(),
+            ProgressMode::Never => false,
+        };
+        let target = if bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(rows), target).with_style(style());
+        if bars {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
+        let plain = (mode == ProgressMode::Auto && !bars)
+            .then(|| Plain { next_ms: AtomicU64::new(PLAIN_INTERVAL.as_millis() as u64) });
+        Self { bar, tokens: AtomicU64::new(0), started: Instant::now(), plain }
+    }
+
+    /// Counts rows that are encoded, with their tokens.
+    fn advance(&self, rows: u64, tokens: u64) {
+        let tokens = self.tokens.fetch_add(tokens, Ordering::Relaxed) + tokens;
+        self.bar.inc(rows);
+        let rate = tokens as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
+        self.bar.set_message(format!("{} tokens/s", HumanCount(rate as u64)));
+        if let Some(plain) = &self.plain {
+            self.print_plain(plain);
+        }
+    }
+
+    fn print_plain(&self, plain: &Plain) {
+        let now = self.started.elapsed().as_millis() as u64;
+        let due = plain.next_ms.load(Ordering::Relaxed);
+        if now < due {
+            return;
+        }
+        plain.next_ms.store(now + PLAIN_INTERVAL.as_millis() as u64, Ordering::Relaxed);
+        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
+        let percent = 100.0 * done as f64 / all.max(1) as f64;
+        // From the average so far: indicatif estimates only what it draws.
+        let left = self.started.elapsed().mul_f64(all.saturating_sub(done) as f64 / done.max(1) as f64);
+        say(format_args!(
+            "{} of {} rows ({percent:.0} %), {}, {} left",
+            HumanCount(done),
+            HumanCount(all),
+            self.bar.message(),
+            HumanDuration(left)
+        ));
+    }
+}
+
+#[expect(clippy::literal_string_with_formatting_args, reason = "indicatif's own template language")]
+fn style() -> ProgressStyle {
+    let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // Before the first rows there is nothing to estimate from.
+        let text = if state.pos() == 0 { "…".to_owned() } else { HumanDuration(state.eta()).to_string() };
+        let _ = write!(out, "{text} left");
+    };
+    ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} rows  {msg}  {left}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("left", left)
+}

@@ -1,0 +1,120 @@
+//! What the user types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use strata_hub::ModelId;
+
+use crate::console::LogFormat;
+use crate::options::Options;
+
+/// Turn a column of text into columns of BERT layer vectors.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// What a line on stderr looks like.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Encode texts and write a folder of parts.
+    Run(Box<RunArguments>),
+    /// Show what an output folder holds: schema, provenance, counts, a summary of every vector column.
+    Inspect(InspectArguments),
+    /// Hold an output folder against its manifest, and encode a sample of its rows again.
+    Verify(VerifyArguments),
+    /// Fetch a model from the Hugging Face hub into the local cache, for `--model ID`.
+    Fetch(FetchArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// A TOML file with any of the options below; one given here wins over the file.
+    pub pipeline: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub options: Options,
+
+    /// Say what would be done, and do nothing: rows, parts, bytes, tokens and time from a sample.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Remove the parts of input files that are no longer there.
+    #[arg(long)]
+    pub prune: bool,
+
+    /// Start afresh where the output folder holds parts of other settings or another model.
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// When to show progress: bars on a terminal, a plain line every few seconds elsewhere.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub progress: ProgressMode,
+
+    /// Write the run's figures to this file as JSON.
+    #[arg(long, value_name = "PATH")]
+    pub report: Option<PathBuf>,
+
+    /// Write the run's figures to this file in the Prometheus text format.
+    #[arg(long, value_name = "PATH")]
+    pub metrics_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// The output folder.
+    pub folder: PathBuf,
+
+    /// Print it as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// The output folder.
+    pub folder: PathBuf,
+
+    /// How many rows are encoded again and compared.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub sample: usize,
+
+    /// The model to encode the sample with [default: where it was at the last run].
+    #[arg(long, value_name = "DIR|ID")]
+    pub model: Option<PathBuf>,
+
+    /// The input files [default: where they were at the last run].
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub input: Option<Vec<String>>,
+
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct FetchArguments {
+    /// The model, as NAME or ORG/NAME, and @REVISION (a branch, a tag, a commit) if not main.
+    #[arg(value_name = "ID")]
+    pub model: ModelId,
+
+    /// When to show progress: bars on a terminal, a plain line every few seconds elsewhere.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub progress: ProgressMode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressMode {
+    /// Bars where stderr is a terminal, plain lines elsewhere.
+    Auto,
+    /// Bars.
+    Always,
+    /// Nothing.
+    Never,
+}
