@@ -1,15 +1,18 @@
 //! The number type of the matrix products.
 
-use std::fmt;
-use std::str::FromStr;
-
 use burn::tensor::FloatDType;
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, VariantNames};
 
 use crate::{DeviceKind, Error, ops};
 
 /// The type in which matrix products are computed. Residuals, norms, the sums inside a softmax,
 /// pooling and results are float32 either way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, EnumString, Display, VariantNames, Serialize, Deserialize,
+)]
+#[strum(serialize_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum Compute {
     /// 24 bits of precision: the reference.
     #[default]
@@ -39,30 +42,5 @@ impl Compute {
             Self::Float32 => FloatDType::F32,
             Self::BFloat16 => FloatDType::BF16,
         }
-    }
-}
-
-impl FromStr for Compute {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        match text {
-            "float32" => Ok(Self::Float32),
-            "bfloat16" => Ok(Self::BFloat16),
-            _ => Err(Error::Option {
-                what: "compute type",
-                found: text.to_owned(),
-                expected: "float32 or bfloat16",
-            }),
-        }
-    }
-}
-
-impl fmt::Display for Compute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Float32 => "float32",
-            Self::BFloat16 => "bfloat16",
-        })
     }
 }

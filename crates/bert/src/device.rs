@@ -8,9 +8,10 @@ use burn::tensor::Device;
 use crate::{Error, ops};
 
 /// A device the user may name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceKind {
     /// libtorch on the processor.
+    #[default]
     Cpu,
     /// libtorch on the CUDA device with this index.
     Cuda(usize),

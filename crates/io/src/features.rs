@@ -1,7 +1,5 @@
 //! Vector columns: row-major floats as nested fixed-size lists.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float16Array, Float32Array};
@@ -10,11 +8,26 @@ use arrow::datatypes::{DataType, Field};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, VariantNames};
 
 use crate::Error;
 
 /// The stored type of a vector's elements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Default,
+    EnumString,
+    Display,
+    VariantNames,
+    Serialize,
+    Deserialize,
+)]
+#[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum FloatType {
     /// 32-bit IEEE 754.
@@ -38,27 +51,6 @@ impl FloatType {
         match self {
             Self::Float32 => 4,
             Self::Float16 => 2,
-        }
-    }
-}
-
-impl fmt::Display for FloatType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Float32 => "float32",
-            Self::Float16 => "float16",
-        })
-    }
-}
-
-impl FromStr for FloatType {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "float32" => Ok(Self::Float32),
-            "float16" => Ok(Self::Float16),
-            _ => Err(format!("expected float32 or float16, found `{name}`")),
         }
     }
 }

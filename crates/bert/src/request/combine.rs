@@ -1,15 +1,17 @@
 //! What becomes of several layers.
 
-use std::fmt;
-use std::str::FromStr;
-
-use crate::Error;
-use crate::request::names::{name_of, named};
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, VariantNames};
 
 /// What becomes of several chosen layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, EnumString, Display, VariantNames, Serialize, Deserialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Combine {
     /// Each layer is a column of its own.
+    #[default]
     None,
     /// One list, the layers' vectors one after the other.
     Concat,
@@ -19,28 +21,4 @@ pub enum Combine {
     Sum,
     /// The mean of the layers' hidden states, then pooled.
     Mean,
-}
-
-impl Combine {
-    const NAMES: [(&str, Self); 5] = [
-        ("none", Self::None),
-        ("concat", Self::Concat),
-        ("stack", Self::Stack),
-        ("sum", Self::Sum),
-        ("mean", Self::Mean),
-    ];
-}
-
-impl FromStr for Combine {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        named(&Self::NAMES, text, "combination", "none, concat, stack, sum or mean")
-    }
-}
-
-impl fmt::Display for Combine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(name_of(&Self::NAMES, self))
-    }
 }

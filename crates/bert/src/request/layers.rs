@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::Error;
 
 /// A choice of hidden states. 0 is the embedding output, N the Nth encoder layer, -1 the last.
@@ -60,6 +63,34 @@ impl fmt::Display for LayerSelection {
                 let parts: Vec<String> = list.iter().map(i64::to_string).collect();
                 f.write_str(&parts.join(","))
             }
+        }
+    }
+}
+
+/// `"all"`, or a list of numbers.
+impl Serialize for LayerSelection {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::All => serializer.serialize_str("all"),
+            Self::List(list) => list.serialize(serializer),
+        }
+    }
+}
+
+/// A list of numbers, one of them, or what [`FromStr`] reads.
+impl<'de> Deserialize<'de> for LayerSelection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected \"all\", a whole number, or a list of these")]
+        enum Written {
+            One(i64),
+            List(Vec<i64>),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::One(layer) => Ok(Self::List(vec![layer])),
+            Written::List(layers) => Ok(Self::List(layers)),
+            Written::Text(text) => text.parse().map_err(D::Error::custom),
         }
     }
 }

@@ -5,7 +5,6 @@ mod combine;
 mod division;
 pub(crate) mod features;
 mod layers;
-mod names;
 mod pooling;
 mod sentence;
 mod statistic;

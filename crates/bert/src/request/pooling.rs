@@ -1,13 +1,16 @@
 //! Ways to one vector from the hidden states of a text's, word's or span's tokens.
 
-use std::fmt;
-use std::str::FromStr;
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, VariantNames};
 
-use crate::request::names::{name_of, named};
-use crate::{Error, Unit};
+use crate::Unit;
 
 /// How the tokens of a text, word or span become one vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, Display, VariantNames, Serialize, Deserialize,
+)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Pooling {
     /// The first token's vector.
     Cls,
@@ -75,20 +78,6 @@ impl Pooling {
     pub fn is_over_tokens(self) -> bool {
         matches!(self, Self::Mean | Self::Max | Self::Min | Self::MeanMax)
     }
-
-    const NAMES: [(&str, Self); 11] = [
-        ("cls", Self::Cls),
-        ("first", Self::First),
-        ("mean", Self::Mean),
-        ("max", Self::Max),
-        ("min", Self::Min),
-        ("mean_max", Self::MeanMax),
-        ("last", Self::Last),
-        ("first_last", Self::FirstLast),
-        ("endpoints", Self::Endpoints),
-        ("pooler", Self::Pooler),
-        ("sentence", Self::Sentence),
-    ];
 }
 
 /// What becomes of the tokens of an item.
@@ -109,25 +98,6 @@ impl Reduction {
             Self::Min => f32::INFINITY,
             Self::First | Self::Last | Self::Mean => 0.0,
         }
-    }
-}
-
-impl FromStr for Pooling {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        named(
-            &Self::NAMES,
-            text,
-            "pooling",
-            "cls, first, mean, max, min, mean_max, last, first_last, endpoints, pooler or sentence",
-        )
-    }
-}
-
-impl fmt::Display for Pooling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(name_of(&Self::NAMES, self))
     }
 }
 

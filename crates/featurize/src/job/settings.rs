@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use strata_bert::{Compute, DeviceKind, FeatureRequest, TokenizerOptions};
 use strata_io::{FloatType, OutputFormat};
+use strum::{Display, EnumString, VariantNames};
 
 use crate::Error;
 use crate::error::in_one_line;
@@ -64,9 +66,14 @@ pub struct Settings {
 }
 
 /// What happens when an input file turns out to be damaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, EnumString, Display, VariantNames, Serialize, Deserialize,
+)]
+#[strum(serialize_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum OnBadFile {
     /// The run ends.
+    #[default]
     Fail,
     /// The run goes on with the other files, and fails at its end.
     Skip,

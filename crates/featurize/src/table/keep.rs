@@ -33,7 +33,10 @@ impl fmt::Display for Keep {
         match self {
             Self::All => f.write_str("all"),
             Self::None => f.write_str("none"),
-            Self::Columns(names) => f.write_str(&names.join(",")),
+            Self::Columns(names) => {
+                let names: Vec<String> = names.iter().map(|name| name.replace(',', "\\,")).collect();
+                f.write_str(&names.join(","))
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The options about what is encoded and what an output row stands for: which of them go together.
 
+use serde::{Deserialize, Serialize};
 use strata_bert::{Division, Overflow, Unit};
+use strum::{Display, EnumString, VariantNames};
 
 use crate::error::Refusal;
 
@@ -146,7 +148,11 @@ pub fn check_prefix(unit: Unit, prefix: Option<&str>, prompt: Option<&str>) -> R
 }
 
 /// What becomes of a text that the model cannot see at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, EnumString, Display, VariantNames, Serialize, Deserialize,
+)]
+#[strum(serialize_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum LongTexts {
     /// It is cut.
     #[default]
@@ -167,7 +173,6 @@ pub fn overflow(choice: LongTexts, stride: Option<usize>, pairs: bool) -> Result
             .hint("windows over two texts have no agreed meaning; cut them, or say --overflow error")),
         LongTexts::Window => Ok(Overflow::Window { stride }),
         LongTexts::Truncate | LongTexts::Error if stride.is_some() => {
-            let choice = if choice == LongTexts::Error { "error" } else { "truncate" };
             Err(Refusal::usage(format!("--stride does not go with --overflow {choice}"))
                 .hint("it is what windows share; say --overflow window"))
         }

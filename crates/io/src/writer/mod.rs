@@ -11,6 +11,9 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, VariantNames};
+
 use crate::commit::Partial;
 use crate::{Error, check_writable};
 use chunks::Chunks;
@@ -21,7 +24,22 @@ use sink::HashingFile;
 pub const PROVENANCE_KEY: &str = "strata";
 
 /// The format of the part files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Default,
+    EnumString,
+    Display,
+    VariantNames,
+    Serialize,
+    Deserialize,
+)]
+#[strum(serialize_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum OutputFormat {
     /// Apache Parquet.
     #[default]

@@ -7,7 +7,7 @@ use anyhow::Context;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 use strata_featurize::verify::{self, Problem, Sample};
-use strata_featurize::{Job, OPTIONS, Refusal, Settings, manifest_of};
+use strata_featurize::{Job, OPTIONS, OnBadFile, Refusal, Settings, manifest_of};
 use strata_io::{Manifest, Notes, refuse_if_locked};
 
 use crate::console::progress::Terminal;
@@ -109,7 +109,7 @@ fn options(arguments: &VerifyArguments, notes: &Notes) -> anyhow::Result<Option<
         serde_json::from_value(remembered.clone()).context("the notes of the last run are damaged")?;
     let path = |path: &Path| path.to_string_lossy().into_owned();
     options.output.path = Some(path(&arguments.folder));
-    options.run.on_bad_file = Some("skip".to_owned());
+    options.run.on_bad_file = Some(OnBadFile::Skip);
     if let Some(model) = &arguments.model {
         options.model.path = Some(path(model));
     }
