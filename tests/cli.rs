@@ -63,8 +63,9 @@ fn help_of_run_names_every_option_with_its_default() {
               stdin, an Arrow IPC stream if --input-format says nothing else
 
           --input-format <FORMAT>
-              What the inputs are, whatever their extension: parquet, arrow, csv, tsv, jsonl, json or
-              txt [default: by the extension]
+              What the inputs are, whatever their extension [default: by the extension]
+              
+              [possible values: parquet, arrow, csv, tsv, jsonl, json, txt]
 
           --encoding <NAME>
               How CSV, JSON and text files are encoded: utf-8, latin1, utf-16, shift_jis and so on, by
@@ -93,8 +94,10 @@ fn help_of_run_names_every_option_with_its_default() {
               or tab, by the extension]
 
           --csv-header <WHETHER>
-              Whether CSV and TSV files begin with the names of their columns: yes or no, which names
-              them column_1, column_2 and so on [default: yes]
+              Whether CSV and TSV files begin with the names of their columns; if not, those are
+              column_1, column_2 and so on [default: yes]
+              
+              [possible values: yes, no]
 
           --csv-quote <C>
               What stands around fields of CSV and TSV files that hold a delimiter or a line break: a
@@ -109,6 +112,9 @@ fn help_of_run_names_every_option_with_its_default() {
               Read binary columns of Parquet files as text where the file does not say what they are;
               the text column always is
 
+          --no-binary-as-text
+              Take back what a pipeline file says of --binary-as-text
+
     Model:
           --model <DIR|ID>
               A Hugging Face checkpoint folder, or the id of a model that `strata fetch` has put into
@@ -122,8 +128,9 @@ fn help_of_run_names_every_option_with_its_default() {
               Where it runs: cpu, cuda, cuda:N or flex [default: cpu]
 
           --compute <TYPE>
-              Type of the matrix products: float32 or bfloat16; everything else is float32 [default:
-              float32]
+              Type of the matrix products; everything else is float32 [default: float32]
+              
+              [possible values: float32, bfloat16]
 
     Features:
           --layers <LAYERS>
@@ -131,7 +138,9 @@ fn help_of_run_names_every_option_with_its_default() {
               [default: -1]
 
           --unit <UNIT>
-              What one output row stands for: row, token, word or span [default: row]
+              What one output row stands for [default: row]
+              
+              [possible values: row, token, word, span]
 
           --words <WHICH>
               What a word is: tokenizer (what it never joins), whitespace, or a column of lists of words
@@ -143,14 +152,22 @@ fn help_of_run_names_every_option_with_its_default() {
               first_last; of spans also endpoints; several separated by commas [default: mean]
 
           --combine <HOW>
-              What becomes of several layers: none, concat, stack, sum or mean [default: none]
+              What becomes of several layers [default: none]
+              
+              [possible values: none, concat, stack, sum, mean]
 
           --normalize
               Bring each vector to Euclidean length 1
 
+          --no-normalize
+              Take back what a pipeline file says of --normalize
+
           --attentions
               Add figures of each chosen layer's attention, one a head: entropy, distance, and the
               weight on the first token, on other special ones and on itself; rows only
+
+          --no-attentions
+              Take back what a pipeline file says of --attentions
 
           --truncate-dim <N>
               How many values of sentence_embedding are kept, the first ones [default: what the model's
@@ -164,15 +181,19 @@ fn help_of_run_names_every_option_with_its_default() {
               The same by its name among the prompts of the model's folder
 
           --special-tokens <WHETHER>
-              Whether special tokens count in mean, max and min, or are rows of --unit token: include or
-              exclude [default: include]
+              Whether special tokens count in mean, max and min, or are rows of --unit token [default:
+              include]
+              
+              [possible values: include, exclude]
 
           --max-length <N>
               The most tokens the model sees at once, special ones counted [default: the model's limit]
 
           --overflow <WHAT>
-              What becomes of longer texts: truncate, window (seen through overlapping windows) or error
-              [default: truncate]
+              What becomes of longer texts: they are cut, seen through overlapping windows, or end the
+              run [default: truncate]
+              
+              [possible values: truncate, window, error]
 
           --stride <N>
               Tokens that neighbouring windows share [default: a quarter of a window]
@@ -182,10 +203,14 @@ fn help_of_run_names_every_option_with_its_default() {
               The folder of parts, made if it does not exist; - for an Arrow IPC stream on stdout
 
           --format <FORMAT>
-              Format of the parts: parquet or arrow [default: parquet]
+              Format of the parts [default: parquet]
+              
+              [possible values: parquet, arrow]
 
           --dtype <TYPE>
-              Stored type of the values: float32 or float16 [default: float32]
+              Stored type of the values [default: float32]
+              
+              [possible values: float32, float16]
 
           --rows-per-part <N>
               Rows of one part [default: about 64 MiB of vectors]
@@ -203,6 +228,8 @@ fn help_of_run_names_every_option_with_its_default() {
           --on-bad-file <WHAT>
               When an input file turns out to be damaged: fail, or skip it and fail at the end [default:
               fail]
+              
+              [possible values: fail, skip]
 
           --dry-run
               Say what would be done, and do nothing: rows, parts, bytes, tokens and time from a sample

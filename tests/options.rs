@@ -43,7 +43,12 @@ fn a_value_that_is_no_choice_is_answered_with_the_choices() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --pooling: `meen` is not a pooling; expected cls, first, mean, max, min, mean_max, last, first_last, endpoints, pooler or sentence
+    error: invalid value 'meen' for '--pooling <POOLINGS>'
+      [possible values: cls, first, mean, max, min, mean_max, last, first_last, endpoints, pooler, sentence]
+
+      tip: a similar value exists: 'mean'
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &run("--combine glue"), @r"
     success: false
@@ -51,7 +56,10 @@ fn a_value_that_is_no_choice_is_answered_with_the_choices() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --combine: `glue` is not a combination; expected none, concat, stack, sum or mean
+    error: invalid value 'glue' for '--combine <HOW>'
+      [possible values: none, concat, stack, sum, mean]
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &run("--device gpu"), @r"
     success: false
@@ -59,7 +67,9 @@ fn a_value_that_is_no_choice_is_answered_with_the_choices() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --device: `gpu` is not a device; expected cpu, cuda, cuda:N or flex
+    error: invalid value 'gpu' for '--device <DEVICE>': `gpu` is not a device; expected cpu, cuda, cuda:N or flex
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &run("--dtype float64"), @r"
     success: false
@@ -67,7 +77,12 @@ fn a_value_that_is_no_choice_is_answered_with_the_choices() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --dtype: `float64` is not a choice; expected float32 or float16
+    error: invalid value 'float64' for '--dtype <TYPE>'
+      [possible values: float32, float16]
+
+      tip: a similar value exists: 'float16'
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &run("--format csv"), @r"
     success: false
@@ -75,7 +90,10 @@ fn a_value_that_is_no_choice_is_answered_with_the_choices() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --format: `csv` is not a choice; expected parquet or arrow
+    error: invalid value 'csv' for '--format <FORMAT>'
+      [possible values: parquet, arrow]
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &run("--special-tokens no"), @r"
     success: false
@@ -83,7 +101,10 @@ fn a_value_that_is_no_choice_is_answered_with_the_choices() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --special-tokens: `no` is not a choice; expected include or exclude
+    error: invalid value 'no' for '--special-tokens <WHETHER>'
+      [possible values: include, exclude]
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &run("--progress loud"), @r"
     success: false
@@ -107,7 +128,9 @@ fn a_number_that_cannot_be_used_is_answered_with_those_that_can() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --layers: `first` is not a choice of layers; expected `all`, or numbers such as 0,3,-1
+    error: invalid value 'first' for '--layers <LAYERS>': `first` is not a choice of layers; expected `all`, or numbers such as 0,3,-1
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &run("--max-length many"), @r"
     success: false
@@ -149,7 +172,9 @@ fn a_number_that_cannot_be_used_is_answered_with_those_that_can() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --shard: `3/3` is not a shard; expected I/N with I from 0 to N-1, such as 0/4
+    error: invalid value '3/3' for '--shard <I/N>': `3/3` is not a shard; expected I/N with I from 0 to N-1, such as 0/4
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &run("--threads -1"), @r"
     success: false

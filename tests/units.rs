@@ -270,7 +270,10 @@ fn options_that_do_not_go_together_are_refused_with_the_reason() {
     --overflow window --max-length 12 --stride 10
       error: stride is 10; windows hold 10 tokens beside the special ones, so it can be 0 to 9
     --overflow ignore
-      error: --overflow: `ignore` is not a choice; expected truncate or window or error
+      error: invalid value 'ignore' for '--overflow <WHAT>'
+        [possible values: truncate, window, error]
+      
+      For more information, try '--help'.
     --unit word --attentions
       error: attentions are of rows, and unit is word: a head's figures are means over a text's tokens
     --layers 0 --attentions

@@ -64,7 +64,7 @@ fn a_pipeline_file_with_a_value_of_another_type() {
     invalid type: string "many", expected u64
     "#);
     sandbox.write("job.toml", "[features]\nlayers = true\n");
-    assert_refused!(sandbox, &run("job.toml"), @r"
+    assert_refused!(sandbox, &run("job.toml"), @r#"
     success: false
     exit_code: 78
     ----- stdout -----
@@ -75,8 +75,8 @@ fn a_pipeline_file_with_a_value_of_another_type() {
       |
     2 | layers = true
       |          ^^^^
-    expected text or a whole number, or a list of these
-    ");
+    expected "all", a whole number, or a list of these
+    "#);
 }
 
 #[test]

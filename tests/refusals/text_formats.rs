@@ -23,7 +23,9 @@ fn a_type_of_a_column_that_is_none() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --schema: `zip` is no type of a column; expected COLUMN=TYPE, such as zip=Utf8
+    error: invalid value 'zip' for '--schema <COLUMN=TYPE>...': `zip` is no type of a column; expected COLUMN=TYPE, such as zip=Utf8
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &over("in.csv", "--schema zip=string"), @r"
     success: false
@@ -31,7 +33,9 @@ fn a_type_of_a_column_that_is_none() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --schema: `string` of column `zip` is not a type; expected one such as Utf8, Int64, Float64, Boolean, Date32, Timestamp(ms), List(Utf8) or Json
+    error: invalid value 'zip=string' for '--schema <COLUMN=TYPE>...': `string` of column `zip` is not a type; expected one such as Utf8, Int64, Float64, Boolean, Date32, Timestamp(ms), List(Utf8) or Json
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &over("in.csv", "--schema zip=Utf8 zip=Int64"), @r"
     success: false
@@ -166,7 +170,9 @@ fn characters_that_cannot_divide_fields() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --csv-delimiter: `::` cannot be used; expected one ASCII character, or `tab`
+    error: invalid value '::' for '--csv-delimiter <C>': `::` cannot be used; expected one ASCII character, or `tab`
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &over("in.csv", "--csv-delimiter ¦"), @r"
     success: false
@@ -174,7 +180,9 @@ fn characters_that_cannot_divide_fields() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --csv-delimiter: `¦` cannot be used; expected one ASCII character, or `tab`
+    error: invalid value '¦' for '--csv-delimiter <C>': `¦` cannot be used; expected one ASCII character, or `tab`
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &over("in.csv", "--csv-delimiter ; --csv-quote ;"), @r"
     success: false
@@ -200,7 +208,9 @@ fn characters_that_cannot_divide_fields() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --csv-quote: `off` cannot be used; expected one ASCII character, or `none`
+    error: invalid value 'off' for '--csv-quote <C>': `off` cannot be used; expected one ASCII character, or `none`
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &over("in.csv", "--csv-header maybe"), @r"
     success: false
@@ -208,7 +218,10 @@ fn characters_that_cannot_divide_fields() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --csv-header: `maybe` is not a choice; expected yes or no
+    error: invalid value 'maybe' for '--csv-header <WHETHER>'
+      [possible values: yes, no]
+
+    For more information, try '--help'.
     ");
 }
 
@@ -221,7 +234,10 @@ fn formats_and_encodings_that_there_are_not() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --input-format: `xml` is not a choice; expected parquet or arrow or csv or tsv or jsonl or json or txt
+    error: invalid value 'xml' for '--input-format <FORMAT>'
+      [possible values: parquet, arrow, csv, tsv, jsonl, json, txt]
+
+    For more information, try '--help'.
     ");
     assert_refused!(sandbox, &over("in.csv", "--encoding klingon"), @r"
     success: false
@@ -229,7 +245,9 @@ fn formats_and_encodings_that_there_are_not() {
     ----- stdout -----
 
     ----- stderr -----
-    error: --encoding: `klingon` is no encoding; expected one such as utf-8, latin1, windows-1251, shift_jis or utf-16
+    error: invalid value 'klingon' for '--encoding <NAME>': `klingon` is no encoding; expected one such as utf-8, latin1, windows-1251, shift_jis or utf-16
+
+    For more information, try '--help'.
     ");
 }
 

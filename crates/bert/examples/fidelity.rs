@@ -9,7 +9,7 @@ use std::io;
 use std::path::PathBuf;
 
 use strata_bert::{
-    Checkpoint, Compute, DeviceKind, Document, Extractor, FeatureOptions, Features, Pooling, TextTokenizer,
+    Checkpoint, Compute, DeviceKind, Document, Extractor, FeatureRequest, Features, Pooling, TextTokenizer,
     TokenizerOptions,
 };
 
@@ -51,10 +51,10 @@ fn vectors(
     documents: &[Document],
     compute: Compute,
 ) -> Result<Vec<Vec<f32>>, strata_bert::Error> {
-    let options = FeatureOptions {
+    let options = FeatureRequest {
         layers: "all".parse()?,
         pooling: vec![Pooling::Cls, Pooling::Mean],
-        ..FeatureOptions::default()
+        ..FeatureRequest::default()
     };
     let features = Features::resolve(&options, &checkpoint.config)?;
     let extractor = Extractor::load(checkpoint, features, DeviceKind::Cpu, compute)?;

@@ -39,7 +39,7 @@ mod parity;
 mod request;
 mod text;
 
-pub use checkpoint::{Activation, Checkpoint, Config, Fingerprint, Modules, SENTENCE_FILES};
+pub use checkpoint::{Activation, Checkpoint, Config, ConfigFile, Fingerprint, Modules, SENTENCE_FILES};
 pub use compute::Compute;
 pub use device::DeviceKind;
 pub use encoder::{Encoder, EncoderBuilder};

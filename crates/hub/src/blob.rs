@@ -1,6 +1,7 @@
 //! The bytes of one file on their way into the cache: fetched once, from where the last attempt ended,
 //! and named only when they are those that the hub promised.
 
+use std::cell::Cell;
 use std::fs::TryLockError;
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -12,36 +13,50 @@ use sha2::Sha256;
 use ureq::http::StatusCode;
 
 use crate::Error;
-use crate::client::Remote;
-use crate::fetch::Fetch;
+use crate::cache::CachedModel;
+use crate::client::{Client, Remote};
+use crate::id::ModelId;
+use crate::progress::Progress;
 
 /// How often a connection may break in a row without having brought a byte.
 const MOST_BREAKS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(500);
 const PIECE_BYTES: usize = 1 << 16;
 
+/// Where the bytes of a model come from and go to, and how much of them has come.
+pub struct Blobs<'a> {
+    pub id: &'a ModelId,
+    pub client: &'a Client,
+    pub cached: &'a CachedModel,
+    pub progress: &'a dyn Progress,
+    /// Files that have come.
+    pub files: Cell<usize>,
+    /// Their bytes.
+    pub bytes: Cell<u64>,
+}
+
 /// Fetches the bytes of a file unless they are there. Nobody else fetches them at the same time.
 ///
 /// # Errors
 /// The hub refuses or cannot be reached, the bytes are not those promised, the disk fails.
-pub fn bring(fetch: &Fetch<'_>, remote: &Remote) -> Result<(), Error> {
-    let target = fetch.cached.blob(&remote.etag);
-    let is_there = || target.is_file().then(|| fetch.progress.advance(remote.size.unwrap_or_default()));
+pub fn bring(blobs: &Blobs<'_>, remote: &Remote) -> Result<(), Error> {
+    let target = blobs.cached.blob(&remote.etag);
+    let is_there = || target.is_file().then(|| blobs.progress.advance(remote.size.unwrap_or_default()));
     if is_there().is_some() {
         return Ok(());
     }
-    let _lock = lock(&fetch.cached.lock(&remote.etag), &remote.file)?;
+    let _lock = lock(&blobs.cached.lock(&remote.etag), &remote.file)?;
     // It may have come while we waited.
     if is_there().is_some() {
         return Ok(());
     }
     target.parent().map_or(Ok(()), fs_err::create_dir_all)?;
-    let mut growing = Growing::open(&target, fetch, remote)?;
+    let mut growing = Growing::open(&target, blobs, remote)?;
     growing.complete()?;
     let bytes = growing.length;
     growing.put_in_place(&target)?;
-    fetch.files.set(fetch.files.get() + 1);
-    fetch.bytes.set(fetch.bytes.get() + bytes);
+    blobs.files.set(blobs.files.get() + 1);
+    blobs.bytes.set(blobs.bytes.get() + bytes);
     Ok(())
 }
 
@@ -66,7 +81,7 @@ fn lock(path: &Path, file: &str) -> Result<File, Error> {
 
 /// A file that does not yet hold all its bytes. What it holds stays for the next attempt.
 struct Growing<'a> {
-    fetch: &'a Fetch<'a>,
+    blobs: &'a Blobs<'a>,
     remote: &'a Remote,
     path: PathBuf,
     file: File,
@@ -75,10 +90,10 @@ struct Growing<'a> {
 }
 
 impl<'a> Growing<'a> {
-    fn open(target: &Path, fetch: &'a Fetch<'a>, remote: &'a Remote) -> Result<Self, Error> {
+    fn open(target: &Path, blobs: &'a Blobs<'a>, remote: &'a Remote) -> Result<Self, Error> {
         let path = target.with_file_name(format!("{}.incomplete", remote.etag));
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
-        let mut growing = Self { fetch, remote, path, file, length: 0, sum: Sum::of(remote) };
+        let mut growing = Self { blobs, remote, path, file, length: 0, sum: Sum::of(remote) };
         if remote.size.is_none_or(|size| growing.file.metadata().is_ok_and(|found| found.len() > size)) {
             growing.begin_again()?;
         }
@@ -109,7 +124,7 @@ impl<'a> Growing<'a> {
 
     /// Fetches what is missing; returns how the connection broke, if it did.
     fn attempt(&mut self) -> Result<Option<Error>, Error> {
-        let Fetch { client, id, progress, .. } = self.fetch;
+        let Blobs { client, id, progress, .. } = self.blobs;
         let mut response = client.get(id, self.remote, self.length)?;
         if self.length > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
             progress.take_back(self.length);
@@ -136,7 +151,7 @@ impl<'a> Growing<'a> {
     fn count(&mut self, bytes: &[u8]) {
         self.sum.update(bytes);
         self.length += bytes.len() as u64;
-        self.fetch.progress.advance(bytes.len() as u64);
+        self.blobs.progress.advance(bytes.len() as u64);
     }
 
     fn begin_again(&mut self) -> std::io::Result<()> {
@@ -153,7 +168,7 @@ impl<'a> Growing<'a> {
         let is_whole = size.is_none_or(|size| size == self.length);
         if !is_whole || found.as_ref().is_some_and(|found| !found.eq_ignore_ascii_case(etag)) {
             fs_err::remove_file(&self.path)?;
-            let host = self.fetch.client.host();
+            let host = self.blobs.client.host();
             return Err(Error::bad_data(format!(
                 "the bytes of {file} are not those that {host} has promised ({etag})"
             ))

@@ -3,21 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 
-use crate::cache::{Cache, CachedModel};
+use crate::blob::{Blobs, bring};
+use crate::cache::Cache;
 use crate::client::{Client, Remote};
 use crate::files::{self, ADAPTER, CONFIG, MODULES, NO_TOKENIZER, SAFETENSORS, WEIGHTS, Weights};
 use crate::id::ModelId;
-use crate::{Error, blob, environment};
-
-/// Is told how a download goes.
-pub trait Progress {
-    /// So many bytes more are to come.
-    fn expect(&self, bytes: u64);
-    /// So many bytes are there.
-    fn advance(&self, bytes: u64);
-    /// So many bytes have to come again.
-    fn take_back(&self, bytes: u64);
-}
+use crate::progress::Progress;
+use crate::{Error, environment};
 
 /// A model that is in the cache.
 #[derive(Debug, Clone)]
@@ -41,28 +33,16 @@ pub fn fetch(id: &ModelId, optional: &[&str], progress: &dyn Progress) -> Result
             .advise(format!("unset {variable} for this command")));
     }
     let (client, cached) = (Client::of_environment()?, Cache::of_environment()?.model(id));
-    let fetch = Fetch {
-        id,
-        client: &client,
-        cached: &cached,
-        progress,
-        files: Cell::default(),
-        bytes: Cell::default(),
-        absent: RefCell::default(),
-    };
+    let (files, bytes) = (Cell::default(), Cell::default());
+    let blobs = Blobs { id, client: &client, cached: &cached, progress, files, bytes };
+    let fetch = Fetch { blobs, absent: RefCell::default() };
     let folder = fetch.bring_all(optional)?;
-    Ok(Fetched { folder, files: fetch.files.get(), bytes: fetch.bytes.get() })
+    Ok(Fetched { folder, files: fetch.blobs.files.get(), bytes: fetch.blobs.bytes.get() })
 }
 
 /// A model on its way.
-pub struct Fetch<'a> {
-    pub id: &'a ModelId,
-    pub client: &'a Client,
-    pub cached: &'a CachedModel,
-    pub progress: &'a dyn Progress,
-    /// What has come that was not there.
-    pub files: Cell<usize>,
-    pub bytes: Cell<u64>,
+struct Fetch<'a> {
+    blobs: Blobs<'a>,
     /// Files that the model may have and has not.
     absent: RefCell<Vec<String>>,
 }
@@ -70,16 +50,16 @@ pub struct Fetch<'a> {
 impl Fetch<'_> {
     /// Brings all files of the model; returns their folder.
     fn bring_all(&self, optional: &[&str]) -> Result<PathBuf, Error> {
-        let revision = &self.id.revision;
-        let Some(config) = self.client.look_up(self.id, revision, CONFIG)? else {
-            return Err(match self.client.look_up(self.id, revision, ADAPTER)? {
+        let revision = &self.blobs.id.revision;
+        let Some(config) = self.blobs.client.look_up(self.blobs.id, revision, CONFIG)? else {
+            return Err(match self.blobs.client.look_up(self.blobs.id, revision, ADAPTER)? {
                 Some(_) => self.is_an_adapter(),
                 None => self.lacks(&format!("no {CONFIG}")),
             });
         };
         // At the commit: a branch may move while we fetch.
         let commit = config.commit.clone();
-        let snapshot = self.cached.snapshot_of(&commit);
+        let snapshot = self.blobs.cached.snapshot_of(&commit);
         let mut remotes = vec![config];
         for file in optional.iter().chain(&[ADAPTER]) {
             remotes.extend(self.optional(&commit, file)?);
@@ -93,24 +73,26 @@ impl Fetch<'_> {
         if files::missing(&snapshot, &[SAFETENSORS])?.is_some() {
             remotes.extend(self.weights(&commit)?);
         }
-        self.progress.expect(remotes.iter().filter_map(|remote| remote.size).sum());
-        remotes.iter().try_for_each(|remote| blob::bring(self, remote))?;
+        self.blobs.progress.expect(remotes.iter().filter_map(|remote| remote.size).sum());
+        remotes.iter().try_for_each(|remote| bring(&self.blobs, remote))?;
         for Remote { file, etag, .. } in &remotes {
-            self.cached.link(&commit, file, etag)?;
+            self.blobs.cached.link(&commit, file, etag)?;
         }
         for file in self.absent.take() {
-            self.cached.note_absent(&commit, &file)?;
+            self.blobs.cached.note_absent(&commit, &file)?;
         }
-        self.cached.refer(&self.id.revision, &commit)?;
+        self.blobs.cached.refer(&self.blobs.id.revision, &commit)?;
         Ok(snapshot)
     }
 
     /// A file that a model may have, if it has it and the cache has not.
     fn optional(&self, commit: &str, file: &str) -> Result<Option<Remote>, Error> {
-        if self.cached.snapshot_of(commit).join(file).is_file() || self.cached.is_absent(commit, file) {
+        if self.blobs.cached.snapshot_of(commit).join(file).is_file()
+            || self.blobs.cached.is_absent(commit, file)
+        {
             return Ok(None);
         }
-        let remote = self.client.look_up(self.id, commit, file)?;
+        let remote = self.blobs.client.look_up(self.blobs.id, commit, file)?;
         if remote.is_none() {
             self.absent.borrow_mut().push(file.to_owned());
         }
@@ -119,7 +101,7 @@ impl Fetch<'_> {
 
     /// What `modules.json` names, which comes with `remotes` or is there.
     fn modules(&self, commit: &str, remotes: &[Remote]) -> Result<Vec<Remote>, Error> {
-        let there = self.cached.snapshot_of(commit).join(MODULES);
+        let there = self.blobs.cached.snapshot_of(commit).join(MODULES);
         let modules = match remotes.iter().find(|remote| remote.file == MODULES) {
             Some(remote) => self.bring_first(remote)?,
             None if there.is_file() => there,
@@ -129,7 +111,8 @@ impl Fetch<'_> {
         for choice in files::modules(&modules)? {
             for file in choice {
                 let remote = self.optional(commit, &file)?;
-                let is_there = remote.is_some() || self.cached.snapshot_of(commit).join(&file).is_file();
+                let is_there =
+                    remote.is_some() || self.blobs.cached.snapshot_of(commit).join(&file).is_file();
                 found.extend(remote);
                 if is_there {
                     break;
@@ -141,19 +124,19 @@ impl Fetch<'_> {
 
     /// Brings a file that says which others there are; returns its place.
     fn bring_first(&self, remote: &Remote) -> Result<PathBuf, Error> {
-        blob::bring(self, remote)?;
+        bring(&self.blobs, remote)?;
         // Counted again among the others.
-        self.progress.take_back(remote.size.unwrap_or_default());
-        Ok(self.cached.blob(&remote.etag))
+        self.blobs.progress.take_back(remote.size.unwrap_or_default());
+        Ok(self.blobs.cached.blob(&remote.etag))
     }
 
     /// The best weights that the model has: one file, or an index and the files that it names.
     fn weights(&self, commit: &str) -> Result<Vec<Remote>, Error> {
         for Weights { file, index } in &WEIGHTS {
-            if let Some(weights) = self.client.look_up(self.id, commit, file)? {
+            if let Some(weights) = self.blobs.client.look_up(self.blobs.id, commit, file)? {
                 return Ok(vec![weights]);
             }
-            if let Some(index) = self.client.look_up(self.id, commit, index)? {
+            if let Some(index) = self.blobs.client.look_up(self.blobs.id, commit, index)? {
                 let shards = files::shards(&self.bring_first(&index)?)?;
                 let shards = shards.iter().map(|shard| self.required(commit, shard));
                 return std::iter::once(Ok(index)).chain(shards).collect();
@@ -164,20 +147,20 @@ impl Fetch<'_> {
     }
 
     fn required(&self, revision: &str, file: &str) -> Result<Remote, Error> {
-        let remote = self.client.look_up(self.id, revision, file)?;
+        let remote = self.blobs.client.look_up(self.blobs.id, revision, file)?;
         remote.ok_or_else(|| self.lacks(&format!("no {file}")))
     }
 
     fn is_an_adapter(&self) -> Error {
-        let id = &self.id.name;
-        Error::configuration(format!("{id} at {} is an adapter, not a model", self.client.host())).advise(format!(
+        let id = &self.blobs.id.name;
+        Error::configuration(format!("{id} at {} is an adapter, not a model", self.blobs.client.host())).advise(format!(
             "merge it into its model with peft: AutoPeftModelForFeatureExtraction.from_pretrained({id:?}).merge_and_unload().save_pretrained(DIR)"
         ))
     }
 
     fn lacks(&self, what: &str) -> Error {
-        let id = &self.id.name;
-        Error::configuration(format!("{id} at {} has {what}", self.client.host())).advise(format!(
+        let id = &self.blobs.id.name;
+        Error::configuration(format!("{id} at {} has {what}", self.blobs.client.host())).advise(format!(
             "write the model into a folder with transformers: AutoTokenizer and AutoModel .from_pretrained({id:?}).save_pretrained(DIR)"
         ))
     }

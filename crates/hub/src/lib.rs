@@ -20,14 +20,16 @@ mod error;
 mod fetch;
 mod files;
 mod id;
+mod progress;
 
 use std::path::{Path, PathBuf};
 
 use cache::Cache;
 
 pub use error::{Error, ErrorKind};
-pub use fetch::{Fetched, Progress, fetch};
+pub use fetch::{Fetched, fetch};
 pub use id::ModelId;
+pub use progress::Progress;
 
 /// The folder of the model that the user names by its path, or by its id. A folder of that name wins.
 ///

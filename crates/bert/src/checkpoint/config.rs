@@ -1,10 +1,12 @@
 //! `config.json`: every number the model states, and a refusal of what cannot be honoured.
 
+use std::ops::Deref;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::Error;
+use crate::checkpoint::activation::Activation;
 use crate::checkpoint::architecture::{Architecture, Refusal};
 use crate::checkpoint::families::{Family, MOST_LAYERS, Positions};
 use crate::checkpoint::honoured::{check_numbers, family, refuse_unsupported};
@@ -14,8 +16,16 @@ use crate::checkpoint::json;
 /// its family calls them.
 ///
 /// Source: <https://huggingface.co/docs/transformers/model_doc/bert#transformers.BertConfig>
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    file: ConfigFile,
+    pub(crate) family: &'static Family,
+    pub(crate) architecture: Architecture,
+}
+
+/// The numbers that a `config.json` states, once its keys are those of BERT.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ConfigFile {
     /// Number of rows of the word embeddings.
     pub vocab_size: usize,
     /// Width of every hidden state.
@@ -51,10 +61,14 @@ pub struct Config {
     /// The file of the weights, where it has another name than usual.
     #[serde(default)]
     pub(crate) transformers_weights: Option<String>,
-    #[serde(skip, default = "Family::bert")]
-    pub(crate) family: &'static Family,
-    #[serde(skip)]
-    pub(crate) architecture: Architecture,
+}
+
+impl Deref for Config {
+    type Target = ConfigFile;
+
+    fn deref(&self) -> &ConfigFile {
+        &self.file
+    }
 }
 
 fn default_epsilon() -> f64 {
@@ -63,46 +77,6 @@ fn default_epsilon() -> f64 {
 
 fn default_initializer_range() -> f64 {
     0.02
-}
-
-/// The activation between the two products of a feed-forward layer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// The exact form, with the error function.
-    #[default]
-    #[serde(alias = "gelu_python")]
-    Gelu,
-    /// The tanh approximation under any of its names.
-    #[serde(alias = "gelu_fast", alias = "gelu_pytorch_tanh")]
-    GeluNew,
-    /// `max(x, 0)`.
-    Relu,
-    /// `x · sigmoid(x)`.
-    #[serde(alias = "swish")]
-    Silu,
-    /// The hyperbolic tangent.
-    Tanh,
-}
-
-impl Activation {
-    /// Every name that one of them has in a `config.json`.
-    pub(crate) const NAMES: &[&str] = &[
-        "gelu",
-        "gelu_python",
-        "gelu_new",
-        "gelu_fast",
-        "gelu_pytorch_tanh",
-        "relu",
-        "silu",
-        "swish",
-        "tanh",
-    ];
-
-    /// The one of a name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        serde_json::from_value(name.into()).ok()
-    }
 }
 
 impl Config {
@@ -126,16 +100,17 @@ impl Config {
         refuse_unsupported(&stated, &json, family, path)?;
         check_numbers(&json, family).map_err(invalid)?;
         json.retain(|_, value| !value.is_null());
-        let config: Self = serde_json::from_value(json.into()).map_err(|e| invalid(e.to_string()))?;
-        let config = Self { family, ..config };
+        let file: ConfigFile = serde_json::from_value(json.into()).map_err(|e| invalid(e.to_string()))?;
+        let mut config = Self { file, family, architecture: Architecture::default() };
         config.check().map_err(invalid)?;
-        let architecture = (family.architecture)(&config, &stated).map_err(|refusal| match refusal {
+        config.architecture = (family.architecture)(&config, &stated).map_err(|refusal| match refusal {
             Refusal::Invalid(reason) => invalid(reason),
             Refusal::Unsupported { key, found, expected } => {
                 Error::Unsupported { path: path.to_owned(), key, found, expected }
             }
         })?;
-        Ok(Self { num_hidden_layers: architecture.layers.len(), architecture, ..config })
+        config.file.num_hidden_layers = config.architecture.layers.len();
+        Ok(config)
     }
 
     /// The family's name, as `model_type` states it.

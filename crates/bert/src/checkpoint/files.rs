@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::Error;
 use crate::checkpoint::instead;
-use crate::checkpoint::stored::{StoredTensor, pickled_of, safetensors_of};
+use crate::checkpoint::stored::{PICKLE, SAFETENSORS, StoredTensor, pickled_of, safetensors_of};
 
 /// The weights files of a checkpoint.
 #[derive(Debug, Clone)]
@@ -16,9 +16,6 @@ pub(crate) struct WeightFiles {
     pub(crate) paths: Vec<PathBuf>,
 }
 
-pub(crate) const SAFETENSORS: &str = "model.safetensors";
-/// What `torch.save` writes: a pickle, of which only tensors are read and nothing is run.
-pub(crate) const PICKLE: &str = "pytorch_model.bin";
 const EXPECTED: &str = "model.safetensors, nor pytorch_model.bin, nor the .index.json of either";
 
 #[derive(Deserialize)]

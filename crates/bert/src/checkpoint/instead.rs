@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::checkpoint::files::{PICKLE, SAFETENSORS};
+use crate::checkpoint::stored::{PICKLE, SAFETENSORS};
 
 const ADAPTER: &str = "adapter_config.json";
 /// What Git leaves in the place of a large file, until its bytes are fetched.

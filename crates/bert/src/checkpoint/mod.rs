@@ -1,20 +1,22 @@
 //! A Hugging Face checkpoint folder: which files it holds, and their identity.
 
+mod activation;
 pub(crate) mod architecture;
 mod belonging;
 mod config;
 pub(crate) mod families;
 pub(crate) mod files;
 mod honoured;
-mod instead;
+pub(crate) mod instead;
 pub(crate) mod json;
 pub(crate) mod random_weights;
 pub(crate) mod sentence;
 mod stored;
 pub(crate) mod weights;
 
-pub use config::{Activation, Config};
-pub(crate) use instead::refuse_placeholder;
+pub use activation::Activation;
+pub use config::{Config, ConfigFile};
+use instead::refuse_placeholder;
 pub use sentence::{Modules, SENTENCE_FILES};
 
 use std::io;

@@ -13,6 +13,10 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::Error;
 
+pub(crate) const SAFETENSORS: &str = "model.safetensors";
+/// What `torch.save` writes: a pickle, of which only tensors are read and nothing is run.
+pub(crate) const PICKLE: &str = "pytorch_model.bin";
+
 /// A tensor in a file, not yet read.
 pub(crate) struct StoredTensor {
     pub(crate) file: PathBuf,

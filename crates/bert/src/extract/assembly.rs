@@ -1,7 +1,8 @@
 //! What came of windows, in whatever order they were encoded, back to documents and their items.
 
 use crate::request::Reduction;
-use crate::request::features::{Column, Features};
+use crate::request::columns::Column;
+use crate::request::features::Features;
 use crate::text::document::{Document, Item};
 use crate::{Encoding, Unit};
 

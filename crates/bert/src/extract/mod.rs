@@ -22,7 +22,8 @@ use crate::extract::sentence::SentenceHead;
 use crate::model::BertModel;
 use crate::ops::layout::{Block, blocks};
 use crate::request::Statistic;
-use crate::request::features::{Column, Features, Origin};
+use crate::request::columns::{Column, Origin};
+use crate::request::features::Features;
 use crate::{Checkpoint, Combine, Compute, DeviceKind, Document, Encoding, Error, Pooling, Unit};
 
 /// A model on a device that computes the [`Features`] asked for and nothing more.
@@ -343,7 +344,8 @@ fn catch_backend<T>(compute: impl FnOnce() -> T) -> Result<T, Error> {
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("panic without a message");
         let first_line = message.lines().next().unwrap_or_default().to_owned();
-        if message.contains("out of memory") {
+        // As the allocators of CUDA and of the processor say it.
+        if ["out of memory", "can't allocate memory"].iter().any(|words| message.contains(words)) {
             Error::OutOfMemory(first_line)
         } else {
             Error::Backend(first_line)

@@ -1,8 +1,52 @@
 //! Which columns come of what is asked for, and their names.
 
-use crate::request::features::{Column, FeatureRequest, Origin};
+use crate::request::FeatureRequest;
 use crate::request::{Sentence, Statistic};
 use crate::{Combine, Config, Error, Pooling, Unit};
+
+/// One column of vectors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// The column's name.
+    pub name: String,
+    /// `[width]`, or `[layers, width]` for a stack.
+    pub shape: Vec<usize>,
+    pub(crate) origin: Origin,
+    pub(crate) pooling: Pooling,
+}
+
+impl Column {
+    /// How many values a row has.
+    pub fn width(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Length of the vectors that `normalize` brings to length 1: the innermost lists. None where
+    /// the numbers are no vector.
+    pub(crate) fn vector_len(&self) -> Option<usize> {
+        match self.origin {
+            Origin::Attention(..) => None,
+            Origin::Layer(_) | Origin::Chosen | Origin::Pooler | Origin::Sentence => {
+                self.shape.last().copied()
+            }
+        }
+    }
+}
+
+/// Where a column's hidden states come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// One hidden state.
+    Layer(usize),
+    /// All chosen layers, combined.
+    Chosen,
+    /// The pooler.
+    Pooler,
+    /// The folder's modules.
+    Sentence,
+    /// The attention of one encoder layer.
+    Attention(usize, Statistic),
+}
 
 /// The column of what the folder's modules give.
 pub(super) fn sentence_column(sentence: Option<&Sentence>, config: &Config) -> Result<Column, Error> {

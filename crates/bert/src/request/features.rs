@@ -1,89 +1,8 @@
 //! The vectors that were asked for: which layers, pooled and combined how, under which names.
 
-use crate::request::columns::{attention_columns, layer_columns, sentence_column};
-use crate::request::{Sentence, Statistic};
-use crate::{Combine, Config, Error, LayerSelection, Pooling, Unit};
-
-/// What the user asks for, before it is held against a model.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FeatureRequest {
-    /// What one vector stands for.
-    pub unit: Unit,
-    /// The layers.
-    pub layers: LayerSelection,
-    /// The poolings, none for tokens; each gives vectors of its own.
-    pub pooling: Vec<Pooling>,
-    /// What becomes of several layers.
-    pub combine: Combine,
-    /// Whether each vector is brought to Euclidean length 1.
-    pub normalize: bool,
-    /// Whether tokens that the tokenizer added count in mean, max and min.
-    pub count_special_tokens: bool,
-    /// Whether figures of the chosen layers' attention follow the vectors, one a head; of rows only.
-    pub attentions: bool,
-    /// What [`Pooling::Sentence`] gives, where that is among the poolings.
-    pub sentence: Option<Sentence>,
-}
-
-impl Default for FeatureRequest {
-    /// The mean of the last layer's tokens.
-    fn default() -> Self {
-        Self {
-            unit: Unit::Row,
-            layers: LayerSelection::List(vec![-1]),
-            pooling: vec![Pooling::Mean],
-            combine: Combine::None,
-            normalize: false,
-            count_special_tokens: true,
-            attentions: false,
-            sentence: None,
-        }
-    }
-}
-
-/// One column of vectors.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// The column's name.
-    pub name: String,
-    /// `[width]`, or `[layers, width]` for a stack.
-    pub shape: Vec<usize>,
-    pub(crate) origin: Origin,
-    pub(crate) pooling: Pooling,
-}
-
-impl Column {
-    /// How many values a row has.
-    pub fn width(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// Length of the vectors that `normalize` brings to length 1: the innermost lists. None where
-    /// the numbers are no vector.
-    pub(crate) fn vector_len(&self) -> Option<usize> {
-        match self.origin {
-            Origin::Attention(..) => None,
-            Origin::Layer(_) | Origin::Chosen | Origin::Pooler | Origin::Sentence => {
-                self.shape.last().copied()
-            }
-        }
-    }
-}
-
-/// Where a column's hidden states come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// One hidden state.
-    Layer(usize),
-    /// All chosen layers, combined.
-    Chosen,
-    /// The pooler.
-    Pooler,
-    /// The folder's modules.
-    Sentence,
-    /// The attention of one encoder layer.
-    Attention(usize, Statistic),
-}
+use crate::request::columns::{Column, Origin, attention_columns, layer_columns, sentence_column};
+use crate::request::{FeatureRequest, Sentence};
+use crate::{Combine, Config, Error, Pooling, Unit};
 
 /// The vectors asked for, held against a model: every layer exists, every name is settled.
 #[derive(Debug, Clone, PartialEq)]
@@ -231,6 +150,7 @@ fn check_poolings(options: &FeatureRequest) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::LayerSelection;
     use proptest::prelude::*;
     use std::collections::HashSet;
 
@@ -252,11 +172,11 @@ mod tests {
             ..FeatureRequest::default()
         };
         let config = serde_json::json!({
-            "vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 12, "num_attention_heads": 2,
+            "model_type": "bert", "vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 12, "num_attention_heads": 2,
             "intermediate_size": 9, "hidden_act": "gelu", "max_position_embeddings": 9,
             "type_vocab_size": 2, "layer_norm_eps": 1e-12,
         });
-        Features::resolve(&options, &serde_json::from_value(config).unwrap())
+        Features::resolve(&options, &Config::parse(&config.to_string(), "config.json".as_ref())?)
     }
 
     fn named(features: &Features) -> Vec<(&str, &[usize])> {

@@ -1,6 +1,7 @@
 //! What is asked of a model: which layers, pooled how, of what.
 
-mod columns;
+mod asked;
+pub(crate) mod columns;
 mod combine;
 mod division;
 pub(crate) mod features;
@@ -10,9 +11,11 @@ mod sentence;
 mod statistic;
 mod unit;
 
+pub use asked::FeatureRequest;
+pub use columns::Column;
 pub use combine::Combine;
 pub use division::Division;
-pub use features::{Column, FeatureRequest, Features};
+pub use features::Features;
 pub use layers::LayerSelection;
 pub use pooling::Pooling;
 pub(crate) use pooling::Reduction;

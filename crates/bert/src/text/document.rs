@@ -15,6 +15,22 @@ pub enum TextInput<'a> {
     Spans(&'a str, Vec<Option<Range<u32>>>),
 }
 
+impl TextInput<'_> {
+    /// # Errors
+    /// A span is no range of its text's characters.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Self::Spans(text, spans) = self else { return Ok(()) };
+        let characters = text.chars().count();
+        let is_bad = |span: &&Range<u32>| span.start > span.end || span.end as usize > characters;
+        match spans.iter().flatten().find(is_bad) {
+            None => Ok(()),
+            Some(Range { start, end }) => {
+                Err(format!("the span {start} to {end} is not in its {characters} characters"))
+            }
+        }
+    }
+}
+
 impl<'a> From<&'a str> for TextInput<'a> {
     fn from(text: &'a str) -> Self {
         Self::Text(text)
@@ -100,4 +116,19 @@ pub(crate) struct Segment {
     pub(crate) window: usize,
     /// Positions in the window.
     pub(crate) tokens: Range<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_beyond_its_text_is_refused() {
+        let check = |span: Range<u32>| TextInput::Spans("naïve", vec![None, Some(span)]).check();
+        assert_eq!((check(0..5), check(5..5)), (Ok(()), Ok(())));
+        assert_eq!(check(2..6).unwrap_err(), "the span 2 to 6 is not in its 5 characters");
+        #[expect(clippy::reversed_empty_ranges, reason = "that is what is refused")]
+        let reversed = check(3..2);
+        assert!(reversed.is_err());
+    }
 }

@@ -5,17 +5,14 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use crate::Error;
-use crate::checkpoint::{json, refuse_placeholder};
+use crate::checkpoint::instead::refuse_placeholder;
+use crate::checkpoint::json;
 use crate::text::class::{Class, Make, Refused};
 use crate::text::json::{Json, Object};
-use crate::text::tokens::{Fault, fault};
+use crate::text::tokens::{
+    ADDED_TOKENS, ADDED_TOKENS_DECODER, CONFIG, Fault, SPECIAL_TOKENS_MAP, STORED, fault,
+};
 
-pub(crate) const STORED: &str = "tokenizer.json";
-pub(crate) const CONFIG: &str = "tokenizer_config.json";
-pub(crate) const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
-pub(crate) const ADDED_TOKENS: &str = "added_tokens.json";
-/// The key of [`CONFIG`] whose writers put all tokens there.
-pub(crate) const ADDED_TOKENS_DECODER: &str = "added_tokens_decoder";
 /// Another name of a sentencepiece model, which is taken before a class's own.
 const TOKENIZER_MODEL: &str = "tokenizer.model";
 

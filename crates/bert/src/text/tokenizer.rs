@@ -179,6 +179,7 @@ impl TextTokenizer {
     }
 
     fn encode_one(&self, input: &TextInput) -> Result<Document, String> {
+        input.check()?;
         let cut = match input {
             TextInput::Text(text) | TextInput::Spans(text, _) => {
                 self.encode_text(&self.after_prefix(text))?

@@ -4,8 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tokenizers::AddedToken;
 
-use crate::text::files::{ADDED_TOKENS, ADDED_TOKENS_DECODER, CONFIG, SPECIAL_TOKENS_MAP, STORED};
 use crate::text::json::{Json, Object};
+
+pub(crate) const STORED: &str = "tokenizer.json";
+pub(crate) const CONFIG: &str = "tokenizer_config.json";
+pub(crate) const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
+pub(crate) const ADDED_TOKENS: &str = "added_tokens.json";
+/// The key of [`CONFIG`] whose writers put all tokens there.
+pub(crate) const ADDED_TOKENS_DECODER: &str = "added_tokens_decoder";
 
 /// The roles that special tokens have in every class, in the order in which they get their ids.
 const ROLES: [&str; 7] =

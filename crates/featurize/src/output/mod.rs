@@ -108,7 +108,7 @@ impl Output {
         if let Some(hash) = self.notes.hash_of(&path) {
             return Ok(if hash == record.blake3 { Intact::Noted } else { Intact::No });
         }
-        let hash = blake3_file_while(&path, || Ok::<_, Error>(watch::check(watch)?))?;
+        let hash = blake3_file_while(&path, || watch::check(watch))?;
         Ok(if hash == record.blake3 { Intact::Read(stamp, hash) } else { Intact::No })
     }
 

@@ -188,7 +188,7 @@ fn record(
         Some(hash) => hash.to_owned(),
         None => {
             let stamp = Stamp::of(&source.path)?;
-            let hash = blake3_file_while(&source.path, || Ok::<_, Error>(watch::check(watch)?))?;
+            let hash = blake3_file_while(&source.path, || watch::check(watch))?;
             notes.note(&source.path, stamp, hash.clone());
             hash
         }

@@ -82,9 +82,8 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<(ErrorKind, Option
         Some((refusal.kind(), refusal.advice().map(str::to_owned)))
     } else if let Some(error) = cause.downcast_ref::<strata_io::Error>() {
         Some((error.kind().into(), error.hint()))
-    } else if let Some(error) = cause.downcast_ref::<strata_hub::Error>() {
-        Some((error.kind().into(), error.hint().map(str::to_owned)))
     } else {
-        None
+        let error = cause.downcast_ref::<strata_hub::Error>()?;
+        Some((error.kind().into(), error.hint().map(str::to_owned)))
     }
 }

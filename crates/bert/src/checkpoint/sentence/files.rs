@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Number, Value};
 
 use crate::Error;
-use crate::checkpoint::refuse_placeholder;
+use crate::checkpoint::instead::refuse_placeholder;
 use crate::checkpoint::sentence::step::{Dense, ModuleActivation, PoolingMode, State, Step};
 
 /// Reads files of a folder, and keeps in mind which.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use crate::checkpoint::files::WeightFiles;
-use crate::checkpoint::refuse_placeholder;
+use crate::checkpoint::instead::refuse_placeholder;
 use crate::checkpoint::sentence::files::{
     DenseFile, LayerNormFile, Listed, NormalizeFile, PoolingFile, Reader, SentenceFile, TransformerFile,
 };

@@ -18,11 +18,12 @@ use tokenizers::{AddedVocabulary, ModelWrapper, PostProcessorWrapper, Tokenizer,
 use crate::Error;
 use crate::text::build::model::Vocabulary;
 use crate::text::class::Make;
-use crate::text::files::{
-    ADDED_TOKENS, ADDED_TOKENS_DECODER, CONFIG, SPECIAL_TOKENS_MAP, STORED, TokenizerFiles,
-};
+use crate::text::files::TokenizerFiles;
 use crate::text::json::{Json, Object};
-use crate::text::tokens::{Fault, Rules, Sources, Stated, Stating};
+use crate::text::tokens::{
+    ADDED_TOKENS, ADDED_TOKENS_DECODER, CONFIG, Fault, Rules, SPECIAL_TOKENS_MAP, STORED, Sources, Stated,
+    Stating,
+};
 
 /// A tokenizer, and what its files say of how it is used.
 pub(crate) struct Made {

@@ -12,7 +12,8 @@ use crate::Error;
 use crate::text::build::sentencepiece::Pieces;
 use crate::text::build::tried;
 use crate::text::class::{Class, Make};
-use crate::text::files::{STORED, TokenizerFiles};
+use crate::text::files::TokenizerFiles;
+use crate::text::tokens::STORED;
 use crate::text::tokens::{Rules, fault};
 
 /// What a class takes from its files, before its own rules.
