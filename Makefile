@@ -73,7 +73,8 @@ check: libtorch
 
 test: setup
 	$(CARGO) test --release --workspace --lib --bins --tests --examples
-	$(CARGO) test --release --workspace --doc
+	@# Examples in documents are linked without the run-time path that build scripts give to everything else.
+	LD_LIBRARY_PATH="$(abspath $(or $(LIBTORCH),.libtorch))/lib:$$LD_LIBRARY_PATH" $(CARGO) test --release --workspace --doc
 
 # Says so where there is no GPU; then it holds only the processor's backends to the reference.
 test-cuda: setup
