@@ -1,8 +1,8 @@
 //! Models by their id at the Hugging Face hub: found in the local cache, fetched into it. The cache is
 //! the one huggingface_hub writes, so that it is shared with transformers.
 //!
-//! Only [`fetch()`] touches the network. It is written on ureq, as a download that goes on, sums that are
-//! checked and two calls are all it needs.
+//! Only [`fetch()`] touches the network: it goes on where a download broke off, and gives bytes their name only
+//! when they are those that the hub promised.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), strata_hub::Error> {
