@@ -12,27 +12,7 @@ fn main() {
     });
     println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display());
     println!("cargo::metadata=libtorch_lib={}", lib.display());
-    if std::env::var("CARGO_CFG_TARGET_ARCH").as_deref() == Ok("x86_64") {
-        kernels(&libtorch);
-    }
     println!("cargo::rustc-env=STRATA_LIBTORCH_VERSION={}", version(&libtorch));
-}
-
-/// The few lines of C++ that reach what libtorch does not offer to C.
-fn kernels(libtorch: &Path) {
-    const SOURCE: &str = "src/ops/x86/kernels.cpp";
-    println!("cargo::rerun-if-changed={SOURCE}");
-    cc::Build::new()
-        .cpp(true)
-        .std("c++17")
-        .flag("-fopenmp")
-        .warnings(false)
-        .include(libtorch.join("include"))
-        .file(SOURCE)
-        .compile("strata_kernels");
-    for library in ["torch_cpu", "c10", "gomp"] {
-        println!("cargo::rustc-link-lib={library}");
-    }
 }
 
 /// Every libtorch, from a wheel or not, states its version in a header.

@@ -80,7 +80,7 @@ fn extractor(checkpoint: &Checkpoint, compute: Compute) -> Extractor {
         ..FeatureRequest::default()
     };
     let features = Features::resolve(&options, &checkpoint.config).expect("the last layer exists");
-    Extractor::load(checkpoint, features, DeviceKind::Cpu, compute)
+    Extractor::load(checkpoint, features, DeviceKind::Cpu, compute, None)
         .expect("the weights belong to the configuration")
 }
 

@@ -57,7 +57,7 @@ fn vectors(
         ..FeatureRequest::default()
     };
     let features = Features::resolve(&options, &checkpoint.config)?;
-    let extractor = Extractor::load(checkpoint, features, DeviceKind::Cpu, compute)?;
+    let extractor = Extractor::load(checkpoint, features, DeviceKind::Cpu, compute, None)?;
     documents.iter().map(|document| extractor.extract(&[&document.windows[0]])).collect()
 }
 

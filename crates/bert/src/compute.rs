@@ -25,8 +25,9 @@ impl Compute {
     /// Refuses what `device` could do only by emulation, many times slower than float32.
     ///
     /// # Errors
-    /// bfloat16 on a processor without instructions for it, or on burn-flex.
+    /// bfloat16 on a processor without instructions for it, or on burn-flex; `STRATA_CPU` that says nothing.
     pub fn check(self, device: DeviceKind) -> Result<(), Error> {
+        ops::check_processor()?;
         let reason = match (self, device) {
             (Self::BFloat16, DeviceKind::Flex) => "flex computes in float32 only",
             (Self::BFloat16, DeviceKind::Cpu) if !ops::has_bfloat16() => {

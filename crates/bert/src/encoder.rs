@@ -22,6 +22,7 @@ impl Encoder {
             tokenizer: TokenizerOptions::default(),
             device: DeviceKind::Cpu,
             compute: Compute::Float32,
+            threads: None,
             batch_tokens: None,
         }
     }
@@ -74,6 +75,7 @@ pub struct EncoderBuilder<'a> {
     tokenizer: TokenizerOptions,
     device: DeviceKind,
     compute: Compute,
+    threads: Option<usize>,
     batch_tokens: Option<usize>,
 }
 
@@ -103,6 +105,12 @@ impl EncoderBuilder<'_> {
         Self { compute, ..self }
     }
 
+    /// How many threads of the processor it computes on; all if nothing is said.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads: Some(threads), ..self }
+    }
+
     /// How many tokens go through the model at a time; what suits the device if nothing is said.
     #[must_use]
     pub fn batch_tokens(self, batch_tokens: usize) -> Self {
@@ -114,15 +122,16 @@ impl EncoderBuilder<'_> {
     /// # Errors
     /// The request does not fit the model; its files cannot be read, or the device not be used.
     pub fn build(self) -> Result<Encoder, Error> {
-        let Self { checkpoint, mut features, tokenizer: options, device, compute, batch_tokens } = self;
+        let Self { checkpoint, mut features, tokenizer: options, device, compute, threads, batch_tokens } =
+            self;
         features.unit = options.division.unit();
         let tokenizer = TextTokenizer::load(checkpoint, &options)?;
         if let Some(sentence) = &mut features.sentence {
             sentence.prefix_tokens = tokenizer.prefix_tokens();
         }
         let features = Features::resolve(&features, &checkpoint.config)?;
-        let extractor = Extractor::load(checkpoint, features, device, compute)?;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let extractor = Extractor::load(checkpoint, features, device, compute, threads)?;
+        let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let batch_tokens = batch_tokens.unwrap_or_else(|| device.batch_tokens(threads));
         Ok(Encoder::new(tokenizer, extractor, batch_tokens))
     }

@@ -38,6 +38,7 @@ mod ops;
 mod parity;
 mod request;
 mod text;
+mod threads;
 
 pub use checkpoint::{Activation, Checkpoint, Config, ConfigFile, Fingerprint, Modules, SENTENCE_FILES};
 pub use compute::Compute;
@@ -51,11 +52,6 @@ pub use request::{
 pub use text::{
     Document, Encoding, Item, Overflow, TOKENIZER_FILES, TextInput, TextTokenizer, TokenizerOptions,
 };
-
-/// Bounds the threads that libtorch uses inside one operation.
-pub fn set_compute_threads(threads: usize) {
-    ops::set_threads(threads);
-}
 
 /// The version of libtorch this crate was built against.
 pub const LIBTORCH_VERSION: &str = env!("STRATA_LIBTORCH_VERSION");

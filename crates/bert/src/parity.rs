@@ -338,7 +338,7 @@ fn minilm(compute: Compute) -> Vec<(String, Vec<f32>, Vec<f32>)> {
         ..FeatureRequest::default()
     };
     let features = Features::resolve(&options, &checkpoint.config).unwrap();
-    let extractor = Extractor::load(&checkpoint, features, DeviceKind::Cpu, compute).unwrap();
+    let extractor = Extractor::load(&checkpoint, features, DeviceKind::Cpu, compute, None).unwrap();
     let (json, states) = reference_of::<MiniLmReference>("minilm");
     let texts: Vec<&str> = json.texts.iter().map(|text| text.text.as_str()).collect();
     let documents = tokenize(&checkpoint, &texts, Some(json.max_length));

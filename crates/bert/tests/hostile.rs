@@ -26,7 +26,7 @@ fn load(folder: &Path) -> Result<(), Error> {
     let features = Features::resolve(&options, &checkpoint.config)?;
     TextTokenizer::load(&checkpoint, &TokenizerOptions::default())?;
     Extractor::check(&checkpoint, &features, DeviceKind::Flex, Compute::Float32)?;
-    Extractor::load(&checkpoint, features, DeviceKind::Flex, Compute::Float32).map(drop)
+    Extractor::load(&checkpoint, features, DeviceKind::Flex, Compute::Float32, None).map(drop)
 }
 
 fn refused(folder: &Path) -> Error {

@@ -24,6 +24,7 @@ use crate::ops::layout::{Block, blocks};
 use crate::request::Statistic;
 use crate::request::columns::{Column, Origin};
 use crate::request::features::Features;
+use crate::threads::Threads;
 use crate::{Checkpoint, Combine, Compute, DeviceKind, Document, Encoding, Error, Pooling, Unit};
 
 /// A model on a device that computes the [`Features`] asked for and nothing more.
@@ -32,6 +33,7 @@ pub struct Extractor {
     sentence: Option<SentenceHead>,
     features: Features,
     device: Device,
+    threads: Threads,
     memory: MemoryLimit,
 }
 
@@ -54,7 +56,8 @@ impl Extractor {
         BertModel::check(checkpoint, features.needs_pooler())
     }
 
-    /// Loads the layers that `features` need.
+    /// Loads the layers that `features` need, to compute on `threads` threads of the processor, or on
+    /// as many as it has.
     ///
     /// # Errors
     /// The device is not there or lacks the type; the weights cannot be read or do not belong to the configuration.
@@ -63,17 +66,19 @@ impl Extractor {
         features: Features,
         device: DeviceKind,
         compute: Compute,
+        threads: Option<usize>,
     ) -> Result<Self, Error> {
         compute.check(device)?;
         let device = device.open()?;
+        let threads = Threads::new(threads)?;
         let (layers, with_pooler) = (features.highest_layer(), features.needs_pooler());
         let load = || BertModel::load(checkpoint, layers, with_pooler, &device, compute);
-        let model = catch_backend(load)??;
+        let model = catch_backend(|| threads.run(load))??;
         let sentence = features.sentence.as_ref();
         let sentence = catch_backend(|| {
             sentence.map(|sentence| SentenceHead::load(sentence, &checkpoint.config, &device)).transpose()
         })??;
-        Ok(Self { model, sentence, features, device, memory: MemoryLimit::default() })
+        Ok(Self { model, sentence, features, device, threads, memory: MemoryLimit::default() })
     }
 
     /// The columns it computes.
@@ -99,10 +104,11 @@ impl Extractor {
             return Ok(Vec::new());
         }
         self.memory.extract(batch, &|batch| {
-            catch_backend(|| match self.features.unit {
+            let compute = || match self.features.unit {
                 Unit::Row => self.pooled(batch),
                 Unit::Token | Unit::Word | Unit::Span => self.states(batch),
-            })?
+            };
+            catch_backend(|| self.threads.run(compute))?
         })
     }
 

@@ -1,43 +1,44 @@
 //! The encoder's operations on libtorch.
 #![expect(deprecated, reason = "burn-tch is kept for burn's deprecation window")]
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
+use std::slice;
 
 use burn::backend::LibTorch;
-use burn::tensor::FloatDType;
+use burn::tensor::{DType, FloatDType};
 use burn_tch::TchTensor;
+use strata_kernels::{Activation, Kernels};
 use tch::{Device, Kind, Tensor};
 
-#[cfg(target_arch = "x86_64")]
-use super::x86;
-use super::{AddNorm, EncoderOps, matrix};
+use super::kernels::{Dense, InMemory, NormOf, Number, attention as attention_by_kernels, pack};
+use super::{AddNorm, EncoderOps, matrix, processor};
 use crate::ops::layout::{Block, Window, blocks, windows};
 
 impl EncoderOps for LibTorch {
     fn pack(rows: &[&[f32]], bias: TchTensor, dtype: FloatDType) -> TchTensor {
-        let kind = if dtype == FloatDType::BF16 { Kind::BFloat16 } else { Kind::Float };
-        #[cfg(target_arch = "x86_64")]
-        if is_on_kernels(&bias.tensor) && x86::can_pack(rows) {
-            return TchTensor::new(x86::pack(rows, kind));
+        if let Some(packed) = kernels_for(&bias.tensor).and_then(|kernels| pack(kernels, rows, dtype)) {
+            return TchTensor::new(packed);
         }
+        let kind = if dtype == FloatDType::BF16 { Kind::BFloat16 } else { Kind::Float };
         let weight = TchTensor::from_data::<f32>(matrix(rows), bias.tensor.device());
         TchTensor::new(weight.tensor.to_kind(kind))
     }
 
     fn dense(input: TchTensor, lengths: &[usize], weight: TchTensor, bias: TchTensor) -> TchTensor {
         let (input, weight, bias) = (&input.tensor, &weight.tensor, &bias.tensor);
-        #[cfg(target_arch = "x86_64")]
-        if is_packed(weight) {
-            return TchTensor::new(x86::dense(input, lengths, weight, bias, x86::After::Nothing));
+        if let Some(kernels) = kernels_of(weight) {
+            let dense = Dense { kernels, input: &input.contiguous(), lengths, weight, bias };
+            return TchTensor::new(dense.activated(Activation::None));
         }
         TchTensor::new(linear(input, weight, bias))
     }
 
     fn dense_gelu(input: TchTensor, lengths: &[usize], weight: TchTensor, bias: TchTensor) -> TchTensor {
         let (input, weight, bias) = (&input.tensor, &weight.tensor, &bias.tensor);
-        #[cfg(target_arch = "x86_64")]
-        if is_packed(weight) {
-            return TchTensor::new(x86::dense(input, lengths, weight, bias, x86::After::Gelu));
+        if let Some(kernels) = kernels_of(weight) {
+            let dense = Dense { kernels, input: &input.contiguous(), lengths, weight, bias };
+            return TchTensor::new(dense.activated(Activation::Gelu));
         }
         TchTensor::new(linear(input, weight, bias).gelu("none"))
     }
@@ -50,10 +51,9 @@ impl EncoderOps for LibTorch {
         residual: TchTensor,
     ) -> TchTensor {
         let (input, weight, bias) = (&input.tensor, &weight.tensor, &bias.tensor);
-        #[cfg(target_arch = "x86_64")]
-        if is_packed(weight) {
-            let residual = &residual.tensor.contiguous();
-            return TchTensor::new(x86::dense(input, lengths, weight, bias, x86::After::Add { residual }));
+        if let Some(kernels) = kernels_of(weight) {
+            let dense = Dense { kernels, input: &input.contiguous(), lengths, weight, bias };
+            return TchTensor::new(dense.added(&residual.tensor.contiguous(), None));
         }
         // The sum of float32 and bfloat16 is float32.
         TchTensor::new(linear(input, weight, bias) + residual.tensor)
@@ -69,11 +69,10 @@ impl EncoderOps for LibTorch {
         let (input, weight, bias) = (&input.tensor, &weight.tensor, &bias.tensor);
         let AddNorm { residual, weight: norm_weight, bias: norm_bias, epsilon } = after;
         let (norm_weight, norm_bias) = (&norm_weight.tensor, &norm_bias.tensor);
-        #[cfg(target_arch = "x86_64")]
-        if is_packed(weight) {
-            let residual = &residual.tensor.contiguous();
-            let after = x86::After::AddNorm { residual, weight: norm_weight, bias: norm_bias, epsilon };
-            return TchTensor::new(x86::dense(input, lengths, weight, bias, after));
+        if let Some(kernels) = kernels_of(weight) {
+            let dense = Dense { kernels, input: &input.contiguous(), lengths, weight, bias };
+            let norm = NormOf { weight: norm_weight, bias: norm_bias, epsilon };
+            return TchTensor::new(dense.added(&residual.tensor.contiguous(), Some(norm)));
         }
         // The sum of float32 and bfloat16 is float32.
         let sum = linear(input, weight, bias) + residual.tensor;
@@ -83,18 +82,23 @@ impl EncoderOps for LibTorch {
 
     fn self_attention(projected: TchTensor, lengths: &[usize], heads: usize) -> TchTensor {
         let projected = &projected.tensor;
-        #[cfg(target_arch = "x86_64")]
-        if is_on_kernels(projected) {
-            return TchTensor::new(x86::attention(&projected.contiguous(), lengths, heads, None));
+        if let Some(kernels) = kernels_for(projected) {
+            return TchTensor::new(attention_by_kernels(
+                kernels,
+                &projected.contiguous(),
+                lengths,
+                heads,
+                None,
+            ));
         }
         TchTensor::new(attention_by_blocks(projected, None, lengths, heads))
     }
 
     fn local_self_attention(projected: TchTensor, lengths: &[usize], heads: usize, span: usize) -> TchTensor {
         let projected = &projected.tensor;
-        #[cfg(target_arch = "x86_64")]
-        if is_on_kernels(projected) {
-            return TchTensor::new(x86::attention(&projected.contiguous(), lengths, heads, Some(span)));
+        if let Some(kernels) = kernels_for(projected) {
+            let (projected, span) = (&projected.contiguous(), Some(span));
+            return TchTensor::new(attention_by_kernels(kernels, projected, lengths, heads, span));
         }
         TchTensor::new(local_attention_by_blocks(projected, lengths, heads, span))
     }
@@ -110,16 +114,55 @@ impl EncoderOps for LibTorch {
     }
 }
 
-/// Whether the kernels of [`x86`] can work on a tensor.
-#[cfg(target_arch = "x86_64")]
-fn is_on_kernels(tensor: &Tensor) -> bool {
-    tensor.device() == Device::Cpu && x86::available()
+/// The kernels, if they can work on a tensor.
+fn kernels_for(tensor: &Tensor) -> Option<Kernels> {
+    processor::kernels().filter(|kernels| {
+        let has_kind = tensor.kind() == Kind::Float || kernels.has_bfloat16();
+        tensor.device() == Device::Cpu && has_kind
+    })
 }
 
-/// Packed weights have a dimension more than a matrix.
-#[cfg(target_arch = "x86_64")]
-fn is_packed(weight: &Tensor) -> bool {
-    weight.dim() == 3
+/// The kernels, if these weights are packed for them.
+fn kernels_of(weight: &Tensor) -> Option<Kernels> {
+    processor::kernels().filter(|_| weight.dim() == 3)
+}
+
+impl InMemory for Tensor {
+    fn is_bfloat16(&self) -> bool {
+        self.kind() == Kind::BFloat16
+    }
+
+    fn width(&self) -> usize {
+        self.size().last().map_or(1, |&width| width as usize)
+    }
+
+    fn values<E: Number>(&self) -> &[E] {
+        assert_eq!(self.kind(), kind_of::<E>(), "a tensor's values are of its type");
+        assert!(self.device() == Device::Cpu && self.is_contiguous(), "its values lie in memory row by row");
+        if self.numel() == 0 {
+            return &[];
+        }
+        // SAFETY: the tensor's memory has as many values of that type, nobody writes to a tensor that
+        // is borrowed, and the memory stays as long as the tensor does.
+        unsafe { slice::from_raw_parts(self.data_ptr().cast(), self.numel()) }
+    }
+
+    fn filled<E: Number>(shape: &[usize], fill: impl FnOnce(&mut [MaybeUninit<E>]) -> &mut [E]) -> Self {
+        let sizes: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
+        let tensor = Self::empty(sizes, (kind_of::<E>(), Device::Cpu));
+        let memory = if tensor.numel() == 0 {
+            &mut []
+        } else {
+            // SAFETY: the memory has room for as many values of that type, and nobody else has it yet.
+            unsafe { slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
+        };
+        assert_eq!(fill(memory).len(), tensor.numel(), "all of a tensor was written");
+        tensor
+    }
+}
+
+fn kind_of<E: Number>() -> Kind {
+    if E::dtype() == DType::BF16 { Kind::BFloat16 } else { Kind::Float }
 }
 
 fn linear(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
@@ -186,14 +229,6 @@ fn tokens_of(context: &Tensor, block: &Block) -> Tensor {
 /// How many CUDA devices this libtorch can use.
 pub(crate) fn cuda_devices() -> usize {
     if tch::Cuda::is_available() { usize::try_from(tch::Cuda::device_count()).unwrap_or(0) } else { 0 }
-}
-
-/// Whether this processor multiplies bfloat16 by instructions of its own.
-pub(crate) fn has_bfloat16() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return x86::available() && is_x86_feature_detected!("avx512bf16");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
 }
 
 /// Bounds the threads that libtorch uses inside one operation.

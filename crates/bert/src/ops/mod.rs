@@ -1,16 +1,16 @@
 //! The operations an encoder layer is made of, behind a trait that burn's own operations fulfil on
 //! every backend and libtorch faster. Nothing outside this folder knows libtorch.
 //!
-//! On an x86-64 processor with AVX-512 the layers' weights are packed for a matrix product of our
-//! own, and what follows a product (bias, gelu, residual and norm) is done while it is in cache.
-//! Elsewhere libtorch's own operators run.
+//! Where `strata-kernels` has kernels for the processor, the layers' weights are packed for them, and
+//! what follows a product (bias, gelu, residual and norm) is done while it is in cache. Elsewhere
+//! libtorch's own operators run.
 #![expect(deprecated, reason = "burn-tch is kept for burn's deprecation window")]
 
 mod attention;
+mod kernels;
 pub(crate) mod layout;
 mod libtorch;
-#[cfg(target_arch = "x86_64")]
-mod x86;
+mod processor;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, ExtensionType, Flex, TensorMetadata, backend_extension};
@@ -19,7 +19,8 @@ use burn::tensor::{FloatDType, Tensor, TensorData};
 use crate::Compute;
 use crate::ops::attention::{attention_by_blocks, local_attention_by_blocks};
 
-pub(crate) use libtorch::{cuda_devices, has_bfloat16, set_threads};
+pub(crate) use libtorch::{cuda_devices, set_threads};
+pub(crate) use processor::{check as check_processor, has_bfloat16};
 
 /// What follows a product that is added to the residual stream.
 #[derive(ExtensionType)]

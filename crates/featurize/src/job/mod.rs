@@ -66,8 +66,8 @@ impl Job {
     /// # Errors
     /// The weights cannot be read, or the device not be used.
     pub fn extractor(&self) -> Result<Extractor, Error> {
-        let Settings { device, compute, .. } = self.settings;
-        Ok(Extractor::load(&self.checkpoint, self.features.clone(), device, compute)?)
+        let Settings { device, compute, threads, .. } = self.settings;
+        Ok(Extractor::load(&self.checkpoint, self.features.clone(), device, compute, threads)?)
     }
 
     /// Does `work` while the model is loaded beside it.

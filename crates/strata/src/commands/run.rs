@@ -109,10 +109,9 @@ fn refuse_silence_about_skipped(outcome: &Outcome) -> anyhow::Result<()> {
         .into())
 }
 
-/// Bounds both thread pools of the process.
+/// Bounds the process's thread pool; the encoder has one of its own.
 fn set_threads(threads: Option<usize>) {
     if let Some(threads) = threads {
-        strata_bert::set_compute_threads(threads);
         // Fails only if the pool has been used before, and nothing has run yet.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }

@@ -11,10 +11,11 @@
 
 use std::arch::x86_64::*;
 
-use super::panels::{BLOCK, PANEL, multiply_panel};
-use super::product::{Product, multiply};
+use super::panels::{BLOCK, multiply_panel};
+use super::product::{Multiplier, Onto, Product};
 use super::scratch::{Scratch, lines};
 use super::simd::{LANES, load, store};
+use crate::layer::PANEL;
 
 /// Products, and factors on either side.
 const FACTORS: usize = 7;
@@ -79,14 +80,14 @@ fn right_sums([b11, b12, b21, b22]: [__m512; 4]) -> [__m512; 4] {
 
 /// The matrices of `c[tokens, outputs] = a[tokens, inputs] · b`; `b` in panels.
 #[derive(Clone, Copy)]
-pub(crate) struct Matrices {
-    pub(crate) a: *const f32,
-    pub(crate) b: *const f32,
+pub(crate) struct Matrices<'a> {
+    pub(crate) a: &'a [f32],
+    pub(crate) b: &'a [f32],
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
 }
 
-impl Matrices {
+impl<'a> Matrices<'a> {
     pub(crate) fn scratch_lines(inputs: usize, pairs: &[Pair]) -> usize {
         let (half, odd) = (inputs / 2, odd(pairs).count());
         4 * lines::<f32>(BLOCK * PANEL)
@@ -95,91 +96,87 @@ impl Matrices {
             + lines::<f32>(odd * inputs)
     }
 
-    /// Multiplies the tokens of `pairs`; `finish(sums, token, panel)` gets each's sums for each panel.
-    /// A token without a partner is multiplied as it is.
+    /// Multiplies the tokens of `pairs`, of sizes such that this [`pays`]; `finish(sums, token, panel)`
+    /// gets each's sums for each panel. A token without a partner is multiplied as it is.
     ///
-    /// # Safety
-    /// The sizes are such that this [`pays`]; the pointers reach as far as they and `pairs` say, and
-    /// `scratch` has [`Matrices::scratch_lines`]; the processor has AVX-512.
+    /// `scratch` has [`Matrices::scratch_lines`].
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    pub(crate) unsafe fn multiply(
+    pub(crate) fn multiply(
         &self,
+        multiplier: &mut Multiplier,
         pairs: &[Pair],
         mut scratch: Scratch,
-        finish: impl Fn(*const f32, usize, usize),
+        mut finish: impl FnMut(&[f32; PANEL], usize, usize),
     ) {
         let Self { inputs, outputs, .. } = *self;
         let half = inputs / 2;
-        let quarters: [*mut f32; 4] = [(); 4].map(|()| scratch.take(BLOCK * PANEL));
-        let sums: [*mut f32; 4] = [(); 4].map(|()| scratch.take(half * PANEL));
+        let mut quarters: [&mut [f32]; 4] = [(); 4].map(|()| scratch.take(BLOCK * PANEL));
+        let mut sums: [&mut [f32]; 4] = [(); 4].map(|()| scratch.take(half * PANEL));
         let odd: Vec<usize> = odd(pairs).collect();
         let pairs: Vec<usize> = pairs.iter().filter(|pair| pair.tokens == 2).map(|pair| pair.first).collect();
-        let left: *mut f32 = scratch.take(FACTORS * pairs.len() * half);
-        let alone: *mut f32 = scratch.take(odd.len() * inputs);
-        // SAFETY: as promised to this function; the factors of a block follow those before it.
-        unsafe {
-            for (place, &token) in odd.iter().enumerate() {
-                alone.add(place * inputs).copy_from_nonoverlapping(self.a.add(token * inputs), inputs);
+        let left: &mut [f32] = scratch.take(FACTORS * pairs.len() * half);
+        let alone: &mut [f32] = scratch.take(odd.len() * inputs);
+        for (row, &token) in alone.chunks_exact_mut(inputs).zip(&odd) {
+            row.copy_from_slice(&self.a[token * inputs..][..inputs]);
+        }
+        for panel in (0..outputs / PANEL).step_by(2) {
+            let right = self.right(panel, &mut sums);
+            // The factors of a block follow those before it.
+            let blocks = pairs.chunks(BLOCK).zip(left.chunks_mut(FACTORS * BLOCK * half));
+            for (pairs, left) in blocks {
+                if panel == 0 {
+                    self.split(pairs, left);
+                }
+                multiply_quarters(multiplier, [pairs.len(), half], left, right, &mut quarters);
+                for (pair, &first) in pairs.iter().enumerate() {
+                    for (quarter, sums) in quarters.iter().enumerate() {
+                        finish(&sums.as_chunks().0[pair], first + quarter / 2, panel + quarter % 2);
+                    }
+                }
             }
-            for panel in (0..outputs / PANEL).step_by(2) {
-                let right = self.right(panel, sums);
-                for (block, pairs) in pairs.chunks(BLOCK).enumerate() {
-                    let left = left.add(block * FACTORS * BLOCK * half);
-                    if panel == 0 {
-                        self.split(pairs, left);
-                    }
-                    multiply_quarters(pairs.len(), half, left, right, quarters);
-                    for (pair, &first) in pairs.iter().enumerate() {
-                        for (quarter, sums) in quarters.iter().enumerate() {
-                            finish(sums.add(pair * PANEL), first + quarter / 2, panel + quarter % 2);
-                        }
-                    }
-                }
-                for panel in [panel, panel + 1] {
-                    let b = self.b.add(panel * inputs * PANEL);
-                    multiply_panel(odd.len(), inputs, alone, b, quarters[0], |sums, place| {
-                        finish(sums, odd[place], panel);
-                    });
-                }
+            for panel in [panel, panel + 1] {
+                let b = &self.b[panel * inputs * PANEL..][..inputs * PANEL];
+                multiply_panel(multiplier, inputs, alone, b, quarters[0], |sums, place| {
+                    finish(sums, odd[place], panel);
+                });
             }
         }
     }
 
     /// The right factors of a panel and the next, `[inputs / 2, PANEL]` each.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    unsafe fn right(&self, panel: usize, sums: [*mut f32; 4]) -> [*const f32; FACTORS] {
+    fn right<'s>(&self, panel: usize, sums: &'s mut [&mut [f32]; 4]) -> [&'s [f32]; FACTORS]
+    where
+        'a: 's,
+    {
         let size = self.inputs / 2 * PANEL;
-        // SAFETY: as promised to `multiply`.
-        unsafe {
-            let b11 = self.b.add(panel * 2 * size);
-            let [b21, b12, b22] = [1, 2, 3].map(|quarter| b11.add(quarter * size));
-            for at in (0..size).step_by(LANES) {
-                let quarters = [load(b11.add(at)), load(b12.add(at)), load(b21.add(at)), load(b22.add(at))];
-                for (sum, value) in sums.iter().zip(right_sums(quarters)) {
-                    store(sum.add(at), value);
-                }
+        let quarter = |quarter: usize| &self.b[(2 * panel + quarter) * size..][..size];
+        let [b11, b21, b12, b22] = [0, 1, 2, 3].map(quarter);
+        for at in 0..size / LANES {
+            let vector = |quarter: &[f32]| load(&quarter.as_chunks().0[at]);
+            let quarters = [vector(b11), vector(b12), vector(b21), vector(b22)];
+            for (sum, value) in sums.iter_mut().zip(right_sums(quarters)) {
+                store(&mut sum.as_chunks_mut().0[at], value);
             }
-            let [t1, t2, t3, t4] = sums.map(<*mut f32>::cast_const);
-            [b11, b21, t2, t3, t1, t4, b22]
         }
+        let [t1, t2, t3, t4] = sums.each_ref().map(|sum| &**sum);
+        [b11, b21, t2, t3, t1, t4, b22]
     }
 
     /// The left factors of a block of pairs, `[FACTORS, pairs, inputs / 2]`, each by its first token.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    unsafe fn split(&self, pairs: &[usize], to: *mut f32) {
-        let half = self.inputs / 2;
+    fn split(&self, pairs: &[usize], to: &mut [f32]) {
+        let vectors = self.inputs / 2 / LANES;
+        let to = to.as_chunks_mut().0;
         for (pair, first) in pairs.iter().enumerate() {
-            for at in (0..half).step_by(LANES) {
-                // SAFETY: as promised to `multiply`; the quarters of two tokens lie end to end.
-                unsafe {
-                    let token = self.a.add(first * self.inputs + at);
-                    let [a11, a12, a21, a22] = [0, 1, 2, 3].map(|quarter| token.add(quarter * half));
-                    let quarters = [load(a11), load(a12), load(a21), load(a22)];
-                    let [a11, a12, _, a22] = quarters;
-                    let [s1, s2, s3, s4] = left_sums(quarters);
-                    for (factor, value) in [a11, a12, s2, s3, s1, a22, s4].into_iter().enumerate() {
-                        store(to.add((factor * pairs.len() + pair) * half + at), value);
-                    }
+            // The quarters of two tokens lie end to end.
+            let tokens = self.a[first * self.inputs..][..2 * self.inputs].as_chunks().0;
+            for at in 0..vectors {
+                let quarters = [0, 1, 2, 3].map(|quarter| load(&tokens[quarter * vectors + at]));
+                let [a11, a12, _, a22] = quarters;
+                let [s1, s2, s3, s4] = left_sums(quarters);
+                for (factor, value) in [a11, a12, s2, s3, s1, a22, s4].into_iter().enumerate() {
+                    store::<f32>(&mut to[(factor * pairs.len() + pair) * vectors + at], value);
                 }
             }
         }
@@ -193,34 +190,32 @@ fn odd(pairs: &[Pair]) -> impl Iterator<Item = usize> {
 
 /// `c11`, `c12`, `c21` and `c22`, `[pairs, PANEL]` each, from the factors.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn multiply_quarters(
-    pairs: usize,
-    half: usize,
-    left: *const f32,
-    right: [*const f32; FACTORS],
-    [c11, c12, c21, c22]: [*mut f32; 4],
+fn multiply_quarters(
+    multiplier: &mut Multiplier,
+    [pairs, half]: [usize; 2],
+    left: &[f32],
+    right: [&[f32]; FACTORS],
+    quarters: &mut [&mut [f32]; 4],
 ) {
-    let product = |factor: usize, onto: Option<*mut f32>, to: *mut f32| {
-        let onto = onto.map(<*mut f32>::cast_const);
-        let size = Product { m: pairs, n: PANEL, k: half, lda: half, ldb: PANEL, ldc: PANEL, onto };
-        // SAFETY: as promised to `Matrices::multiply`.
-        unsafe { multiply(size, left.add(factor * pairs * half), right[factor], to) };
+    let [c11, c12, c21, c22] = quarters.each_mut().map(|quarter| &mut quarter[..pairs * PANEL]);
+    let mut product = |factor: usize, onto: Onto, to: &mut [f32]| {
+        let size = Product { m: pairs, n: PANEL, k: half, lda: half, ldb: PANEL, ldc: PANEL };
+        multiplier.multiply(size, &left[factor * pairs * half..], right[factor], onto, to);
     };
-    let add = |from: *const f32, to: *mut f32| {
-        for at in (0..pairs * PANEL).step_by(LANES) {
-            // SAFETY: both have as many values.
-            unsafe { store(to.add(at), _mm512_add_ps(load(from.add(at)), load(to.add(at)))) };
+    let add = |from: &[f32], to: &mut [f32]| {
+        for (from, to) in from.as_chunks().0.iter().zip(to.as_chunks_mut().0) {
+            store::<f32>(to, _mm512_add_ps(load(from), load(to)));
         }
     };
-    product(0, None, c11);
-    product(2, Some(c11), c12);
-    product(1, Some(c11), c11);
-    product(3, Some(c12), c21);
-    product(4, None, c22);
+    product(0, Onto::Nothing, c11);
+    product(2, Onto::Other(c11), c12);
+    product(1, Onto::Itself, c11);
+    product(3, Onto::Other(c12), c21);
+    product(4, Onto::Nothing, c22);
     add(c22, c12);
     add(c21, c22);
-    product(5, Some(c21), c21);
-    product(6, Some(c12), c12);
+    product(5, Onto::Itself, c21);
+    product(6, Onto::Itself, c12);
 }
 
 #[cfg(test)]

@@ -1,62 +1,62 @@
 //! Sixteen floats at a time: the arithmetic between matrix products.
 
-use std::arch::asm;
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 
-use super::element::Element;
+use super::element::Lanes;
 
 /// Lanes of a vector.
 pub(crate) const LANES: usize = 16;
 
-/// Whether this processor has what the kernels are written for.
-pub(crate) fn available() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512vl")
-}
-
 /// Loads sixteen elements as floats.
-///
-/// # Safety
-/// `from` reaches sixteen elements.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(crate) unsafe fn load<E: Element>(from: *const E) -> __m512 {
-    // SAFETY: as promised to this function.
-    unsafe {
-        if E::ROWS_INTERLEAVED == 1 {
-            _mm512_loadu_ps(from.cast())
-        } else {
-            widen(_mm256_loadu_si256(from.cast()))
-        }
-    }
-}
-
-/// Sixteen bfloat16 as floats.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn widen(values: __m256i) -> __m512 {
-    _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(values)))
+pub(crate) fn load<E: Lanes>(from: &[E; LANES]) -> __m512 {
+    // SAFETY: these are sixteen; the processor was asked (`Lanes`).
+    unsafe { E::load(from.as_ptr()) }
 }
 
 /// Stores sixteen floats as elements, rounding to the nearest.
-///
-/// # Safety
-/// `to` reaches sixteen elements; bfloat16 only where the processor has it.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(crate) unsafe fn store<E: Element>(to: *mut E, values: __m512) {
-    // SAFETY: as promised to this function.
-    unsafe {
-        if E::ROWS_INTERLEAVED == 1 {
-            _mm512_storeu_ps(to.cast(), values);
-        } else {
-            let narrow: __m256i;
-            // Written out so that the float32 kernels need no processor with bfloat16.
-            asm!("vcvtneps2bf16 {}, {}", out(ymm_reg) narrow, in(zmm_reg) values, options(pure, nomem, nostack));
-            _mm256_storeu_si256(to.cast(), narrow);
-        }
-    }
+pub(crate) fn store<E: Lanes>(to: &mut [E; LANES], values: __m512) {
+    // SAFETY: as in `load`.
+    unsafe { E::store(to.as_mut_ptr(), values) }
+}
+
+/// [`store`], to where nothing is yet.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) fn write<E: Lanes>(to: &mut [MaybeUninit<E>; LANES], values: __m512) {
+    // SAFETY: as in `load`.
+    unsafe { E::store(to.as_mut_ptr().cast(), values) }
+}
+
+/// The first sixteen units of four bytes, or as many as there are and zeros.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) fn load_units<E: Lanes>(from: &[E]) -> __m512 {
+    let there = first_lanes(from.len() / E::OF_UNIT);
+    // SAFETY: what is beyond the slice is masked.
+    unsafe { _mm512_maskz_loadu_ps(there, from.as_ptr().cast()) }
+}
+
+/// Stores sixteen units of four bytes at the beginning of a slice.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) fn store_units<E: Lanes>(to: &mut [E], units: __m512) {
+    let to = &mut to[..LANES * E::OF_UNIT];
+    // SAFETY: the slice has room for them, and any bits are an element.
+    unsafe { _mm512_storeu_ps(to.as_mut_ptr().cast(), units) }
+}
+
+/// [`store_units`], to where nothing is yet.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) fn write_units<E: Lanes>(to: &mut [MaybeUninit<E>], units: __m512) {
+    let to = &mut to[..LANES * E::OF_UNIT];
+    // SAFETY: as in `store_units`.
+    unsafe { _mm512_storeu_ps(to.as_mut_ptr().cast(), units) }
 }
 
 /// A mask of the first `count` lanes.

@@ -1,24 +1,32 @@
 //! Working memory of a thread, kept between operations.
 
 use std::cell::RefCell;
+use std::mem::take;
 
-#[repr(align(64))]
+use bytemuck::{Pod, Zeroable};
+
+#[repr(C, align(64))]
 #[derive(Clone, Copy)]
-struct CacheLine(#[expect(dead_code, reason = "read and written through pointers")] [u8; 64]);
+struct CacheLine([u8; 64]);
+
+// SAFETY: bytes, as many as they are aligned to, of which any are valid.
+unsafe impl Zeroable for CacheLine {}
+// SAFETY: as above.
+unsafe impl Pod for CacheLine {}
 
 thread_local! {
     static MEMORY: RefCell<Vec<CacheLine>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Hands out parts of the working memory, each aligned to a cache line.
-pub(crate) struct Scratch(*mut CacheLine);
+pub(crate) struct Scratch<'a>(&'a mut [CacheLine]);
 
-impl Scratch {
+impl<'a> Scratch<'a> {
     /// Room for `len` values of any content, within the total that [`with_scratch`] was asked for.
-    pub(crate) fn take<T>(&mut self, len: usize) -> *mut T {
-        let start = self.0;
-        self.0 = start.wrapping_add(lines::<T>(len));
-        start.cast()
+    pub(crate) fn take<T: Pod>(&mut self, len: usize) -> &'a mut [T] {
+        let (part, rest) = take(&mut self.0).split_at_mut(lines::<T>(len));
+        self.0 = rest;
+        &mut bytemuck::cast_slice_mut(part)[..len]
     }
 }
 
@@ -33,6 +41,6 @@ pub(crate) fn with_scratch<R>(lines: usize, work: impl FnOnce(Scratch) -> R) -> 
         if memory.len() < lines {
             memory.resize(lines, CacheLine([0; 64]));
         }
-        work(Scratch(memory.as_mut_ptr()))
+        work(Scratch(&mut memory[..lines]))
     })
 }

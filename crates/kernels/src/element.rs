@@ -1,0 +1,23 @@
+//! The types of which matrix products are made.
+
+use half::bf16;
+
+/// A type that matrix products take: `f32`, or `bf16`, of which as many fill the same memory twice.
+/// Products sum in float32 either way.
+pub trait Element: sealed::Sealed {}
+
+impl Element for f32 {}
+impl Element for bf16 {}
+
+mod sealed {
+    use half::bf16;
+
+    /// What kernels need to know of an element; nobody else can implement it.
+    #[cfg(target_arch = "x86_64")]
+    pub trait Sealed: crate::avx512::Lanes {}
+    #[cfg(not(target_arch = "x86_64"))]
+    pub trait Sealed: bytemuck::Pod + Send + Sync {}
+
+    impl Sealed for f32 {}
+    impl Sealed for bf16 {}
+}

@@ -1,0 +1,83 @@
+//! What a dense layer is made of.
+
+/// Outputs whose weights lie together.
+pub(crate) const PANEL: usize = 64;
+/// Widths are multiples of this.
+const LANES: usize = 16;
+
+/// Whether the weights of a layer of these sizes can be packed.
+pub fn can_pack(outputs: usize, inputs: usize) -> bool {
+    outputs > 0 && inputs > 0 && outputs.is_multiple_of(LANES) && inputs.is_multiple_of(LANES)
+}
+
+/// How many elements the packed weights of such a layer have: some more than the layer has weights,
+/// where outputs do not fill panels of 64.
+pub fn packed_len(outputs: usize, inputs: usize) -> usize {
+    outputs.next_multiple_of(PANEL) * inputs
+}
+
+/// A dense layer: the weights that [`Kernels::pack`](crate::Kernels::pack) made of its rows of
+/// `inputs` weights, and the bias of each output.
+#[derive(Debug, Clone, Copy)]
+pub struct Layer<'a, E> {
+    /// How many numbers of a token it takes.
+    pub inputs: usize,
+    /// Its packed weights.
+    pub panels: &'a [E],
+    /// As long as there are outputs.
+    pub bias: &'a [f32],
+}
+
+impl<E> Layer<'_, E> {
+    pub(crate) fn outputs(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// Panics unless the layer is whole and takes these tokens.
+    pub(crate) fn check(&self, input: usize, lengths: &[usize], output: usize) {
+        let (inputs, outputs, tokens) = (self.inputs, self.outputs(), tokens(lengths));
+        assert!(can_pack(outputs, inputs), "{outputs} × {inputs} weights can be packed");
+        assert_eq!(self.panels.len(), packed_len(outputs, inputs), "the panels are those of the layer");
+        check_len("input", input, &[tokens, inputs]);
+        check_len("output", output, &[tokens, outputs]);
+    }
+}
+
+/// What is done to each output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    None,
+    /// `x / 2 · (1 + erf(x / √2))`
+    Gelu,
+}
+
+/// Layer norm of each token.
+#[derive(Debug, Clone, Copy)]
+pub struct Norm<'a> {
+    /// What normalized values are multiplied with.
+    pub weight: &'a [f32],
+    /// What is added to them then.
+    pub bias: &'a [f32],
+    /// What is added to variances, so that none is zero.
+    pub epsilon: f32,
+}
+
+impl Norm<'_> {
+    pub(crate) fn check(&self, width: usize) {
+        assert_eq!(self.weight.len(), width, "the norm has a weight for each output");
+        assert_eq!(self.bias.len(), width, "the norm has a bias for each output");
+    }
+}
+
+/// How many tokens texts of these lengths have.
+pub(crate) fn tokens(lengths: &[usize]) -> usize {
+    let total = lengths.iter().try_fold(0_usize, |total, &len| total.checked_add(len));
+    total.expect("the tokens of all texts can be counted")
+}
+
+/// Panics unless a slice of `len` elements has this shape.
+pub(crate) fn check_len(name: &str, len: usize, shape: &[usize]) {
+    let expected = shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
+    assert_eq!(Some(len), expected, "{name} has the elements of {shape:?}");
+}

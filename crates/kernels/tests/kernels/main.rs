@@ -1,0 +1,6 @@
+//! What the kernels promise, held against definitions in 64 bits, through their public interface.
+
+mod attention;
+mod dense;
+mod refusals;
+mod support;
