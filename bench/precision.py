@@ -55,7 +55,7 @@ def strata(model: Path, corpus: Path, layers: list[int]) -> dict[int, np.ndarray
         command += ["--layers", ",".join(map(str, layers)), "--max-length", str(worker.MAX_LENGTH)]
         command += ["--output", f"{folder}/out", "--progress", "never"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        table = pq.read_table(sorted(Path(folder).glob("out/*.parquet")))
+        table = pq.read_table(sorted(Path(folder).glob("out/data/*.parquet")))
     return {layer: np.stack(table.column(f"layer_{layer}").to_numpy()) for layer in layers}
 
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Puts the program and the libraries it needs below PREFIX, where it finds them from anywhere.
+# Puts the program and the libraries it needs below PREFIX, where it finds them from anywhere, with its
+# manual pages and what shells complete.
 #     scripts/install.sh PROGRAM LIBTORCH PREFIX
 set -eu
 program=$1 libtorch=$2 prefix=$3
@@ -14,3 +15,12 @@ for library in "$libtorch"/lib/*.so*; do
 done
 cp "$program" "$prefix/bin/strata.new"
 mv "$prefix/bin/strata.new" "$prefix/bin/strata"
+
+"$prefix/bin/strata" man "$prefix/share/man/man1"
+completions() {
+    mkdir -p "$(dirname "$2")"
+    "$prefix/bin/strata" completions "$1" > "$2"
+}
+completions bash "$prefix/share/bash-completion/completions/strata"
+completions zsh "$prefix/share/zsh/site-functions/_strata"
+completions fish "$prefix/share/fish/vendor_completions.d/strata.fish"

@@ -28,9 +28,9 @@ fn a_damaged_page_is_told_with_file_and_rows_and_finished_parts_stay() {
     damage(&sandbox, "in/b2.parquet");
     let said = fails(&sandbox, &command("out"));
     assert!(said.contains("in/b2.parquet, rows "), "{said}");
-    assert!(sandbox.path("out/a-00003.parquet").exists());
+    assert!(sandbox.path("out/data/a-00003.parquet").exists());
     assert!(!sandbox.path("out/_SUCCESS").exists());
-    assert_eq!(leftovers(&sandbox.path("out")), [""; 0]);
+    assert!(leftovers(&sandbox.path("out")).is_empty());
 }
 
 #[test]
@@ -59,9 +59,12 @@ fn bad_files_can_be_skipped_and_are_listed_until_they_are_mended() {
     let skipped =
         |json: serde_json::Value| json["skipped"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(skipped(sandbox.report("r.json")), ["b2.parquet", "c.jsonl"]);
-    assert_eq!(skipped(sandbox.report("out/manifest.json")), ["b2.parquet", "c.jsonl"]);
+    assert_eq!(skipped(sandbox.report("out/_strata/manifest.json")), ["b2.parquet", "c.jsonl"]);
     for name in ["a-00003.parquet", "b-00001.parquet"] {
-        assert_eq!(fs_err::read(sandbox.path("out").join(name)).unwrap(), whole[name]);
+        assert_eq!(
+            fs_err::read(sandbox.path("out/data").join(name)).unwrap(),
+            whole[&format!("data/{name}")]
+        );
     }
     assert!(!sandbox.path("out/_SUCCESS").exists());
 
@@ -70,7 +73,8 @@ fn bad_files_can_be_skipped_and_are_listed_until_they_are_mended() {
     sandbox.succeed(&format!("{arguments} --prune"));
     assert!(sandbox.path("out/_SUCCESS").exists());
     let parts = sandbox.parts("out");
-    assert!(parts.iter().all(|(name, bytes)| whole.get(name) == Some(bytes)), "{:?}", parts.keys());
+    let is_same = |(name, bytes): (&String, &Vec<u8>)| whole.get(&format!("data/{name}")) == Some(bytes);
+    assert!(parts.iter().all(is_same), "{:?}", parts.keys());
 }
 
 #[test]
@@ -82,9 +86,10 @@ fn a_file_that_changes_while_it_is_read_makes_no_part() {
     write_table(&sandbox.path("in/a.parquet"), &texts([long.as_str(); 12]));
     let arguments = format!("{} --max-length 8", command("out"));
     let steps = sandbox.steps(&arguments.replace("--output out", "--output steps"), "steps");
-    let begins = steps.iter().position(|(call, file)| call == "create" && file == ".a-00000.parquet.partial");
+    let begins =
+        steps.iter().position(|(call, file)| call == "create" && file == "_strata/.a-00000.parquet.partial");
     let run = start(&mut sandbox.faulty(&arguments, "out", begins.unwrap() + 1, Fault::Wait));
-    wait_until(|| sandbox.path("out/manifest.json").exists());
+    wait_until(|| sandbox.path("out/_strata/manifest.json").exists());
     std::thread::sleep(std::time::Duration::from_millis(300));
     write_table(&sandbox.path("in/a.parquet"), &texts(["other", "rows"]));
     fs_err::remove_file(sandbox.path("gate")).unwrap();

@@ -36,6 +36,7 @@ fn input() -> RecordBatch {
         ),
         ("licence", json!("CC0")),
         ("org.apache.spark.sql.parquet.row.metadata", json!({"type": "struct", "fields": []})),
+        ("content_defined_chunking", json!({"min_chunk_size": 262144})),
         ("strata", json!({"of": "another run"})),
     ];
     let metadata: HashMap<String, String> =
@@ -81,7 +82,9 @@ fn metadata_of_columns_is_carried_with_the_columns_that_are_kept() {
             assert_eq!(all["pandas"]["columns"].as_array().unwrap().len(), 3);
             assert_eq!(all["licence"], "CC0");
             assert_eq!(all["strata"]["input"]["file"], name, "the provenance is this run's");
-            assert!(!all.contains_key("org.apache.spark.sql.parquet.row.metadata"));
+            for of_the_file in ["org.apache.spark.sql.parquet.row.metadata", "content_defined_chunking"] {
+                assert!(!all.contains_key(of_the_file), "{of_the_file}");
+            }
             assert_eq!(
                 schema.field_with_name("label").unwrap().metadata().get("unit"),
                 Some(&"class".to_owned())

@@ -1,5 +1,6 @@
 //! What a user reads when all is well.
 
+use crate::faulty::stderr;
 use crate::support::{Sandbox, assert_refused, assert_strata, run};
 
 #[test]
@@ -13,18 +14,39 @@ fn help_names_the_verbs() {
     Usage: strata [OPTIONS] <COMMAND>
 
     Commands:
-      run      Encode texts and write a folder of parts
-      inspect  Show what an output folder holds: schema, provenance, counts, a summary of every vector
-               column
-      verify   Hold an output folder against its manifest, and encode a sample of its rows again
-      fetch    Fetch a model from the Hugging Face hub into the local cache, for `--model ID`
-      help     Print this message or the help of the given subcommand(s)
+      run          Encode texts and write a folder of parts
+      inspect      Show what an output folder holds: schema, provenance, counts, a summary of every
+                   vector column
+      verify       Hold an output folder against its manifest, and encode a sample of its rows again
+      fetch        Fetch a model from the Hugging Face hub into the local cache, for `--model ID`
+      completions  Print the script with which a shell completes commands and options
+      man          Write the manual pages
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Global options:
           --log-format <FORMAT>  What a line on stderr looks like [default: text] [possible values:
                                  text, json]
-      -h, --help                 Print help
-      -V, --version              Print version
+      -q, --quiet                Say nothing on stderr but errors
+      -v, --verbose              Say step by step what is done
+          --color <WHEN>         When lines on stderr and help have colours [default: auto] [possible
+                                 values: auto, always, never]
+
+    Environment:
+      HF_HOME, HF_HUB_CACHE         where fetched models are [default: ~/.cache/huggingface/hub]
+      HF_TOKEN, HF_TOKEN_PATH       who you are to the hub, or the file that says so
+      HF_ENDPOINT                   another hub
+      HF_HUB_OFFLINE                1 forbids the network
+      HF_HUB_DOWNLOAD_TIMEOUT       seconds that the hub may be silent [default: 30]
+      HTTPS_PROXY, NO_PROXY         the way to the hub
+      SSL_CERT_FILE, SSL_CERT_DIR   whom to trust on it
+      RAYON_NUM_THREADS             processor threads, where --threads says nothing
+      TMPDIR                        where stdin is kept while it is read
+      NO_COLOR, CLICOLOR_FORCE      colours, where --color says nothing
+      RUST_BACKTRACE                1 adds to a bug's message where it happened
 
     ----- stderr -----
     ");
@@ -45,12 +67,6 @@ fn help_of_run_names_every_option_with_its_default() {
               A TOML file with any of the options below; one given here wins over the file
 
     Options:
-          --log-format <FORMAT>
-              What a line on stderr looks like
-              
-              [default: text]
-              [possible values: text, json]
-
       -h, --help
               Print help (see a summary with '-h')
 
@@ -212,6 +228,12 @@ fn help_of_run_names_every_option_with_its_default() {
               
               [possible values: float32, float16]
 
+          --on-null <WHAT>
+              What becomes of a row without a vector, as its text is null: its vector is null, all of
+              its values are not a number, or there is no such row [default: null]
+              
+              [possible values: null, nan, drop]
+
           --rows-per-part <N>
               Rows of one part [default: about 64 MiB of vectors]
 
@@ -256,13 +278,44 @@ fn help_of_run_names_every_option_with_its_default() {
           --metrics-file <PATH>
               Write the run's figures to this file in the Prometheus text format
 
+    Global options:
+          --log-format <FORMAT>
+              What a line on stderr looks like
+              
+              [default: text]
+              [possible values: text, json]
+
+      -q, --quiet
+              Say nothing on stderr but errors
+
+      -v, --verbose
+              Say step by step what is done
+
+          --color <WHEN>
+              When lines on stderr and help have colours
+              
+              [default: auto]
+              [possible values: auto, always, never]
+
     ----- stderr -----
     "#);
 }
 
 #[test]
-fn the_version_is_told() {
-    assert_strata!(Sandbox::new(), "--version", @r"
+fn the_version_is_told_with_what_was_built() {
+    let said = String::from_utf8(Sandbox::new().succeed("--version").stdout).unwrap();
+    let (first, rest) = said.split_once('\n').unwrap();
+    assert_eq!(first, concat!("strata ", env!("CARGO_PKG_VERSION")));
+    let told: Vec<(&str, &str)> = rest.lines().map(|line| line.split_once(": ").unwrap()).collect();
+    assert_eq!(told.iter().map(|(key, _)| *key).collect::<Vec<_>>(), ["commit", "target", "libtorch"]);
+    let [(_, commit), (_, target), (_, libtorch)] = told[..] else { panic!("{said}") };
+    assert!(commit == "unknown" || commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{said}");
+    assert!(target.contains(std::env::consts::ARCH) && libtorch.starts_with('2'), "{said}");
+}
+
+#[test]
+fn the_version_alone_is_one_line() {
+    assert_strata!(Sandbox::new(), "-V", @r"
     success: true
     exit_code: 0
     ----- stdout -----
@@ -284,6 +337,7 @@ fn a_good_run_sums_up_on_stderr_and_keeps_stdout_clean() {
     out: 3 rows in 1 part, [SIZE]
     11 tokens, 0 truncated, 1 null
     [TIME], [RATE] rows/s, [RATE] tokens/s
+    note: 1 row without a vector, which is null there: pyarrow before 26 cannot read that (--on-null nan or drop)
     ");
 }
 
@@ -310,6 +364,7 @@ fn inspect_shows_schema_provenance_counts_and_vectors() {
       model.hidden_size: 20
       model.model_type: bert
       model.num_hidden_layers: 4
+      numerics: 1
       settings.attentions: false
       settings.combine: none
       settings.dtype: float32
@@ -323,15 +378,14 @@ fn inspect_shows_schema_provenance_counts_and_vectors() {
       settings.special_tokens: include
       settings.text: text
       settings.unit: row
-      strata: 0.3.0
 
     schema
       text: Utf8
       n_tokens: UInt32
       truncated: Boolean
-      layer_0_mean: FixedSizeList(20 x non-null Float32, field: 'element')
-      layer_4_mean: FixedSizeList(20 x non-null Float32, field: 'element')
-      pooler_output: FixedSizeList(20 x non-null Float32, field: 'element')
+      layer_0_mean: FixedSizeList(20 x Float32, field: 'element')
+      layer_4_mean: FixedSizeList(20 x Float32, field: 'element')
+      pooler_output: FixedSizeList(20 x Float32, field: 'element')
 
     vectors
       column                            dimension  mean norm    smallest     largest    nulls
@@ -351,7 +405,69 @@ fn inspect_refuses_a_folder_that_is_no_output() {
     ----- stdout -----
 
     ----- stderr -----
-    error: tiny-bert holds no manifest.json
+    error: tiny-bert holds no output of strata
     hint: name a folder that `strata run` wrote
     ");
+}
+
+#[test]
+fn inspect_says_the_same_to_programs() {
+    let sandbox = Sandbox::with_texts([Some("The cat sat on the dog."), None, Some("")]);
+    sandbox.succeed(&run("--layers 0,-1 --pooling mean"));
+    let output = sandbox.succeed("inspect --json out");
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&found["is_whole"], &found["rows"], &found["parts"]), (&true.into(), &3.into(), &1.into()));
+    assert_eq!(found["provenance"]["settings"]["layers"], serde_json::json!([0, 4]));
+    assert_eq!(found["schema"][0], serde_json::json!({"name": "text", "type": "Utf8"}));
+    let vectors = &found["vectors"]["layer_4_mean"];
+    assert_eq!((&vectors["shape"], &vectors["nulls"]), (&serde_json::json!([20]), &1.into()), "{found}");
+    assert!(vectors["mean_norm"].as_f64().unwrap() > 0.0, "{found}");
+}
+
+#[test]
+fn a_quiet_run_says_nothing_but_errors() {
+    let sandbox = Sandbox::with_texts([Some("The cat sat on the dog.")]);
+    assert_eq!(stderr(&sandbox.succeed(&format!("-q {}", run("")))), "");
+    let refused = sandbox.strata(&run("--quiet --pooling cls")).output().unwrap();
+    assert_eq!(refused.status.code(), Some(78));
+    assert!(stderr(&refused).starts_with("error: "), "{}", stderr(&refused));
+}
+
+#[test]
+fn a_verbose_run_says_step_by_step_what_is_done() {
+    let sandbox = Sandbox::with_texts([Some("The cat sat on the dog.")]);
+    let said = stderr(&sandbox.succeed(&run("-v")));
+    for line in [
+        "model: a bert of 4 layers in tiny-bert; input files: 1",
+        "the model was loaded in ",
+        "in-00000.parquet: rows 0..1 of the input, ",
+    ] {
+        assert!(said.contains(line), "no line `{line}` in\n{said}");
+    }
+    assert!(!stderr(&sandbox.succeed(&run(""))).contains("tiny-bert"));
+}
+
+#[test]
+fn colours_are_as_the_command_line_has_them() {
+    let sandbox = Sandbox::new();
+    let has_colours = |arguments: &str| {
+        let output = sandbox.strata(arguments).output().unwrap();
+        [output.stdout, output.stderr].concat().contains(&0x1b)
+    };
+    // NO_COLOR is set, and nothing here is a terminal.
+    for arguments in ["--help", "inspect nowhere", "--nonsense"] {
+        assert!(!has_colours(arguments), "{arguments}");
+        assert!(has_colours(&format!("--color always {arguments}")), "{arguments}");
+        assert!(!has_colours(&format!("--color=never {arguments}")), "{arguments}");
+    }
+}
+
+#[test]
+fn every_shell_completes_every_option() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = sandbox.succeed(&format!("completions {shell}")).stdout;
+        let script = String::from_utf8(script).unwrap();
+        assert!(script.contains("rows-per-part") && script.contains("inspect"), "{shell}: {script}");
+    }
 }

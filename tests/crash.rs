@@ -31,7 +31,7 @@ fn a_run_killed_at_random_moments_resumes_to_the_same_bytes() {
             send_if_alive(&mut run);
             run.wait().unwrap();
             assert_sound(&sandbox.path(&output), &clean);
-            let manifest = sandbox.path(&output).join("manifest.json");
+            let manifest = sandbox.path(&output).join("_strata/manifest.json");
             if manifest.exists() && !sandbox.path(&output).join("_SUCCESS").exists() {
                 caught_at_work.fetch_add(1, Ordering::Relaxed);
             }

@@ -57,7 +57,7 @@ fn a_disk_that_fills_up_or_turns_read_only_ends_the_run_with_74_and_keeps_finish
     let clean = clean_run(&sandbox);
     let steps = sandbox.steps(&command("steps"), "steps");
     let third_part =
-        steps.iter().position(|(call, file)| call == "create" && file == ".a-00002.parquet.partial");
+        steps.iter().position(|(call, file)| call == "create" && file == "_strata/.a-00002.parquet.partial");
     let step = third_part.expect("the third part is made") + 2;
     for (errno, message) in [(ENOSPC, "No space left on device"), (EROFS, "Read-only file system")] {
         let output = format!("out-{errno}");
@@ -66,7 +66,7 @@ fn a_disk_that_fills_up_or_turns_read_only_ends_the_run_with_74_and_keeps_finish
         assert_eq!(failed.status.code(), Some(74), "{said}");
         assert!(said.contains("a-00002.parquet") && said.contains(message), "{said}");
         assert_sound(&sandbox.path(&output), &clean);
-        assert!(sandbox.path(&output).join("a-00001.parquet").exists());
+        assert!(sandbox.path(&output).join("data/a-00001.parquet").exists());
         assert_resumes(&sandbox, &output, &clean);
     }
 }
@@ -76,36 +76,39 @@ fn bytes_are_durable_before_they_have_a_name_and_the_marker_comes_last() {
     let sandbox = sandbox();
     let steps = sandbox.steps(&command("out"), "out");
     let mut written: BTreeMap<&str, bool> = BTreeMap::new();
-    let mut folder_synced = true;
+    // The folder in which something has a name that may not last.
+    let mut unsynced: Option<&str> = None;
     let mut renamed = Vec::new();
     for (call, file) in &steps {
+        let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
         match call.as_str() {
             "create" => {
                 assert!(
-                    folder_synced || !file.ends_with(".partial"),
+                    unsynced.is_none() || !file.ends_with(".partial"),
                     "{file} begun before a name was durable"
                 );
                 written.insert(file, false);
             }
             "write" => drop(written.insert(file, false)),
-            "sync" if file.is_empty() => folder_synced = true,
+            "sync" if unsynced == Some(file) => unsynced = None,
             "sync" => drop(written.insert(file, true)),
             "rename" => {
-                assert_eq!(
-                    written.get(format!(".{file}.partial").as_str()),
-                    Some(&true),
-                    "{file} was not synced"
-                );
-                folder_synced = false;
+                let grown = format!("_strata/.{name}.partial");
+                assert_eq!(written.get(grown.as_str()), Some(&true), "{file} was not synced");
+                unsynced = Some(folder);
                 renamed.push(file.as_str());
             }
             _ => {}
         }
     }
-    assert!(folder_synced);
-    let visible: Vec<&str> = renamed.into_iter().filter(|name| !name.starts_with('.')).collect();
-    assert_eq!(visible.last(), Some(&"_SUCCESS"));
-    for (index, name) in visible.iter().enumerate().filter(|(_, name)| name.ends_with(".parquet")) {
-        assert_eq!(visible.get(index + 1), Some(&"manifest.json"), "{name} is entered at once");
+    assert_eq!(unsynced, None);
+    assert_eq!(renamed.pop(), Some("_SUCCESS"));
+    for (index, part) in
+        renamed.iter().enumerate().filter_map(|(index, file)| Some((index, file.strip_prefix("data/")?)))
+    {
+        let record = format!("_strata/parts/{part}.json");
+        assert_eq!(renamed.get(index + 1), Some(&record.as_str()), "{part} is entered at once");
     }
+    // At the start and at the end, however many parts there are.
+    assert_eq!(renamed.iter().filter(|file| **file == "_strata/manifest.json").count(), 2);
 }

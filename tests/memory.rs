@@ -3,7 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BinaryArray, LargeStringArray, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, BinaryArray, Int32Array, LargeStringArray, ListArray, RecordBatch, StringArray,
+    StructArray,
+};
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 use parquet::arrow::ArrowWriter;
@@ -141,6 +145,47 @@ fn wide_features_are_held_by_their_bytes_for_every_unit() {
     ] {
         let growth = megabytes(&sandbox, &format!("--layers all --keep none {options}")).saturating_sub(few);
         assert!(growth < BOUND, "{options}: {growth} MB");
+    }
+}
+
+/// Texts of eleven characters with `spans` spans each, beside values of `bytes` bytes.
+fn with_spans(rows: usize, spans: usize, bytes: usize) -> RecordBatch {
+    let numbers = |number: fn(i32) -> i32| -> ArrayRef {
+        Arc::new((0..rows * spans).map(|span| Some(number(span as i32))).collect::<Int32Array>())
+    };
+    let end = |name: &str| Arc::new(Field::new(name, DataType::Int32, false));
+    // The starts of words, and the end of the last.
+    let structs = StructArray::from(vec![
+        (end("start"), numbers(|span| [0, 4, 8][span as usize % 3])),
+        (end("end"), numbers(|_| 11)),
+    ]);
+    let element = Arc::new(Field::new("item", structs.data_type().clone(), true));
+    let lists =
+        ListArray::new(element, OffsetBuffer::from_repeated_length(spans, rows), Arc::new(structs), None);
+    let blobs: ArrayRef = Arc::new(BinaryArray::from_iter_values(vec![vec![7; bytes]; rows]));
+    let words = texts(vec!["the cat sat"; rows]).column(0).clone();
+    table([("text", words), ("spans", Arc::new(lists)), ("blob", blobs)])
+}
+
+#[test]
+fn spans_are_held_by_the_bytes_of_their_vectors_and_of_what_is_kept_beside_them() {
+    let few = few_short_rows();
+    for (name, batches, rows, options) in [
+        ("kept", 50, with_spans(100, 2, 100_000), "--layers 0 --keep all"),
+        (
+            "wide and many",
+            1,
+            with_spans(200, 2000, 0),
+            "--layers all --keep none --pooling first,last,mean,max,first_last,endpoints --combine stack",
+        ),
+    ] {
+        for format in ["parquet", "arrow"] {
+            let sandbox = Sandbox::new();
+            write_many(&sandbox.path("in.parquet"), batches, &rows);
+            let options = format!("--unit span --spans spans --format {format} {options}");
+            let growth = megabytes(&sandbox, &options).saturating_sub(few);
+            assert!(growth < BOUND, "{name} {format}: {growth} MB");
+        }
     }
 }
 

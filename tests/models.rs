@@ -245,7 +245,7 @@ fn values_that_are_not_finite_are_told_and_verified() {
     assert!(said.contains(told), "{said}");
     assert_eq!(sandbox.report("report.json")["non_finite"], serde_json::json!({"layer_3_mean": 3}));
     let manifest: Value =
-        serde_json::from_slice(&fs_err::read(sandbox.path("out/manifest.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs_err::read(sandbox.path("out/_strata/manifest.json")).unwrap()).unwrap();
     let part = manifest["parts"].as_object().unwrap().values().next().unwrap();
     assert_eq!(part["counts"]["non_finite"], serde_json::json!({"layer_3_mean": 3}));
 
@@ -269,7 +269,7 @@ fn untrained() -> Sandbox {
 }
 
 fn manifest(sandbox: &Sandbox) -> Value {
-    let bytes = fs_err::read(sandbox.path("out/manifest.json")).unwrap();
+    let bytes = fs_err::read(sandbox.path("out/_strata/manifest.json")).unwrap();
     serde_json::from_slice::<Value>(&bytes).unwrap()["fingerprint"].clone()
 }
 

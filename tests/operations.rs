@@ -25,6 +25,16 @@ fn an_installed_program_runs_from_its_own_folder_and_without_an_environment() {
         assert!(fs_err::canonicalize(path).unwrap().starts_with(&own), "{line}");
     }
     assert!(libraries.contains("libtorch_cpu.so") && !libraries.contains("not found"), "{libraries}");
+    let page = fs_err::read_to_string(prefix.join("share/man/man1/strata-run.1")).unwrap();
+    assert!(page.contains("rows\\-per\\-part"), "{page}");
+    for script in [
+        "bash-completion/completions/strata",
+        "zsh/site-functions/_strata",
+        "fish/vendor_completions.d/strata.fish",
+    ] {
+        let script = fs_err::read_to_string(prefix.join("share").join(script)).unwrap();
+        assert!(script.contains("rows-per-part"), "{script}");
+    }
     let arguments = command("out");
     let run =
         Command::new(program).env_clear().args(arguments.split(' ')).current_dir(sandbox.path("")).output();
@@ -103,7 +113,7 @@ fn a_dry_run_counts_what_is_there_and_touches_nothing() {
     assert!(said.contains("rows to encode  25") && said.contains("tokens/s in the sample"), "{said}");
     assert_eq!(sandbox.tree(), before);
     sandbox.succeed(&command("out"));
-    fs_err::remove_file(sandbox.path("out/a-00001.parquet")).unwrap();
+    fs_err::remove_file(sandbox.path("out/data/a-00001.parquet")).unwrap();
     let before = sandbox.tree();
     let said = String::from_utf8(sandbox.succeed(&dry).stdout).unwrap();
     assert!(said.contains("7 already there, 1 to make") && said.contains("rows to encode  4"), "{said}");
@@ -117,9 +127,9 @@ fn pruning_removes_the_parts_of_files_that_are_gone_and_no_others() {
     let sandbox = sandbox();
     sandbox.succeed(&command("out"));
     fs_err::remove_file(sandbox.path("in/b.csv")).unwrap();
-    sandbox.write("out/mine.parquet", "not strata's");
+    sandbox.write("out/data/mine.parquet", "not strata's");
     sandbox.succeed(&format!("{} --prune", command("out")));
-    fs_err::remove_file(sandbox.path("out/mine.parquet")).unwrap();
+    fs_err::remove_file(sandbox.path("out/data/mine.parquet")).unwrap();
     assert_eq!(visible(&sandbox.path("out")), crate::faulty::clean_run(&sandbox));
 }
 
@@ -141,8 +151,8 @@ fn an_output_without_its_manifest_is_started_afresh_only_on_request() {
     let clean = visible(&sandbox.path("out"));
     for damage in [None, Some("{\"format_version\": 99}"), Some("{")] {
         match damage {
-            None => fs_err::remove_file(sandbox.path("out/manifest.json")).unwrap(),
-            Some(text) => sandbox.write("out/manifest.json", text),
+            None => fs_err::remove_file(sandbox.path("out/_strata/manifest.json")).unwrap(),
+            Some(text) => sandbox.write("out/_strata/manifest.json", text),
         }
         assert_eq!(sandbox.strata(&command("out")).output().unwrap().status.code(), Some(78), "{damage:?}");
         sandbox.succeed(&format!("{} --overwrite", command("out")));

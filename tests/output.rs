@@ -112,7 +112,7 @@ fn names_of(table: &RecordBatch) -> Vec<&'static str> {
 #[test]
 fn vectors_are_fixed_size_lists_whose_type_says_their_shape() {
     let list = |inner: DataType, length| {
-        DataType::FixedSizeList(Arc::new(Field::new("element", inner, false)), length)
+        DataType::FixedSizeList(Arc::new(Field::new("element", inner, true)), length)
     };
     let cases = [
         ("--layers 1,2 --combine stack", "layers_1_2_stack_mean", list(list(DataType::Float32, 20), 2)),
@@ -146,7 +146,7 @@ fn arrow_and_parquet_parts_hold_the_same() {
     sandbox
         .succeed("run --input in.parquet --model tiny-bert --output arrow --pooling mean,cls --format arrow");
     assert_eq!(read_output(&sandbox.path("out")).columns(), read_output(&sandbox.path("arrow")).columns());
-    assert!(sandbox.path("arrow/in-00000.arrow").exists());
+    assert!(sandbox.path("arrow/data/in-00000.arrow").exists());
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_part_tells_its_origin_and_nothing_of_the_day_the_machine_or_the_place() {
     for secret in [&here, &host] {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
     }
-    let provenance = provenance(&sandbox, "out/in-00000.parquet");
+    let provenance = provenance(&sandbox, "out/data/in-00000.parquet");
     assert_eq!(provenance["input"]["file"], "in.parquet");
     assert_eq!(provenance["input"]["rows"], serde_json::json!([0, 2]));
     let weights = provenance["model"]["files"]["weights_sha256"].as_str().unwrap();
@@ -252,7 +252,7 @@ fn the_names_of_the_parts_sort_in_input_order() {
     let output = read_output(&sandbox.path("out"));
     let ids = column(&output, "id").as_primitive::<Int32Type>().values().to_vec();
     let manifest: Value =
-        serde_json::from_slice(&fs_err::read(sandbox.path("out/manifest.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs_err::read(sandbox.path("out/_strata/manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest["parts"].as_object().unwrap().len(), 60);
     for file in ids.chunks(12) {
         let first = file[0] / 100 * 100;

@@ -32,7 +32,7 @@ fn run_again(sandbox: &Sandbox, written: u64, kept: u64) {
 #[test]
 fn a_run_with_nothing_to_do_succeeds_and_touches_no_part() {
     let (sandbox, parts) = finished();
-    let written = || fs_err::metadata(sandbox.path("out/b-00000.parquet")).unwrap().modified().unwrap();
+    let written = || fs_err::metadata(sandbox.path("out/data/b-00000.parquet")).unwrap().modified().unwrap();
     let before = written();
     run_again(&sandbox, 0, 3);
     assert_eq!((sandbox.parts("out"), written()), (parts, before));
@@ -41,7 +41,7 @@ fn a_run_with_nothing_to_do_succeeds_and_touches_no_part() {
 #[test]
 fn a_part_that_was_deleted_is_made_again() {
     let (sandbox, parts) = finished();
-    fs_err::remove_file(sandbox.path("out/b-00001.parquet")).unwrap();
+    fs_err::remove_file(sandbox.path("out/data/b-00001.parquet")).unwrap();
     run_again(&sandbox, 1, 2);
     assert_eq!(sandbox.parts("out"), parts);
 }
@@ -52,7 +52,7 @@ fn a_part_whose_bytes_have_changed_is_made_again() {
     let mut bytes = parts["b-00002.parquet"].clone();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    sandbox.write("out/b-00002.parquet", &bytes);
+    sandbox.write("out/data/b-00002.parquet", &bytes);
     run_again(&sandbox, 1, 2);
     assert_eq!(sandbox.parts("out"), parts);
 }
@@ -60,7 +60,7 @@ fn a_part_whose_bytes_have_changed_is_made_again() {
 #[test]
 fn a_part_that_was_cut_short_is_made_again() {
     let (sandbox, parts) = finished();
-    sandbox.write("out/b-00000.parquet", &parts["b-00000.parquet"][..100]);
+    sandbox.write("out/data/b-00000.parquet", &parts["b-00000.parquet"][..100]);
     run_again(&sandbox, 1, 2);
     assert_eq!(sandbox.parts("out"), parts);
 }
@@ -76,11 +76,11 @@ fn a_marker_that_was_removed_comes_back_without_encoding() {
 #[test]
 fn what_a_dead_run_left_is_swept_away() {
     let (sandbox, parts) = finished();
-    sandbox.write("out/.b-00001.parquet.123.partial", "half a part");
-    sandbox.write("out/b-00009.parquet", &parts["b-00000.parquet"]);
+    sandbox.write("out/_strata/.b-00001.parquet.123.partial", "half a part");
+    sandbox.write("out/data/b-00009.parquet", &parts["b-00000.parquet"]);
     run_again(&sandbox, 0, 3);
     assert_eq!(sandbox.parts("out"), parts);
-    assert!(!sandbox.path("out/.b-00001.parquet.123.partial").exists());
+    assert!(!sandbox.path("out/_strata/.b-00001.parquet.123.partial").exists());
 }
 
 #[test]

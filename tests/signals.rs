@@ -11,7 +11,8 @@ use crate::faulty::{
 /// The step at which the second part is begun.
 fn second_part(sandbox: &crate::support::Sandbox) -> usize {
     let steps = sandbox.steps(&command("steps"), "steps");
-    let is_second = |(call, file): &(String, String)| call == "create" && file == ".a-00001.parquet.partial";
+    let is_second =
+        |(call, file): &(String, String)| call == "create" && file == "_strata/.a-00001.parquet.partial";
     steps.iter().position(is_second).expect("the second part is made") + 1
 }
 
@@ -31,7 +32,7 @@ fn sigterm_at_any_step_ends_in_order_with_a_report_and_without_leftovers() {
         let report = sandbox.report(&format!("{step}.json"));
         assert_eq!(report["exit_code"], expected);
         assert_eq!(report["outcome"].as_str().unwrap().contains("interrupted by SIGTERM"), expected == 143);
-        assert_eq!(leftovers(&sandbox.path(&output)), [""; 0], "step {step}");
+        assert!(leftovers(&sandbox.path(&output)).is_empty(), "step {step}");
         assert_sound(&sandbox.path(&output), &clean);
         assert_resumes(&sandbox, &output, &clean);
     });
@@ -74,7 +75,7 @@ fn a_second_signal_ends_a_run_that_hangs_at_once() {
     let clean = clean_run(&sandbox);
     sandbox.write("gate", "");
     let mut run = start(&mut sandbox.faulty(&command("out"), "out", second_part(&sandbox), Fault::Wait));
-    wait_until(|| sandbox.path("out/a-00000.parquet").exists());
+    wait_until(|| sandbox.path("out/data/a-00000.parquet").exists());
     send(&run, "TERM");
     std::thread::sleep(Duration::from_millis(300));
     assert!(run.try_wait().unwrap().is_none(), "the first signal waits for the step that hangs");
@@ -90,7 +91,7 @@ fn a_second_run_is_refused_at_once_naming_the_first_and_disturbs_nothing() {
     let clean = clean_run(&sandbox);
     sandbox.write("gate", "");
     let run = start(&mut sandbox.faulty(&command("out"), "out", second_part(&sandbox), Fault::Wait));
-    wait_until(|| sandbox.path("out/a-00000.parquet").exists());
+    wait_until(|| sandbox.path("out/data/a-00000.parquet").exists());
     for arguments in [command("out"), format!("{} --shard 0/2", command("out")), "verify out".to_owned()] {
         let refused = sandbox.strata(&arguments).output().unwrap();
         let said = stderr(&refused);
@@ -124,7 +125,7 @@ fn a_shard_killed_beside_a_living_one_harms_neither() {
     sandbox.write("gate", "");
     let step = second_part(&sandbox);
     let living = start(&mut sandbox.faulty(&shard(0), "out", step, Fault::Wait));
-    wait_until(|| sandbox.path("out/manifest.json").exists());
+    wait_until(|| sandbox.path("out/_strata/manifest.json").exists());
     drop(sandbox.faulty(&shard(1), "out", step + 4, Fault::Kill).output().unwrap());
     sandbox.succeed(&shard(1));
     assert!(!sandbox.path("out/_SUCCESS").exists());
@@ -132,4 +133,22 @@ fn a_shard_killed_beside_a_living_one_harms_neither() {
     let ended = living.wait_with_output().unwrap();
     assert!(ended.status.success(), "{}", stderr(&ended));
     assert_eq!(crate::faulty::visible(&sandbox.path("out")), clean);
+}
+
+#[test]
+fn a_shard_whose_output_another_has_started_over_is_refused() {
+    let sandbox = sandbox();
+    let shard = |number: usize, options: &str| format!("{} --shard {number}/2 {options}", command("out"));
+    sandbox.write("gate", "");
+    let step = second_part(&sandbox);
+    let first = start(&mut sandbox.faulty(&shard(0, ""), "out", step, Fault::Wait));
+    wait_until(|| sandbox.path("out/data/a-00000.parquet").exists());
+    sandbox.succeed(&shard(1, "--pooling cls --overwrite"));
+    fs_err::remove_file(sandbox.path("gate")).unwrap();
+    let ended = first.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(78), "{}", stderr(&ended));
+    assert!(stderr(&ended).contains("another run has changed out meanwhile"), "{}", stderr(&ended));
+    sandbox.succeed(&shard(0, "--pooling cls"));
+    sandbox.succeed(&format!("{} --pooling cls", command("whole")));
+    assert_eq!(crate::faulty::visible(&sandbox.path("out")), crate::faulty::visible(&sandbox.path("whole")));
 }

@@ -8,6 +8,7 @@ use arrow::compute::concat_batches;
 use arrow::ipc::reader::StreamReader;
 use fs_err::File;
 
+use crate::faulty::{send, start, stderr, wait_until};
 use crate::support::{Sandbox, read_output, run, texts, write_table};
 
 const TEXTS: [Option<&str>; 5] = [Some("the cat"), None, Some(""), Some("hello world"), Some("dog")];
@@ -134,6 +135,33 @@ fn stdin_is_called_stdin() {
         assert_eq!(output.status.code(), Some(code), "{stderr}");
         assert!(stderr.contains(said) && !stderr.contains("strata-"), "{stderr}");
     }
+}
+
+#[test]
+fn a_signal_ends_a_run_that_waits_for_stdin() {
+    let sandbox = sandbox();
+    for output in ["out", "-"] {
+        let mut command = sandbox.strata(&format!("run --input - --model tiny-bert --output {output}"));
+        let mut run = start(command.stdin(Stdio::piped()));
+        let silent = run.stdin.take();
+        // It copies what it reads to a file.
+        let files = format!("/proc/{}/fd", run.id());
+        let is_copy = |entry: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_link(entry.unwrap().path()).is_ok_and(|path| path.ends_with("stdin.arrows"))
+        };
+        wait_until(|| std::fs::read_dir(&files).unwrap().any(is_copy));
+        send(&run, "TERM");
+        let ended = run.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(143), "{}", stderr(&ended));
+        drop(silent);
+    }
+}
+
+#[test]
+fn the_bytes_of_a_stream_are_those_that_were_written() {
+    let sandbox = sandbox();
+    let output = sandbox.succeed("run --input in.parquet --model tiny-bert --output - --report r.json");
+    assert_eq!(sandbox.report("r.json")["bytes_written"], output.stdout.len());
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn parts_of_every_unit_resume_to_the_same_bytes_and_verify() {
         let parts = sandbox.parts("out");
         assert!(parts.len() > 1 || case.inputs.len() < 3, "{}", case.name);
         sandbox.succeed("verify out --sample 1000");
-        fs_err::remove_file(sandbox.path("out").join(parts.keys().next().unwrap())).unwrap();
+        fs_err::remove_file(sandbox.path("out/data").join(parts.keys().next().unwrap())).unwrap();
         sandbox.succeed(&command(case, "--rows-per-part 2 --output out"));
         assert_eq!(sandbox.parts("out"), parts, "{}", case.name);
     }

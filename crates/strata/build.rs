@@ -1,4 +1,8 @@
-//! Gives the program and its tests the run-time path of libtorch that `strata-bert` was built with.
+//! Gives the program and its tests the run-time path of libtorch that `strata-bert` was built with, and
+//! what `--version` says of this build.
+
+use std::path::Path;
+use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -7,4 +11,28 @@ fn main() {
     // An installed program finds its libraries beside itself; a built one where it was built.
     println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN/../lib/strata");
     println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
+
+    let target = std::env::var("TARGET").expect("cargo names the target");
+    println!("cargo::rustc-env=STRATA_TARGET={target}");
+    println!("cargo::rustc-env=STRATA_COMMIT={}", commit().as_deref().unwrap_or("unknown"));
+}
+
+/// The commit that is checked out; none where the sources lie outside a repository of their own.
+fn commit() -> Option<String> {
+    let root = Path::new("../..").canonicalize().ok()?;
+    if Path::new(&git(&["rev-parse", "--show-toplevel"])?).canonicalize().ok()? != root {
+        return None;
+    }
+    // Grows with every commit and checkout. Without it nothing tells when to look again.
+    let log = git(&["rev-parse", "--path-format=absolute", "--git-path", "logs/HEAD"])?;
+    if Path::new(&log).exists() {
+        println!("cargo::rerun-if-changed={log}");
+    }
+    git(&["rev-parse", "--short=10", "HEAD"])
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output =
+        Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }

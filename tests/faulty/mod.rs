@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use strata_io::{Manifest, PartFile, blake3_file};
+use strata_io::{Manifest, OutputFolder, PartFile, blake3_file};
 
 use crate::support::{Sandbox, repository, texts, write_table};
 
@@ -54,20 +54,32 @@ pub fn clean_run(sandbox: &Sandbox) -> BTreeMap<String, Vec<u8>> {
     visible(&sandbox.path("clean"))
 }
 
-/// The files of an output that are not hidden, with their bytes.
+/// The files of an output that count, by their path in it, with their bytes: all parts, the manifest and
+/// the marker.
 pub fn visible(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let named = |path: PathBuf| (path.file_name().unwrap().to_str().unwrap().to_owned(), path);
-    let files = fs_err::read_dir(folder).unwrap().map(|entry| named(entry.unwrap().path()));
-    files
-        .filter(|(name, _)| !name.starts_with('.'))
-        .map(|(name, path)| (name, fs_err::read(path).unwrap()))
-        .collect()
+    let output = OutputFolder::new(folder);
+    let named = |path: &Path| {
+        let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+        Some((name, fs_err::read(path).ok()?))
+    };
+    let parts = listing(&output.data());
+    let others = [output.manifest(), output.marker()];
+    parts.iter().chain(&others).filter_map(|path| named(path)).collect()
 }
 
-/// Temporary files in an output.
-pub fn leftovers(folder: &Path) -> Vec<String> {
-    let files = fs_err::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-    files.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(".partial")).collect()
+/// The paths of what is in a folder, if it is there.
+fn listing(folder: &Path) -> Vec<PathBuf> {
+    fs_err::read_dir(folder)
+        .map_or_else(|_| Vec::new(), |entries| entries.map(|e| e.unwrap().path()).collect())
+}
+
+/// Temporary files in an output, and what is beside the marker but no folder of its own.
+pub fn leftovers(folder: &Path) -> Vec<PathBuf> {
+    let is_temporary = |path: &PathBuf| path.to_str().unwrap().ends_with(".partial");
+    let is_unknown =
+        |path: &PathBuf| !["data", "_strata", "_SUCCESS"].map(|name| folder.join(name)).contains(path);
+    let temporary = listing(&folder.join("_strata")).into_iter().filter(is_temporary);
+    temporary.chain(listing(folder).into_iter().filter(is_unknown)).collect()
 }
 
 /// Whatever has happened: every visible part reads to its end, the manifest is understood and speaks
@@ -77,18 +89,23 @@ pub fn assert_sound(folder: &Path, clean: &BTreeMap<String, Vec<u8>>) {
         return;
     }
     let files = visible(folder);
-    for name in files.keys().filter(|name| name.ends_with(".parquet")) {
+    for name in files.keys().filter(|name| name.starts_with("data/")) {
         let part = PartFile::open(&folder.join(name)).unwrap();
         let columns: Vec<String> = part.schema.fields().iter().map(|field| field.name().clone()).collect();
         part.read(&columns, 0..part.rows).unwrap().for_each(|batch| drop(batch.unwrap()));
     }
-    if let Some(manifest) = Manifest::load(folder).unwrap() {
-        for (name, record) in &manifest.parts {
-            assert_eq!(blake3_file(&folder.join(name)).unwrap(), record.blake3, "{name}");
-        }
-    }
+    assert_true_to_its_word(folder);
     if files.contains_key("_SUCCESS") {
         assert_eq!(&files, clean);
+    }
+}
+
+/// Every part that the manifest of an output names has the bytes that it should have.
+pub fn assert_true_to_its_word(folder: &Path) {
+    let output = OutputFolder::new(folder);
+    let manifest = Manifest::load(&output).unwrap();
+    for (name, record) in manifest.iter().flat_map(|manifest| &manifest.parts) {
+        assert_eq!(blake3_file(&output.find_part(name)).unwrap(), record.blake3, "{name}");
     }
 }
 
@@ -99,7 +116,9 @@ pub fn assert_resumes(sandbox: &Sandbox, output: &str, clean: &BTreeMap<String, 
     let files = visible(&sandbox.path(output));
     assert_eq!(files.keys().collect::<Vec<_>>(), clean.keys().collect::<Vec<_>>());
     assert_eq!(&files, clean);
-    assert_eq!(leftovers(&sandbox.path(output)), [""; 0]);
+    let records = listing(&sandbox.path(output).join("_strata/parts"));
+    let left = [leftovers(&sandbox.path(output)), records].concat();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 impl Sandbox {

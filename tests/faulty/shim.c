@@ -1,6 +1,7 @@
 /* Stands between a program and the C library, and misbehaves at a chosen step.
  *
- * A step is a call that changes a file below FAULT_FOLDER: creating, writing, syncing, renaming, removing.
+ * A step is a call that changes FAULT_FOLDER or something below it: creating, writing, syncing, renaming,
+ * removing.
  * FAULT_LOG   a line "number call path" is appended for each step
  * FAULT_AT    the number of the step (from 1) at which FAULT_KIND happens:
  *   kill      half of a write is done, nothing of any other call; then the process is killed
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -112,6 +114,11 @@ int fsync(int fd) {
 int rename(const char *from, const char *to) {
     if (counts(to) && step("rename", to, NULL, NULL)) return -1;
     return NEXT(rename)(from, to);
+}
+
+int mkdir(const char *path, mode_t mode) {
+    if (counts(path) && step("folder", path, NULL, NULL)) return -1;
+    return NEXT(mkdir)(path, mode);
 }
 
 int unlink(const char *path) {

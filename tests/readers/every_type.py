@@ -206,7 +206,7 @@ def check(folder: Path) -> None:
     failures, compared = [], 0
     for source in sorted((folder / "in").iterdir()):
         for form in ("parquet", "arrow"):
-            part = folder / "out" / f"{source.name}-{form}" / f"{source.stem}-00000.{form}"
+            part = folder / "out" / f"{source.name}-{form}" / "data" / f"{source.stem}-00000.{form}"
             reference = folder / f"reference-{source.name}.{form}"
             write_reference(source, reference)
             # Polars has types of its own, which it alone finds again.

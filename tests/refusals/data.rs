@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use crate::support::tables::table;
-use crate::support::{Sandbox, assert_refused, run, write_table};
+use crate::support::tables::{names, table};
+use crate::support::{Sandbox, assert_refused, fixture, read_output, run, write_table};
 
 #[test]
 fn a_column_that_the_input_lacks() {
@@ -155,6 +155,48 @@ fn inputs_that_do_not_go_together() {
     error: in.parquet and more.parquet do not have the same columns: only one of them has id (Int64)
     hint: keep only columns that all files share, with --keep
     ");
+}
+
+#[test]
+fn a_parquet_file_that_is_encrypted() {
+    let sandbox = Sandbox::new();
+    for name in ["footer", "columns"] {
+        let encrypted = fixture("encrypted").join(format!("{name}.parquet"));
+        fs_err::copy(encrypted, sandbox.path(&format!("{name}.parquet"))).unwrap();
+    }
+    let over = |name: &str, keep: &str| {
+        format!("run --input {name}.parquet --model tiny-bert --layers 0 --output out --keep {keep}")
+    };
+    assert_refused!(sandbox, &over("footer", "none"), @r"
+    success: false
+    exit_code: 65
+    ----- stdout -----
+
+    ----- stderr -----
+    error: footer.parquet is encrypted
+    hint: write it again without encryption, with a reader that has its keys, such as pyarrow or Spark
+    ");
+    assert_refused!(sandbox, &over("columns", "all"), @r"
+    success: false
+    exit_code: 65
+    ----- stdout -----
+
+    ----- stderr -----
+    error: column `secret` of columns.parquet is encrypted
+    hint: leave the column out with --keep, or write it again without encryption, with a reader that has its keys, such as pyarrow or Spark
+    ");
+    assert_refused!(sandbox, &over("columns", "text,who"), @r"
+    success: false
+    exit_code: 65
+    ----- stdout -----
+
+    ----- stderr -----
+    error: column `who.name` of columns.parquet is encrypted
+    hint: leave the column out with --keep, or write it again without encryption, with a reader that has its keys, such as pyarrow or Spark
+    ");
+    // What nobody needs may be what it is.
+    sandbox.succeed(&over("columns", "id"));
+    assert_eq!(names(&read_output(&sandbox.path("out")))[..1], ["id"]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Output folders that may not be written to.
 
-use strata_io::OutputLock;
+use strata_io::{OutputFolder, OutputLock};
 
+use crate::faulty::stderr;
 use crate::support::{Sandbox, assert_refused, run, texts, write_table};
 
 #[test]
@@ -21,6 +22,32 @@ fn an_output_folder_among_the_inputs() {
 }
 
 #[test]
+fn an_address_of_a_store() {
+    let sandbox = Sandbox::with_texts(["cat"]);
+    assert_refused!(sandbox, "run --input in.parquet --model tiny-bert --output s3://bucket/vectors", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: --output: expected a folder, found s3://bucket/vectors; s3:// is not supported yet
+    hint: copy it from or to this machine; ./s3://bucket/vectors is a path that begins with a folder `s3:`
+    ");
+    for arguments in [
+        "run --input gs://bucket/a.parquet --model tiny-bert --output out",
+        "run --input in.parquet --model https://huggingface.co/bert-base-uncased --output out",
+        "inspect az://container/vectors",
+        "verify s3://bucket/vectors",
+    ] {
+        let refused = sandbox.strata(arguments).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{arguments}");
+        assert!(stderr(&refused).contains(":// is not supported yet"), "{}", stderr(&refused));
+    }
+    sandbox.succeed("run --input in.parquet --model tiny-bert --output ./s3://bucket/vectors");
+    assert!(sandbox.path("s3:/bucket/vectors/_SUCCESS").exists());
+}
+
+#[test]
 fn an_output_folder_that_cannot_be_made() {
     let sandbox = Sandbox::with_texts(["cat"]);
     // Below a regular file: not even the superuser can make a folder there.
@@ -30,7 +57,7 @@ fn an_output_folder_that_cannot_be_made() {
     ----- stdout -----
 
     ----- stderr -----
-    error: failed to create directory `in.parquet/out`: Not a directory (os error 20)
+    error: failed to create directory `in.parquet/out/_strata`: Not a directory (os error 20)
     ");
 }
 
@@ -45,7 +72,7 @@ fn an_output_folder_with_files_of_others() {
     ----- stdout -----
 
     ----- stderr -----
-    error: out is not empty and has no manifest.json: it holds `thesis.parquet`
+    error: out is not empty and has no manifest: it holds `thesis.parquet`
     hint: give an empty folder, or one that strata wrote
     ");
 }
@@ -54,7 +81,7 @@ fn an_output_folder_with_files_of_others() {
 fn an_output_folder_in_use() {
     let sandbox = Sandbox::with_texts(["cat"]);
     sandbox.succeed(&run(""));
-    let _held = OutputLock::acquire(&sandbox.path("out"), None).unwrap();
+    let _held = OutputLock::acquire(&OutputFolder::new(sandbox.path("out")), None).unwrap();
     assert_refused!(sandbox, &run(""), @r"
     success: false
     exit_code: 75
@@ -87,14 +114,14 @@ fn an_output_folder_of_other_settings_unless_it_may_be_overwritten() {
 fn an_output_folder_whose_manifest_is_damaged() {
     let sandbox = Sandbox::with_texts(["cat"]);
     sandbox.succeed(&run(""));
-    sandbox.write("out/manifest.json", "{\"format_version\": 1");
+    sandbox.write("out/_strata/manifest.json", "{\"format_version\": 2");
     assert_refused!(sandbox, &run(""), @r"
     success: false
     exit_code: 78
     ----- stdout -----
 
     ----- stderr -----
-    error: cannot understand out/manifest.json
+    error: cannot understand out/_strata/manifest.json
       cause: EOF while parsing an object at line 1 column 20
     hint: write to another folder, or start afresh with --overwrite
     ");

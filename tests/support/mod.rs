@@ -2,6 +2,7 @@
 
 pub mod hub;
 pub mod models;
+pub mod old_output;
 pub mod reference;
 pub mod tables;
 
@@ -136,7 +137,8 @@ impl Sandbox {
                 if path.is_dir() {
                     folders.push(path.clone());
                 }
-                if !path.file_name().unwrap().to_string_lossy().starts_with(".strata.") {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                if !name.starts_with(".strata.") && !name.ends_with("lock") && !name.starts_with("lock.") {
                     tree.insert(path.clone(), strata_io::blake3_file(&path).ok());
                 }
             }

@@ -55,7 +55,7 @@ pub fn write_table(path: &Path, table: &RecordBatch) {
 
 /// The parts of an output, in the order of their names.
 pub fn part_paths(folder: &Path) -> Vec<PathBuf> {
-    let paths = fs_err::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let paths = fs_err::read_dir(folder.join("data")).unwrap().map(|entry| entry.unwrap().path());
     let is_part =
         |path: &PathBuf| path.extension().is_some_and(|found| found == "parquet" || found == "arrow");
     let mut paths: Vec<PathBuf> = paths.filter(is_part).collect();
@@ -80,7 +80,8 @@ pub fn schema_of_output(folder: &Path) -> SchemaRef {
     ParquetRecordBatchReaderBuilder::try_new(file.into_file()).unwrap().schema().clone()
 }
 
-fn read_part(path: &Path) -> RecordBatch {
+/// All rows of a part.
+pub fn read_part(path: &Path) -> RecordBatch {
     let file = File::open(path).unwrap();
     if path.extension().is_some_and(|extension| extension == "arrow") {
         return collect(FileReader::try_new(file, None).unwrap());

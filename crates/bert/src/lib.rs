@@ -53,5 +53,10 @@ pub use text::{
     Document, Encoding, Item, Overflow, TOKENIZER_FILES, TextInput, TextTokenizer, TokenizerOptions,
 };
 
+/// Which values the same texts, model and settings give: raised when they are no longer those of before, by
+/// whoever changes them. Outputs of other numerics do not mix. `tests/numerics.rs` of the repository has values
+/// recorded for them.
+pub const NUMERICS: u32 = 1;
+
 /// The version of libtorch this crate was built against.
 pub const LIBTORCH_VERSION: &str = env!("STRATA_LIBTORCH_VERSION");

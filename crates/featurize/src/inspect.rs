@@ -5,10 +5,11 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use strata_io::{Manifest, PartFile, SUCCESS_FILE, VectorSummary, is_vector};
+use strata_io::{Manifest, OutputFolder, PartFile, VectorSummary, is_vector};
 
 use crate::Error;
 use crate::error::Refusal;
+use crate::job::settings::refuse_address;
 
 /// What an output folder holds.
 #[derive(Debug, Serialize)]
@@ -27,10 +28,20 @@ pub struct Inspection {
     pub bytes: u64,
     /// What decides the values of the parts.
     pub provenance: Map<String, Value>,
-    /// Names and types of the columns, in order.
-    pub schema: Vec<(String, String)>,
+    /// The columns, in order.
+    pub schema: Vec<OutputColumn>,
     /// A summary of every vector column, by name.
     pub vectors: BTreeMap<String, Vectors>,
+}
+
+/// A column of an output.
+#[derive(Debug, Serialize)]
+pub struct OutputColumn {
+    /// Its name.
+    pub name: String,
+    /// Its Arrow type, as `--schema` takes it.
+    #[serde(rename = "type")]
+    pub data_type: String,
 }
 
 /// Figures about the vectors of a column.
@@ -64,19 +75,25 @@ impl Inspection {
     /// # Errors
     /// The folder is no output of strata, or a part cannot be read.
     pub fn take(folder: &Path) -> Result<Self, Error> {
+        let folder = &OutputFolder::new(folder);
         let manifest = manifest_of(folder)?;
         let (mut schema, mut summaries) = (Vec::new(), BTreeMap::new());
+        let on_null = manifest.fingerprint.get("settings").and_then(|settings| settings.get("on_null"));
+        let nan_is_null = on_null.is_some_and(|on_null| on_null == "nan");
         for (index, name) in manifest.parts.keys().enumerate() {
-            let part = PartFile::open(&folder.join(name))?;
+            let part = PartFile::open(&folder.find_part(name))?;
             if index == 0 {
-                let fields = part.schema.fields().iter();
-                schema = fields.map(|field| (field.name().clone(), field.data_type().to_string())).collect();
+                let columns = part.schema.fields().iter().map(|field| OutputColumn {
+                    name: field.name().clone(),
+                    data_type: field.data_type().to_string(),
+                });
+                schema = columns.collect();
             }
-            summarize(&part, &mut summaries)?;
+            summarize(&part, nan_is_null, &mut summaries)?;
         }
         Ok(Self {
-            folder: folder.display().to_string(),
-            is_whole: folder.join(SUCCESS_FILE).exists(),
+            folder: folder.root().display().to_string(),
+            is_whole: folder.is_whole(),
             rows: manifest.parts.values().map(|part| part.output_rows).sum(),
             parts: manifest.parts.len(),
             files: manifest.inputs.len(),
@@ -92,15 +109,20 @@ impl Inspection {
 ///
 /// # Errors
 /// There is none, or none that can be understood.
-pub fn manifest_of(folder: &Path) -> Result<Manifest, Error> {
+pub fn manifest_of(folder: &OutputFolder) -> Result<Manifest, Error> {
+    refuse_address("DIR", "a folder", &folder.root().to_string_lossy())?;
     Manifest::load(folder)?.ok_or_else(|| {
-        Refusal::configuration(format!("{} holds no manifest.json", folder.display()))
+        Refusal::configuration(format!("{} holds no output of strata", folder.root().display()))
             .hint("name a folder that `strata run` wrote")
             .into()
     })
 }
 
-fn summarize(part: &PartFile, summaries: &mut BTreeMap<String, VectorSummary>) -> Result<(), Error> {
+fn summarize(
+    part: &PartFile,
+    nan_is_null: bool,
+    summaries: &mut BTreeMap<String, VectorSummary>,
+) -> Result<(), Error> {
     let vectors = part.schema.fields().iter().filter(|field| is_vector(field.data_type()));
     // Columns that were carried through may be vectors too, but are not ours to summarize.
     let is_own =
@@ -110,7 +132,9 @@ fn summarize(part: &PartFile, summaries: &mut BTreeMap<String, VectorSummary>) -
     for batch in part.read(&names, 0..part.rows)? {
         let batch = batch?;
         for (name, column) in names.iter().zip(batch.columns()) {
-            summaries.entry(name.clone()).or_default().update(column)?;
+            let summary = summaries.entry(name.clone()).or_default();
+            summary.nan_is_null = nan_is_null;
+            summary.update(column)?;
         }
     }
     Ok(())

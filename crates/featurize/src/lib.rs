@@ -19,7 +19,7 @@ pub mod verify;
 mod watch;
 
 pub use error::{Error, ErrorKind, Refusal, in_one_line};
-pub use inspect::{Inspection, Vectors, manifest_of};
+pub use inspect::{Inspection, OutputColumn, Vectors, manifest_of};
 pub use job::Job;
 pub use job::inputs::JobInput;
 pub use job::settings::{OnBadFile, STDIO, Settings, cores};
@@ -34,5 +34,11 @@ pub use run::{Outcome, run, stream};
 pub use table::columns::{Columns, Wanted};
 pub use table::featurizer::TableFeaturizer;
 pub use table::keep::Keep;
+pub use table::on_null::OnNull;
 pub use table::unit::{self, Role, Subject};
 pub use watch::Watch;
+
+/// The examples of the document, which must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/library.md")]
+struct Document;

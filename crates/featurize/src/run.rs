@@ -5,10 +5,11 @@ use std::io::Write;
 
 use serde_json::{Map, Value};
 use strata_bert::Extractor;
-use strata_io::{MANIFEST_FILE, Notes};
+use strata_io::{Notes, OutputFolder};
 
 use crate::Error;
 use crate::job::Job;
+use crate::job::fingerprint::provenance;
 use crate::output::Output;
 use crate::pipeline::target::{Folder, Stream};
 use crate::pipeline::{self, Done};
@@ -45,7 +46,7 @@ pub fn run(
     watch: &dyn Watch,
     outcome: &mut Outcome,
 ) -> Result<(), Error> {
-    let is_new = !job.settings.output.join(MANIFEST_FILE).exists();
+    let is_new = OutputFolder::new(&job.settings.output).is_new();
     let open = || Output::open(job, consent, remembered, watch);
     // An old output may have all its parts; a new one needs the model, whose files must be summed too.
     let (output, loaded) = if is_new {
@@ -75,6 +76,7 @@ fn make_missing(
 ) -> Result<(), Error> {
     let missing = output.missing(watch)?;
     outcome.parts_kept = (output.own_parts().count() - missing.len()) as u64;
+    tracing::debug!("parts that are there: {}, to be made: {}", outcome.parts_kept, missing.len());
     if missing.is_empty() {
         return Ok(());
     }
@@ -95,7 +97,8 @@ fn make_missing(
 pub fn stream(job: &Job, out: impl Write, watch: &dyn Watch, outcome: &mut Outcome) -> Result<(), Error> {
     let (survey, loaded) = job.load_beside(|| Survey::take(job, None, &mut Notes::default(), watch));
     let survey = survey?;
-    let mut stream = Stream::start(out, &job.inputs, serde_json::to_string(&survey.fingerprint)?)?;
+    let mut stream =
+        Stream::start(out, &job.inputs, serde_json::to_string(&provenance(&survey.fingerprint))?)?;
     let extractor = loaded?;
     watch.begin(survey.plan.iter().map(|part| part.num_rows()).sum());
     let result = pipeline::run(job, &survey.plan, &mut stream, &extractor, watch, &mut outcome.done);
@@ -103,7 +106,7 @@ pub fn stream(job: &Job, out: impl Write, watch: &dyn Watch, outcome: &mut Outco
     outcome.fingerprint = survey.fingerprint;
     outcome.skipped = survey.skipped;
     result?;
-    stream.finish()?;
+    outcome.done.bytes += stream.finish()?;
     outcome.is_whole = true;
     Ok(())
 }

@@ -23,49 +23,29 @@
 //! # }
 //! ```
 
-mod annotations;
-mod carried;
 mod columns;
-mod commit;
 mod error;
-mod error_kind;
-mod features;
-mod hash;
-mod lists;
-mod lock;
-mod manifest;
-mod notes;
-mod part;
+mod output;
 mod reader;
 mod source;
-mod summary;
-mod sweep;
-mod tables;
-mod text;
 mod writable;
 mod writer;
 
-pub use carried::carried_metadata;
-pub use columns::{common_field, row_bytes, storable_field};
-pub use commit::{sync_folder, write_atomically};
-pub use error::{Error, ErrorKind, Unfit};
-pub use features::{FloatType, is_vector, vector_array, vector_field, vector_shape};
-pub use hash::{blake3_file, blake3_file_while};
-pub use lists::{Spans, TextLists, is_spans, is_text_list, span_labels};
-pub use lock::{OutputLock, refuse_if_locked, update_manifest};
-pub use manifest::{
-    Difference, FORMAT_VERSION, InputRecord, MANIFEST_FILE, Manifest, PartRecord, SUCCESS_FILE,
-    clear_success, differences, mark_success,
+pub use columns::{
+    FloatType, Spans, TextLists, Texts, VectorSummary, carried_metadata, common_field, is_spans, is_text,
+    is_text_list, is_vector, row_bytes, span_labels, storable_field, vector_array, vector_field,
+    vector_shape,
 };
-pub use notes::{Notes, Stamp};
-pub use part::PartFile;
+pub use error::{Error, ErrorKind, Unfit};
+pub use output::{
+    Difference, FORMAT_VERSION, InputRecord, Manifest, Notes, OutputFolder, OutputLock, PartRecord,
+    SharedManifest, Stamp, blake3_file, blake3_file_while, differences, refuse_if_locked, stray_parts,
+    sweep_temporaries, sync_folder, unknown_files, write_atomically,
+};
 pub use reader::{
-    BATCH_BYTES, BATCH_ROWS, ColumnType, CsvDialect, Input, ReadOptions, RecordBatches, column_at, field_at,
-    partition_types,
+    BATCH_BYTES, BATCH_ROWS, ColumnType, CsvDialect, Input, PartFile, ReadOptions, RecordBatches, column_at,
+    field_at, partition_types,
 };
 pub use source::{Compression, Format, Source, find, find_as, is_pattern_input, pattern_reaches, resolved};
-pub use summary::VectorSummary;
-pub use sweep::{stray_files, sweep_temporaries};
-pub use text::{Texts, is_text};
 pub use writable::check_writable;
 pub use writer::{ClosedPart, FinishedPart, OutputFormat, PROVENANCE_KEY, PartWriter, WriterOptions};

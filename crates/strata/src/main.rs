@@ -14,13 +14,16 @@ use options::cli::{Cli, Command};
 
 fn main() {
     panics::keep_quiet();
-    let Cli { command, log_format } = Cli::parse();
-    console::start_log(log_format);
-    let result = panics::caught(|| match command {
+    console::color::choose(std::env::args_os());
+    let cli = Cli::parse();
+    console::start_log(cli.log_format, cli.level());
+    let result = panics::caught(|| match cli.command {
         Command::Run(arguments) => commands::run(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Verify(arguments) => commands::verify(&arguments),
         Command::Fetch(arguments) => commands::fetch(&arguments),
+        Command::Completions { shell } => commands::completions(shell),
+        Command::Man { folder } => commands::man(&folder),
     });
     let code = result.map_or_else(|error| console::failure::explain(&error), |()| 0);
     let _ = std::io::stdout().flush();

@@ -1,18 +1,21 @@
 //! Settings held against the model and the input files: everything that can be refused is refused
 //! here, before any output is touched.
 
+pub(crate) mod fingerprint;
 pub(crate) mod inputs;
+mod reconcile;
 mod sentence;
 pub(crate) mod settings;
 pub mod text_formats;
 
 use std::collections::BTreeMap;
 use std::thread;
+use std::time::Instant;
 
 use inputs::{JobInput, Opened};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use settings::Settings;
-use strata_bert::{Checkpoint, Division, Extractor, Features, TextTokenizer, TokenizerOptions, Unit};
+use strata_bert::{Checkpoint, Extractor, Features, TextTokenizer, Unit};
 
 use crate::Error;
 
@@ -42,6 +45,7 @@ impl Job {
     /// # Errors
     /// Anything that makes the run impossible.
     pub fn prepare(mut settings: Settings) -> Result<Self, Error> {
+        settings.refuse_addresses()?;
         let folder = strata_hub::locate(&settings.model)?;
         let (checkpoint, mut remarks) = sentence::open(&mut settings, &folder)?;
         let tokenizer = TextTokenizer::load(&checkpoint, &settings.tokenizer)?;
@@ -52,13 +56,20 @@ impl Job {
         let features = Features::resolve(&settings.features, &checkpoint.config)?;
         Extractor::check(&checkpoint, &features, settings.device, settings.compute)?;
         let Opened { inputs, skipped, types } = inputs::open(&settings, &features)?;
+        tracing::debug!(
+            "model: a {} of {} layers in {}; input files: {}",
+            checkpoint.config.model_type(),
+            checkpoint.config.num_hidden_layers,
+            folder.display(),
+            inputs.len()
+        );
         Ok(Self { settings, checkpoint, features, tokenizer, inputs, remarks, skipped, types })
     }
 
     /// What decides the values of every part, as the parts and the manifest state it; `model` are the
     /// sums of the model's files.
     pub fn fingerprint(&self, model: &Value) -> Result<Map<String, Value>, Error> {
-        fingerprint(self, model)
+        fingerprint::of(self, model)
     }
 
     /// Loads the layers of the model that the features need.
@@ -66,8 +77,11 @@ impl Job {
     /// # Errors
     /// The weights cannot be read, or the device not be used.
     pub fn extractor(&self) -> Result<Extractor, Error> {
+        let start = Instant::now();
         let Settings { device, compute, threads, .. } = self.settings;
-        Ok(Extractor::load(&self.checkpoint, self.features.clone(), device, compute, threads)?)
+        let extractor = Extractor::load(&self.checkpoint, self.features.clone(), device, compute, threads)?;
+        tracing::debug!("the model was loaded in {:.1} seconds", start.elapsed().as_secs_f64());
+        Ok(extractor)
     }
 
     /// Does `work` while the model is loaded beside it.
@@ -102,108 +116,5 @@ impl Job {
     /// Bytes of one output row's vectors while they are computed.
     pub fn row_bytes(&self) -> usize {
         self.features.width() * size_of::<f32>()
-    }
-}
-
-fn fingerprint(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
-    let Job { settings, checkpoint, tokenizer, types, features: _, inputs: _, remarks: _, skipped: _ } = job;
-    let Settings {
-        text_formats,
-        subject,
-        keep,
-        features: asked,
-        format,
-        dtype,
-        device,
-        compute,
-        max_batch_tokens,
-        // The tokenizer knows the length that is meant where none is given.
-        tokenizer: TokenizerOptions { max_length: _, overflow: _, division, pairs: _, prefix: _, lower_case },
-        // What comes of them is known.
-        prefix: _,
-        prompt: _,
-        truncate_dim: _,
-        // No part comes of a text that is refused.
-        refuse_overflow: _,
-        // Part of the model's identity.
-        random_weights: _,
-        // Decide which rows are made where, not their values.
-        inputs: _,
-        reads_stdin: _,
-        model: _,
-        on_bad_file: _,
-        output: _,
-        rows_per_part: _,
-        threads: _,
-        shard: _,
-    } = settings;
-    let layers = asked.layers.resolve(checkpoint.config.num_hidden_layers)?;
-    let encoded: Map<String, Value> = subject
-        .columns()
-        .into_iter()
-        .map(|(role, column)| (role.option().trim_start_matches("--").replace('-', "_"), json!(column)))
-        .collect();
-    let mut value = json!({
-        "strata": env!("CARGO_PKG_VERSION"),
-        "layer_convention": "0 is the embedding output, N the output of the Nth encoder layer",
-        "model": {
-            "files": model,
-            "model_type": checkpoint.config.model_type(),
-            "hidden_size": checkpoint.config.hidden_size,
-            "num_hidden_layers": checkpoint.config.num_hidden_layers,
-        },
-        "device": device.to_string(),
-        "compute": compute.to_string(),
-        "libtorch": strata_bert::LIBTORCH_VERSION,
-        "settings": {
-            "unit": asked.unit.to_string(),
-            "keep": keep.to_string(),
-            "layers": layers,
-            "pooling": asked.pooling.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "combine": asked.combine.to_string(),
-            "normalize": asked.normalize,
-            "attentions": asked.attentions,
-            "special_tokens": if asked.count_special_tokens { "include" } else { "exclude" },
-            "max_length": tokenizer.max_length(),
-            "overflow": if tokenizer.stride().is_some() { "window" } else { "truncate" },
-            "dtype": dtype.to_string(),
-            "format": format.extension(),
-        },
-    });
-    if let Some(settings) = value["settings"].as_object_mut() {
-        settings.extend(encoded);
-        settings.extend(text_formats.stated());
-        if !types.is_empty() {
-            settings.insert("types".to_owned(), json!(types));
-        }
-        // What it is otherwise depends on the machine, and a part begun on one may be finished on another.
-        if let Some(tokens) = max_batch_tokens {
-            settings.insert("max_batch_tokens".to_owned(), json!(tokens));
-        }
-        if let Some(stride) = tokenizer.stride() {
-            settings.insert("stride".to_owned(), json!(stride));
-        }
-        if !tokenizer.prefix().is_empty() {
-            settings.insert("prefix".to_owned(), json!(tokenizer.prefix()));
-        }
-        if *lower_case {
-            settings.insert("lower_case".to_owned(), json!(true));
-        }
-        if let Some(sentence) = &asked.sentence {
-            settings.insert("sentence_width".to_owned(), json!(sentence.width(&checkpoint.config)?));
-        }
-        if let Some(words) = words_name(*division) {
-            settings.insert("words".to_owned(), json!(words));
-        }
-    }
-    Ok(value.as_object().cloned().unwrap_or_default())
-}
-
-/// The rule by which words are found; none where a column holds them.
-fn words_name(division: Division) -> Option<&'static str> {
-    match division {
-        Division::TokenizerWords => Some("tokenizer"),
-        Division::WhitespaceWords => Some("whitespace"),
-        Division::Whole | Division::Tokens { .. } | Division::GivenWords | Division::Spans => None,
     }
 }

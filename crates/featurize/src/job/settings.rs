@@ -8,10 +8,11 @@ use strata_io::{FloatType, OutputFormat};
 use strum::{Display, EnumString, VariantNames};
 
 use crate::Error;
-use crate::error::in_one_line;
-use crate::job::text_formats::TextFormats;
+use crate::error::{Refusal, in_one_line};
+use crate::job::text_formats::{self, TextFormats};
 use crate::table::columns::Wanted;
 use crate::table::keep::Keep;
+use crate::table::on_null::OnNull;
 use crate::table::unit::Subject;
 
 /// A run's settings.
@@ -53,6 +54,8 @@ pub struct Settings {
     pub format: OutputFormat,
     /// The type of the vectors' values.
     pub dtype: FloatType,
+    /// What becomes of rows without a vector.
+    pub on_null: OnNull,
     /// Input rows of a part, where the user says it.
     pub rows_per_part: Option<u64>,
     /// Tokens of a forward pass, where the user says it.
@@ -98,11 +101,65 @@ impl OnBadFile {
 }
 
 impl Settings {
+    /// Refuses addresses of stores: as paths, they would be those of folders called `s3:` and the like.
+    ///
+    /// # Errors
+    /// One of the paths is such an address.
+    pub fn refuse_addresses(&self) -> Result<(), Refusal> {
+        let inputs =
+            self.inputs.iter().map(|input| ("--input", "files, folders or patterns", input.as_str()));
+        let folders = [("--output", &self.output), ("--model", &self.model)];
+        let folders =
+            folders.into_iter().filter_map(|(option, path)| Some((option, "a folder", path.to_str()?)));
+        inputs.chain(folders).try_for_each(|(option, expected, path)| refuse_address(option, expected, path))
+    }
+
+    /// The mean of the last layer's tokens for every text in `column` of some input files, beside all their
+    /// columns, as parts in the folder `output`.
+    ///
+    /// # Errors
+    /// What text formats are told does not go together, which is not so of what they are told here.
+    pub fn new(
+        inputs: Vec<String>,
+        column: impl Into<String>,
+        model: impl Into<PathBuf>,
+        output: impl Into<PathBuf>,
+    ) -> Result<Self, Refusal> {
+        let (subject, keep) = (Subject::Text(column.into()), Keep::All);
+        let formats = text_formats::Asked::default();
+        Ok(Self {
+            inputs,
+            reads_stdin: false,
+            text_formats: text_formats::settle(formats, subject.texts(), keep.needed(&subject))?,
+            subject,
+            keep,
+            model: model.into(),
+            random_weights: None,
+            device: DeviceKind::default(),
+            compute: Compute::default(),
+            features: FeatureRequest::default(),
+            prefix: None,
+            prompt: None,
+            truncate_dim: None,
+            tokenizer: TokenizerOptions::default(),
+            refuse_overflow: false,
+            output: output.into(),
+            format: OutputFormat::default(),
+            dtype: FloatType::default(),
+            rows_per_part: None,
+            max_batch_tokens: None,
+            threads: None,
+            shard: None,
+            on_bad_file: OnBadFile::default(),
+            on_null: OnNull::default(),
+        })
+    }
+
     /// What tables are made of, and how they are stored.
     pub fn wanted(&self) -> Wanted {
-        let Self { subject, keep, dtype, refuse_overflow, .. } = self;
+        let Self { subject, keep, dtype, on_null, refuse_overflow, .. } = self;
         let (subject, keep, format) = (subject.clone(), keep.clone(), self.stored_format());
-        Wanted { subject, keep, format, dtype: *dtype, refuse_overflow: *refuse_overflow }
+        Wanted { subject, keep, format, dtype: *dtype, on_null: *on_null, refuse_overflow: *refuse_overflow }
     }
 
     /// The format of what is written: a stream is Arrow's.
@@ -122,4 +179,24 @@ pub const STDIO: &str = "-";
 /// The processor threads there are for this process.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Refuses `scheme://…` where a path is expected.
+///
+/// # Errors
+/// `path` is such an address.
+pub fn refuse_address(option: &str, expected: &str, path: &str) -> Result<(), Refusal> {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
+    let Some((scheme, _)) = path.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
+        return Ok(());
+    };
+    Err(Refusal::usage(format!(
+        "{option}: expected {expected}, found {path}; {scheme}:// is not supported yet"
+    ))
+    .hint(format!(
+        "copy it from or to this machine; ./{path} is a path that begins with a folder `{scheme}:`"
+    )))
 }

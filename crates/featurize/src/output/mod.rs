@@ -1,18 +1,16 @@
 //! The output folder of one run: who may write to it, what it already holds, what is added to it.
 
-use std::path::{Path, PathBuf};
-
 use rayon::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use strata_io::{
-    ClosedPart, FinishedPart, Manifest, Notes, OutputLock, PartRecord, SUCCESS_FILE, Stamp,
-    blake3_file_while, clear_success, mark_success, stray_files, sweep_temporaries, sync_folder,
-    update_manifest,
+    ClosedPart, FinishedPart, Manifest, Notes, OutputFolder, OutputLock, PartRecord, SharedManifest, Stamp,
+    blake3_file_while, stray_parts, sweep_temporaries,
 };
 
 use crate::Error;
 use crate::error::Refusal;
 use crate::job::Job;
+use crate::job::fingerprint::provenance_of_part;
 use crate::plan::existing::{load_manifest, refuse_foreign_files};
 use crate::plan::parts::Part;
 use crate::plan::survey::{Consent, Survey};
@@ -23,9 +21,9 @@ pub const OPTIONS: &str = "options";
 
 /// An output folder that this process has locked.
 pub struct Output {
-    pub folder: PathBuf,
+    pub folder: OutputFolder,
     pub survey: Survey,
-    manifest: Manifest,
+    manifest: SharedManifest,
     notes: Notes,
     shard: Option<(u32, u32)>,
     _lock: OutputLock,
@@ -39,9 +37,9 @@ impl Output {
     /// The folder cannot be written or is in use; it holds parts made otherwise without `consent` to
     /// lose them, or files that are not strata's; an input file cannot be read; the work is cancelled.
     pub fn open(job: &Job, consent: Consent, options: Value, watch: &dyn Watch) -> Result<Self, Error> {
-        let folder = job.settings.output.clone();
+        let folder = OutputFolder::new(&job.settings.output);
         refuse_foreign_files(&folder, consent)?;
-        make_folder(&folder)?;
+        folder.make()?;
         let lock = OutputLock::acquire(&folder, job.settings.shard)?;
         let mut notes = Notes::load(&folder);
         let known = load_manifest(&folder, consent)?;
@@ -49,18 +47,24 @@ impl Output {
         notes.memory.insert(OPTIONS.to_owned(), options);
 
         let fresh = Manifest::new("", survey.fingerprint.clone());
-        let manifest = update_manifest::<Error>(&folder, fresh, |manifest| {
+        let manifest = SharedManifest::new(folder.clone(), fresh);
+        let mut output = Self { folder, survey, manifest, notes, shard: job.settings.shard, _lock: lock };
+        output.reconcile(consent)?;
+        output.sweep()?;
+        Ok(output)
+    }
+
+    /// Brings the manifest to the present.
+    fn reconcile(&mut self, consent: Consent) -> Result<(), Error> {
+        let Self { folder, survey, manifest, notes, .. } = self;
+        manifest.update(|manifest| {
             let before = manifest.clone();
             survey.reconcile(manifest, consent)?;
             if before.parts != manifest.parts || !manifest.skipped.is_empty() {
-                clear_success(&folder)?;
+                folder.clear_marker()?;
             }
-            notes.save(&folder)?;
-            Ok(())
-        })?;
-        let output = Self { folder, survey, manifest, notes, shard: job.settings.shard, _lock: lock };
-        output.sweep()?;
-        Ok(output)
+            Ok(notes.save(folder)?)
+        })
     }
 
     /// The parts that are this process's to make.
@@ -85,22 +89,23 @@ impl Output {
             match intact {
                 Intact::No => missing.push(part),
                 Intact::Noted => {}
-                Intact::Read(stamp, hash) => self.notes.note(&self.folder.join(&part.file_name), stamp, hash),
+                Intact::Read(stamp, hash) => {
+                    self.notes.note(&self.folder.data().join(&part.file_name), stamp, hash);
+                }
             }
         }
         if !missing.is_empty() {
-            self.manifest = update_manifest::<Error>(&self.folder, self.manifest.clone(), |manifest| {
-                clear_success(&self.folder)?;
+            self.manifest.update(|manifest| {
                 missing.iter().for_each(|part| drop(manifest.parts.remove(&part.file_name)));
-                Ok(())
+                self.folder.clear_marker()
             })?;
         }
         Ok(missing)
     }
 
     fn is_intact(&self, part: &Part, watch: &dyn Watch) -> Result<Intact, Error> {
-        let path = self.folder.join(&part.file_name);
-        let Some(record) = self.survey.made(part, &self.manifest) else { return Ok(Intact::No) };
+        let path = self.folder.data().join(&part.file_name);
+        let Some(record) = self.survey.made(part, self.manifest.get()) else { return Ok(Intact::No) };
         let Ok(stamp) = Stamp::of(&path) else { return Ok(Intact::No) };
         if stamp.bytes != record.bytes {
             return Ok(Intact::No);
@@ -128,35 +133,31 @@ impl Output {
         closed: ClosedPart,
         counts: Map<String, Value>,
     ) -> Result<FinishedPart, Error> {
-        let input = self.survey.names[part.input].clone();
-        let mut finished = None;
-        self.manifest = update_manifest::<Error>(&self.folder, self.manifest.clone(), |manifest| {
-            let same_input = manifest.inputs.get(&input).map(|record| record.blake3.as_str())
-                == self.survey.content(part.input);
-            if manifest.fingerprint != self.survey.fingerprint || !same_input {
-                return Err(Refusal::configuration(format!(
-                    "another run has changed {} meanwhile: its settings or `{input}` are not those of this run",
-                    self.folder.display()
-                ))
-                .hint("run all shards with the same settings over the same files")
-                .into());
+        let Self { folder, survey, manifest, notes, .. } = self;
+        let input = &survey.names[part.input];
+        let is_ours = |manifest: &Manifest| {
+            let content = manifest.inputs.get(input).map(|record| record.blake3.as_str());
+            if manifest.fingerprint == survey.fingerprint && content == survey.content(part.input) {
+                return Ok(());
             }
-            let part_file = closed.commit()?;
-            let record = PartRecord {
-                input,
-                rows: [part.rows.start, part.rows.end],
-                output_rows: part_file.rows,
-                bytes: part_file.bytes,
-                blake3: part_file.blake3.clone(),
-                counts,
-            };
-            manifest.parts.insert(part_file.file_name.clone(), record);
-            finished = Some(part_file);
-            Ok(())
+            let folder = folder.root().display();
+            Err(Error::from(
+                Refusal::configuration(format!(
+                    "another run has changed {folder} meanwhile: its settings or `{input}` are not those of this run"
+                ))
+                .hint("run all shards with the same settings over the same files"),
+            ))
+        };
+        let finished = manifest.commit(closed, is_ours, |file| PartRecord {
+            input: input.clone(),
+            rows: [part.rows.start, part.rows.end],
+            output_rows: file.rows,
+            bytes: file.bytes,
+            blake3: file.blake3.clone(),
+            counts,
         })?;
-        let finished = finished.ok_or_else(|| Error::Bug("a committed part has no file".to_owned()))?;
-        let path = self.folder.join(&finished.file_name);
-        self.notes.note(&path, Stamp::of(&path)?, finished.blake3.clone());
+        let path = folder.data().join(&finished.file_name);
+        notes.note(&path, Stamp::of(&path)?, finished.blake3.clone());
         Ok(finished)
     }
 
@@ -170,22 +171,18 @@ impl Output {
         if skipped.is_empty() {
             return Ok(());
         }
-        self.manifest = update_manifest::<Error>(&self.folder, self.manifest.clone(), |manifest| {
+        self.manifest.update(|manifest| {
             manifest.skipped.extend(skipped);
             Ok(())
-        })?;
-        Ok(())
+        })
     }
 
     /// Keeps what was learned about files for the next run.
     ///
     /// # Errors
     /// The notes cannot be written.
-    pub fn save_notes(&self) -> Result<(), Error> {
-        update_manifest::<Error>(&self.folder, self.manifest.clone(), |_| {
-            Ok(self.notes.save(&self.folder)?)
-        })?;
-        Ok(())
+    pub fn save_notes(&mut self) -> Result<(), Error> {
+        Ok(self.manifest.hold(|_| self.notes.save(&self.folder))?)
     }
 
     /// Marks the output as whole if every part of the plan is there, whichever shard made it.
@@ -193,19 +190,13 @@ impl Output {
     /// # Errors
     /// The marker cannot be written.
     pub fn complete(&mut self) -> Result<bool, Error> {
-        let mut whole = false;
-        self.manifest = update_manifest::<Error>(&self.folder, self.manifest.clone(), |manifest| {
-            let is_there = |part: &Part| {
-                let bytes = Stamp::of(&self.folder.join(&part.file_name)).map(|stamp| stamp.bytes).ok();
-                self.survey.made(part, manifest).is_some_and(|record| Some(record.bytes) == bytes)
-            };
-            whole = manifest.skipped.is_empty() && self.survey.plan.iter().all(is_there);
-            if whole && !self.folder.join(SUCCESS_FILE).exists() {
-                mark_success(&self.folder, "")?;
-            }
-            Ok(())
-        })?;
-        Ok(whole)
+        self.manifest.update(|_| Ok::<_, Error>(()))?;
+        let Self { folder, survey, manifest, .. } = self;
+        Ok(manifest.hold(|manifest| {
+            let is_there = |part: &Part| survey.is_there(part, manifest, folder);
+            let is_whole = manifest.skipped.is_empty() && survey.plan.iter().all(is_there);
+            if is_whole { folder.mark_whole().map(|()| true) } else { Ok(false) }
+        })?)
     }
 
     /// What a part states about its origin: everything that decides its values, no clock, no path.
@@ -215,32 +206,28 @@ impl Output {
     pub fn provenance(&self, part: &Part) -> Result<String, serde_json::Error> {
         let input = &self.survey.names[part.input];
         let rows = [part.rows.start, part.rows.end];
-        provenance(&self.survey.fingerprint, input, self.survey.content(part.input), rows)
+        provenance_of_part(&self.survey.fingerprint, input, self.survey.content(part.input), rows)
     }
 
     /// Inputs that are gone but whose parts are still here.
     pub fn vanished_inputs(&self) -> Vec<String> {
-        self.survey.vanished(&self.manifest).into_iter().collect()
+        self.survey.vanished(self.manifest.get()).into_iter().collect()
     }
 
     /// Removes what dead runs left: their temporary files, and parts that the manifest does not name.
     /// Under the manifest's lock, where no part of a living run has a name but no entry.
-    fn sweep(&self) -> Result<(), Error> {
-        update_manifest::<Error>(&self.folder, self.manifest.clone(), |manifest| {
-            let own = self.owner();
-            let others = |owner: &str| match self.shard {
-                Some((_, count)) => owner != own && owner.ends_with(&format!("-of-{count}")),
-                None => false,
+    fn sweep(&mut self) -> Result<(), Error> {
+        let (own, folder, shard) = (self.owner(), &self.folder, self.shard);
+        self.manifest.hold(|manifest| {
+            let others = |owner: &str| {
+                shard.is_some_and(|(_, count)| owner != own && owner.ends_with(&format!("-of-{count}")))
             };
-            sweep_temporaries(&self.folder, others)?;
-            for (path, is_ours) in stray_files(&self.folder, manifest)? {
-                if is_ours {
-                    fs_err::remove_file(path)?;
-                }
+            sweep_temporaries(folder, others)?;
+            for part in stray_parts(folder, manifest)? {
+                fs_err::remove_file(part)?;
             }
             Ok(())
-        })?;
-        Ok(())
+        })
     }
 }
 
@@ -251,29 +238,4 @@ enum Intact {
     Noted,
     /// Its bytes were read.
     Read(Stamp, String),
-}
-
-/// The provenance of a part, as JSON.
-///
-/// # Errors
-/// It does not serialize.
-pub fn provenance(
-    fingerprint: &Map<String, Value>,
-    input: &str,
-    content: Option<&str>,
-    rows: [u64; 2],
-) -> Result<String, serde_json::Error> {
-    let mut provenance = fingerprint.clone();
-    provenance.insert("input".to_owned(), json!({"file": input, "blake3": content, "rows": rows}));
-    serde_json::to_string(&provenance)
-}
-
-/// Makes the folder and the ones above it, for good.
-fn make_folder(folder: &Path) -> Result<(), Error> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    fs_err::create_dir_all(folder)?;
-    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
-    Ok(sync_folder(above.unwrap_or(Path::new(".")))?)
 }

@@ -11,8 +11,10 @@ use crate::pipeline::stages::StageTimes;
 pub struct Counts {
     /// Rows of the input, nulls counted.
     pub rows: u64,
-    /// Rows of the output: as many, unless they stand for tokens, words or spans.
+    /// Rows of the output: as many, unless they stand for tokens, words or spans, or some are left out.
     pub output_rows: u64,
+    /// Rows that lack a vector, whatever becomes of them in the output.
+    pub without_vector: u64,
     /// Rows without a text.
     pub nulls: u64,
     /// Texts that were cut to the greatest length.
@@ -26,9 +28,10 @@ pub type NonFinite = BTreeMap<String, u64>;
 
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        let Self { rows, output_rows, nulls, truncated, tokens } = other;
+        let Self { rows, output_rows, without_vector, nulls, truncated, tokens } = other;
         self.rows += rows;
         self.output_rows += output_rows;
+        self.without_vector += without_vector;
         self.nulls += nulls;
         self.truncated += truncated;
         self.tokens += tokens;

@@ -28,7 +28,7 @@ pub fn encode(
     tokenized: Tokenized,
 ) -> Result<[Encoded; 1], Error> {
     let Tokenized { chunk, documents } = tokenized;
-    let counts = counts(extractor.features().unit(), &documents);
+    let mut counts = counts(extractor.features().unit(), &documents);
     let unseen = |document: &&Option<Document>| document.as_ref().is_none_or(|d| d.windows.is_empty());
     watch.advance(documents.iter().filter(unseen).count() as u64, 0);
     watch::check(watch)?;
@@ -36,6 +36,9 @@ pub fn encode(
         watch.advance(rows as u64, tokens as u64);
         watch::check(watch)
     })?;
+    counts.without_vector = (0..counts.output_rows as usize)
+        .filter(|&row| columns.iter().any(|column| !column.valid[row]))
+        .count() as u64;
     Ok([Encoded { chunk, documents, columns, counts }])
 }
 
@@ -43,6 +46,7 @@ fn counts(unit: Unit, documents: &[Option<Document>]) -> Counts {
     let texts = || documents.iter().flatten();
     Counts {
         rows: documents.len() as u64,
+        without_vector: 0,
         output_rows: documents.iter().map(|document| unit.rows_of(document.as_ref()) as u64).sum(),
         nulls: (documents.len() - texts().count()) as u64,
         truncated: texts().filter(|document| document.truncated).count() as u64,

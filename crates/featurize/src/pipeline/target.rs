@@ -1,6 +1,7 @@
 //! Where finished rows go: parts in a folder, or a stream.
 
 use std::io::{self, BufWriter, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -47,11 +48,12 @@ impl Target for Folder<'_> {
         let options = WriterOptions {
             format: job.settings.format,
             provenance: Some(self.output.provenance(part)?),
+            growing_in: Some(self.output.folder.own()),
             owner: self.output.owner(),
             ..WriterOptions::default()
         };
         let schema = job.inputs[part.input].columns.schema.clone();
-        self.open = Some(PartWriter::create(&self.output.folder, &part.file_name, schema, &options)?);
+        self.open = Some(PartWriter::create(&self.output.folder.data(), &part.file_name, schema, &options)?);
         Ok(())
     }
 
@@ -62,15 +64,19 @@ impl Target for Folder<'_> {
 
     fn end(&mut self, part: &Part, counts: Counts, non_finite: &NonFinite) -> Result<u64, Error> {
         let writer = self.open.take().ok_or_else(|| Error::Bug(NOTHING_BEGUN.to_owned()))?;
-        Ok(self.output.commit(part, writer.close()?, recorded(counts, non_finite))?.bytes)
+        let bytes = self.output.commit(part, writer.close()?, recorded(counts, non_finite))?.bytes;
+        let Range { start, end } = part.rows;
+        tracing::debug!("{}: rows {start}..{end} of the input, {bytes} bytes", part.file_name);
+        Ok(bytes)
     }
 }
 
 /// What the manifest notes about a part.
 fn recorded(counts: Counts, non_finite: &NonFinite) -> Map<String, Value> {
-    let Counts { nulls, truncated, tokens, rows: _, output_rows: _ } = counts;
+    let Counts { nulls, truncated, tokens, without_vector, rows: _, output_rows: _ } = counts;
     let fields = [("nulls", nulls), ("truncated", truncated), ("tokens", tokens)];
-    let fields = fields.into_iter().map(|(name, count)| (name.to_owned(), json!(count)));
+    let lacking = (without_vector > 0).then_some(("without_vector", without_vector));
+    let fields = fields.into_iter().chain(lacking).map(|(name, count)| (name.to_owned(), json!(count)));
     let broken = (!non_finite.is_empty()).then(|| ("non_finite".to_owned(), json!(non_finite)));
     fields.chain(broken).collect()
 }
@@ -109,12 +115,20 @@ impl<W: Write> Stream<W> {
         Ok(Self { writer, schema, before: 0 })
     }
 
-    /// Says that nothing follows.
+    /// Says that nothing follows, and returns the bytes of that.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn finish(mut self) -> Result<(), Error> {
-        Ok(self.writer.finish()?)
+    pub fn finish(mut self) -> Result<u64, Error> {
+        self.writer.finish()?;
+        self.flushed()
+    }
+
+    /// The bytes since this was last asked.
+    fn flushed(&mut self) -> Result<u64, Error> {
+        self.writer.flush()?;
+        let bytes = self.writer.get_ref().get_ref().bytes;
+        Ok(bytes - std::mem::replace(&mut self.before, bytes))
     }
 }
 
@@ -133,9 +147,7 @@ impl<W: Write> Target for Stream<W> {
     }
 
     fn end(&mut self, _: &Part, _: Counts, _: &NonFinite) -> Result<u64, Error> {
-        self.writer.flush()?;
-        let bytes = self.writer.get_ref().get_ref().bytes;
-        Ok(bytes - std::mem::replace(&mut self.before, bytes))
+        self.flushed()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::pipeline::stages::StageTimes;
 use crate::pipeline::target::Target;
 use crate::plan::parts::Part;
 use crate::table::assemble::{Computed, assemble};
+use crate::table::on_null::OnNull;
 
 /// Writes chunks as they come, and ends a part with its last one.
 pub fn write(
@@ -28,7 +29,8 @@ pub fn write(
     let mut open: Option<(usize, Counts, NonFinite)> = None;
     while let Ok(encoded) = times.waiting(|| source.recv()) {
         times.busy(|| -> Result<(), Error> {
-            let (index, ends_part, counts) = (encoded.chunk.part, encoded.chunk.ends_part, encoded.counts);
+            let Encoded { chunk, documents, columns: vectors, mut counts } = encoded;
+            let (index, ends_part) = (chunk.part, chunk.ends_part);
             let part = &parts[index];
             let (mut so_far, mut non_finite) = match open.take().filter(|(open, ..)| *open == index) {
                 Some((_, so_far, non_finite)) => (so_far, non_finite),
@@ -37,8 +39,7 @@ pub fn write(
                     (Counts::default(), NonFinite::new())
                 }
             };
-            count_non_finite(job, &encoded.columns, &mut non_finite);
-            let Encoded { chunk, documents, columns: vectors, counts: _ } = encoded;
+            count_non_finite(job, &vectors, &mut non_finite);
             let computed = Computed {
                 batches: &chunk.batches,
                 subjects: &chunk.subjects,
@@ -48,6 +49,9 @@ pub fn write(
             };
             let columns = &job.inputs[part.input].columns;
             assemble(columns, &job.features, computed, |batch| target.write(batch))?;
+            if columns.on_null == OnNull::Drop {
+                counts.output_rows -= counts.without_vector;
+            }
             so_far += counts;
             if ends_part {
                 done.bytes += target.end(part, so_far, &non_finite)?;

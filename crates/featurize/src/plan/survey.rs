@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
-use strata_io::{InputRecord, Manifest, Notes, PartRecord, Stamp, blake3_file_while, differences};
+use strata_io::{
+    InputRecord, Manifest, Notes, OutputFolder, PartRecord, Stamp, blake3_file_while, differences,
+};
 
 use crate::Error;
 use crate::error::Refusal;
 use crate::job::Job;
+use crate::job::fingerprint::present;
 use crate::plan::parts::{self, Part};
 use crate::watch::{self, Watch};
 
@@ -51,7 +54,7 @@ impl Survey {
         let fingerprint = job.fingerprint(&model_identity(job, notes)?)?;
         watch::check(watch)?;
         // Other settings may find another number of rows in the same bytes.
-        let known = known.filter(|manifest| manifest.fingerprint == fingerprint);
+        let known = known.filter(|manifest| present(&manifest.fingerprint) == fingerprint);
         let mut skipped = job.skipped.clone();
         let mut records = Vec::with_capacity(job.inputs.len());
         for input in &job.inputs {
@@ -82,11 +85,18 @@ impl Survey {
             .then_some(record)
     }
 
+    /// Whether a part of the plan is made and its file is there, as far as its size tells.
+    pub fn is_there(&self, part: &Part, manifest: &Manifest, folder: &OutputFolder) -> bool {
+        let bytes = || Stamp::of(&folder.find_part(&part.file_name)).map(|stamp| stamp.bytes).ok();
+        self.made(part, manifest).is_some_and(|record| Some(record.bytes) == bytes())
+    }
+
     /// Brings a manifest to the present: without parts that this plan replaces.
     ///
     /// # Errors
     /// It names parts made otherwise, and there is no consent to lose them.
     pub fn reconcile(&self, manifest: &mut Manifest, consent: Consent) -> Result<(), Refusal> {
+        manifest.fingerprint = present(&manifest.fingerprint);
         if manifest.fingerprint != self.fingerprint {
             if !consent.overwrite && !manifest.parts.is_empty() {
                 return Err(self.made_otherwise(manifest));

@@ -4,13 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
-use arrow::buffer::NullBuffer;
-use arrow::compute::take;
+use arrow::compute::{filter, take};
 use strata_bert::{Document, Features, Unit, VectorColumn};
-use strata_io::{BATCH_BYTES, row_bytes, vector_array};
+use strata_io::{BATCH_BYTES, row_bytes};
 
 use crate::Error;
 use crate::table::columns::Columns;
+use crate::table::on_null::{self, OnNull};
 use crate::table::rows;
 use crate::table::subjects::Subjects;
 
@@ -41,12 +41,11 @@ pub fn assemble(
     let Computed { batches, subjects, first_row, documents, vectors } = computed;
     let unit = features.unit();
     let beside = rows::arrays(unit, documents);
+    let stays = (columns.on_null == OnNull::Drop).then(|| on_null::complete(&vectors));
     let mut arrays = Vec::with_capacity(vectors.len());
     for (column, vectors) in features.columns().iter().zip(vectors) {
-        let validity = NullBuffer::from(vectors.valid);
-        let array = vector_array(vectors.values, Some(validity), &column.shape, columns.dtype)
-            .map_err(|source| Error::Column { column: column.name.clone(), source })?;
-        arrays.push(array);
+        let array = columns.on_null.array(vectors, &column.shape, columns.dtype);
+        arrays.push(array.map_err(|source| Error::Column { column: column.name.clone(), source })?);
     }
     let counts: Vec<usize> = documents.iter().map(|document| unit.rows_of(document.as_ref())).collect();
     let (mut first, mut first_out) = (0, 0);
@@ -57,16 +56,29 @@ pub fn assemble(
         let mut put = |before: Vec<ArrayRef>, labels: Vec<ArrayRef>, out: Range<usize>| {
             let slice = |array: &ArrayRef| array.slice(out.start, out.len());
             let all = before.into_iter().chain(beside.iter().map(slice)).chain(labels);
-            let all = all.chain(arrays.iter().map(slice)).collect();
+            let all = all.chain(arrays.iter().map(slice));
+            let all: Vec<ArrayRef> = match &stays {
+                None => all.collect(),
+                Some(stays) => {
+                    let stays = stays.slice(out.start, out.len());
+                    all.map(|array| filter(&array, &stays)).collect::<Result<_, _>>()?
+                }
+            };
             write(&RecordBatch::try_new(columns.schema.clone(), all)?)
         };
+        let first_row = first_row + first as u64;
         match unit {
-            Unit::Row => put(kept.columns().to_vec(), Vec::new(), out.clone())?,
+            Unit::Row => {
+                let row = rows::row_name(unit, columns.on_null);
+                let row = row.map(|_| numbers(0..kept.num_rows() as u64, first_row));
+                let before = row.into_iter().chain(kept.columns().iter().cloned());
+                put(before.collect(), Vec::new(), out.clone())?;
+            }
             Unit::Token | Unit::Word | Unit::Span => {
                 let labels = labels(subjects, counts)?;
                 let rows = repeated(counts);
                 for piece in pieces(&rows, &row_bytes(&kept)) {
-                    let before = taken(&kept, &rows[piece.clone()], first_row + first as u64)?;
+                    let before = taken(&kept, &rows[piece.clone()], first_row)?;
                     let labels = labels.iter().map(|label| label.slice(piece.start, piece.len()));
                     put(before, labels.collect(), out.start + piece.start..out.start + piece.end)?;
                 }
@@ -101,13 +113,16 @@ fn pieces(rows: &[u64], row_bytes: &[usize]) -> Vec<Range<usize>> {
 
 /// The number of each row, counted from `first_row`, and its kept columns.
 fn taken(kept: &RecordBatch, rows: &[u64], first_row: u64) -> Result<Vec<ArrayRef>, Error> {
-    let numbers = UInt64Array::from_iter_values(rows.iter().map(|row| first_row + row));
+    let mut arrays = vec![numbers(rows.iter().copied(), first_row)];
     let rows = UInt64Array::from(rows.to_vec());
-    let mut arrays: Vec<ArrayRef> = vec![Arc::new(numbers)];
     for column in kept.columns() {
         arrays.push(take(column, &rows, None)?);
     }
     Ok(arrays)
+}
+
+fn numbers(rows: impl Iterator<Item = u64>, first_row: u64) -> ArrayRef {
+    Arc::new(UInt64Array::from_iter_values(rows.map(|row| first_row + row)))
 }
 
 /// What the spans of some rows carry.

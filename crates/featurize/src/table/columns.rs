@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use strata_bert::{Features, Unit};
+use strata_bert::Features;
 use strata_io::{
     FloatType, Format, Input, OutputFormat, Spans, TextLists, Texts, carried_metadata, check_writable,
     column_at, field_at, is_spans, is_text, is_text_list, span_labels, storable_field, vector_field,
@@ -15,6 +15,7 @@ use strata_io::{
 use crate::Error;
 use crate::error::Refusal;
 use crate::table::keep::Keep;
+use crate::table::on_null::OnNull;
 use crate::table::rows;
 use crate::table::subjects::Subjects;
 use crate::table::unit::{Role, Subject};
@@ -30,6 +31,8 @@ pub struct Wanted {
     pub format: OutputFormat,
     /// The type of the vectors' values.
     pub dtype: FloatType,
+    /// What becomes of rows without a vector.
+    pub on_null: OnNull,
     /// Whether a text that the model cannot see at once ends the work.
     pub refuse_overflow: bool,
 }
@@ -42,6 +45,7 @@ impl Default for Wanted {
             keep: Keep::All,
             format: OutputFormat::Arrow,
             dtype: FloatType::Float32,
+            on_null: OnNull::Null,
             refuse_overflow: false,
         }
     }
@@ -52,11 +56,13 @@ impl Default for Wanted {
 pub struct Columns {
     /// What is read: the kept columns in the file's order, and what is encoded if it is not among them.
     pub read: Vec<String>,
-    /// The schema of the parts: kept columns (after the row, where a row has several), what is said
-    /// about the text or item, what spans carry, vectors.
+    /// The schema of the parts: kept columns (after the row, where it does not follow from the place),
+    /// what is said about the text or item, what spans carry, vectors.
     pub schema: SchemaRef,
     /// The type of the vectors' values.
     pub dtype: FloatType,
+    /// What becomes of rows without a vector.
+    pub on_null: OnNull,
     subject: Subject,
     /// The places of the subject's columns among those that are read.
     encoded: Vec<usize>,
@@ -84,7 +90,7 @@ impl Columns {
     ///
     /// # Errors
     /// No such column to encode, or not one of text; an unknown kept column; a name that the input
-    /// and the output both claim; a type the output format cannot hold.
+    /// and the output both claim.
     pub fn settle(input: &mut Input, wanted: &Wanted, features: &Features) -> Result<Self, Error> {
         let is_csv = matches!(input.source.format, Format::Csv | Format::Tsv);
         let remark = match is_csv && input.schema.fields().len() == 1 {
@@ -107,7 +113,7 @@ impl Columns {
     /// Settles the columns of tables with this schema, which `name` stands for in messages.
     ///
     /// # Errors
-    /// As [`Columns::settle`].
+    /// As [`Columns::settle`]; a type the output format cannot hold.
     pub fn of_schema(
         name: &str,
         schema: &Schema,
@@ -115,18 +121,20 @@ impl Columns {
         features: &Features,
     ) -> Result<Self, Error> {
         let table = Table { name: name.to_owned(), schema, remark: "" };
-        Self::of(table.pick(wanted)?, &table, wanted, features)
+        let columns = Self::of(table.pick(wanted)?, &table, wanted, features)?;
+        check_writable(&columns.schema, wanted.format)?;
+        Ok(columns)
     }
 
     fn of(picked: Picked, table: &Table, wanted: &Wanted, features: &Features) -> Result<Self, Error> {
         let Picked { kept, read, encoded } = picked;
         let schema = schema(table.schema, &kept, wanted, features);
         refuse_repeated_names(&schema, &table.name)?;
-        check_writable(&schema, wanted.format)?;
         Ok(Self {
             read,
             schema: schema.into(),
             dtype: wanted.dtype,
+            on_null: wanted.on_null,
             subject: wanted.subject.clone(),
             encoded,
             kept: kept.len(),
@@ -174,6 +182,9 @@ impl Columns {
 
     /// Whether parts of both have columns of the same names and types, nullability aside.
     pub fn agrees_with(&self, other: &Self) -> Result<(), String> {
+        if self.schema.fields() == other.schema.fields() {
+            return Ok(());
+        }
         let describe = |columns: &Self| -> BTreeSet<String> {
             columns.schema.fields().iter().map(|f| format!("{} ({})", f.name(), f.data_type())).collect()
         };
@@ -254,15 +265,18 @@ impl Table<'_> {
 /// The columns of a part.
 fn schema(input: &Schema, kept: &[FieldRef], wanted: &Wanted, features: &Features) -> Schema {
     let unit = features.unit();
-    let row = (unit != Unit::Row).then(|| Arc::new(Field::new(rows::ROW, DataType::UInt64, false)));
+    let row = rows::row_name(unit, wanted.on_null);
+    let row = row.map(|name| Arc::new(Field::new(name, DataType::UInt64, false)));
     let labels = match &wanted.subject {
         Subject::Spans(_, spans) => {
             field_at(input, spans).map_or_else(Vec::new, |field| span_labels(field.data_type()))
         }
         _ => Vec::new(),
     };
-    let vectors =
-        features.columns().iter().map(|column| vector_field(&column.name, &column.shape, wanted.dtype));
+    let vectors = features.columns().iter().map(|column| {
+        let field = vector_field(&column.name, &column.shape, wanted.dtype);
+        field.with_nullable(wanted.on_null.is_nullable())
+    });
     let fields = row
         .into_iter()
         .chain(kept.iter().cloned())

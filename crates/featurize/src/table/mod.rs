@@ -5,6 +5,7 @@ pub(crate) mod columns;
 pub(crate) mod documents;
 pub(crate) mod featurizer;
 pub(crate) mod keep;
+pub(crate) mod on_null;
 pub(crate) mod rows;
 pub(crate) mod subjects;
 pub mod unit;

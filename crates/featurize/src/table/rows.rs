@@ -8,8 +8,15 @@ use arrow::array::{ArrayRef, BooleanArray, StringArray, UInt32Array};
 use arrow::datatypes::{DataType, Field};
 use strata_bert::{Document, Item, Unit};
 
-/// The place of a row in its input file; only where an input row has several.
-pub const ROW: &str = "row";
+use crate::table::on_null::OnNull;
+
+/// The place of a row in its input file.
+const ROW: &str = "row";
+
+/// The column that says which input row an output row is of, where that does not follow from its place.
+pub fn row_name(unit: Unit, on_null: OnNull) -> Option<&'static str> {
+    (unit != Unit::Row || on_null == OnNull::Drop).then_some(ROW)
+}
 
 /// The column that numbers the items of a row.
 pub fn index_name(unit: Unit) -> Option<String> {

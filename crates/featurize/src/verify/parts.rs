@@ -3,26 +3,29 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use arrow::datatypes::Field;
 use rayon::prelude::*;
-use serde_json::Value;
-use strata_io::{MANIFEST_FILE, Manifest, PartFile, PartRecord, SUCCESS_FILE, blake3_file_while};
+use serde_json::{Map, Value};
+use strata_io::{
+    Manifest, OutputFolder, PartFile, PartRecord, blake3_file_while, unknown_files, vector_shape,
+};
 
 use super::Problem;
 use crate::Error;
 use crate::error::in_one_line;
-use crate::output::provenance;
+use crate::job::fingerprint::{present, provenance_of_part};
 use crate::watch::{self, Watch};
 
 /// Everything about the files of an output that is not as its manifest has it.
 ///
 /// # Errors
 /// The folder cannot be listed; the work is cancelled.
-pub fn files(folder: &Path, manifest: &Manifest, watch: &dyn Watch) -> Result<Vec<Problem>, Error> {
+pub fn files(folder: &OutputFolder, manifest: &Manifest, watch: &dyn Watch) -> Result<Vec<Problem>, Error> {
     let parts: Vec<(&String, &PartRecord)> = manifest.parts.iter().collect();
     let checked = parts
         .into_par_iter()
         .map(|(name, record)| {
-            let found = check_part(&folder.join(name), record, manifest, watch)?;
+            let found = check_part(&folder.find_part(name), record, manifest, watch)?;
             Ok((name, found))
         })
         .collect::<Result<Vec<_>, Error>>()?;
@@ -45,8 +48,8 @@ pub fn files(folder: &Path, manifest: &Manifest, watch: &dyn Watch) -> Result<Ve
     problems.extend(
         manifest.skipped.iter().map(|(name, reason)| Problem::new(name, format!("was skipped: {reason}"))),
     );
-    if !folder.join(SUCCESS_FILE).exists() {
-        problems.push(Problem::new(SUCCESS_FILE, "is missing: the output is not whole"));
+    if !folder.is_whole() {
+        problems.push(Problem::new("_SUCCESS", "is missing: the output is not whole"));
     }
     Ok(problems)
 }
@@ -83,21 +86,28 @@ fn check_part(
                 found.problems.push(format!("has {} rows, expected {}", part.rows, record.output_rows));
             }
             let content = manifest.inputs.get(&record.input).map(|input| input.blake3.as_str());
-            let expected = provenance(&manifest.fingerprint, &record.input, content, record.rows)?;
-            if part.provenance.as_deref().map(as_json) != Some(as_json(&expected)) {
+            let fingerprint = present(&manifest.fingerprint);
+            let expected = provenance_of_part(&fingerprint, &record.input, content, record.rows)?;
+            if part.provenance.as_deref().and_then(stated) != stated(&expected) {
                 found.problems.push("its provenance is not that of the manifest".to_owned());
             }
-            let fields = part.schema.fields().iter();
-            found.columns =
-                Some(fields.map(|field| format!("{} {}", field.name(), field.data_type())).collect());
+            found.columns = Some(part.schema.fields().iter().map(|field| described(field)).collect());
         }
         Err(error) => found.problems.push(in_one_line(&error)),
     }
     Ok(found)
 }
 
-fn as_json(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok()
+/// A column by what its values are. Whether the elements of vectors could be null was not always the same.
+fn described(field: &Field) -> String {
+    match vector_shape(field.data_type()) {
+        Some((shape, dtype)) => format!("{} {shape:?} {dtype}", field.name()),
+        None => format!("{} {}", field.name(), field.data_type()),
+    }
+}
+
+fn stated(provenance: &str) -> Option<Map<String, Value>> {
+    serde_json::from_str(provenance).ok().map(|stated| present(&stated))
 }
 
 /// Rows of input files that no part holds, or that two parts hold.
@@ -126,16 +136,9 @@ fn gaps(manifest: &Manifest) -> Vec<Problem> {
     problems
 }
 
-fn strays(folder: &Path, manifest: &Manifest) -> Result<Vec<Problem>, Error> {
-    let mut problems = Vec::new();
-    for entry in fs_err::read_dir(folder)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let known =
-            [MANIFEST_FILE, SUCCESS_FILE].contains(&name.as_str()) || manifest.parts.contains_key(&name);
-        if !known && !name.starts_with('.') {
-            problems.push(Problem::new(name, "is not in the manifest"));
-        }
-    }
-    problems.sort_by(|a, b| a.file.cmp(&b.file));
-    Ok(problems)
+fn strays(folder: &OutputFolder, manifest: &Manifest) -> Result<Vec<Problem>, Error> {
+    let name = |path: &Path| path.strip_prefix(folder.root()).unwrap_or(path).display().to_string();
+    let mut names: Vec<String> = unknown_files(folder, manifest)?.iter().map(|path| name(path)).collect();
+    names.sort();
+    Ok(names.into_iter().map(|name| Problem::new(name, "is not in the manifest")).collect())
 }

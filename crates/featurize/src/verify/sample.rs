@@ -1,21 +1,21 @@
 //! Rows encoded again, each alone, and compared with what the parts hold.
 
-use std::path::Path;
-
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, UInt32Type, UInt64Type};
 use serde::Serialize;
-use strata_bert::Extractor;
-use strata_io::{FloatType, Manifest, Notes, PartFile, differences};
+use strata_bert::{Compute, Extractor};
+use strata_io::{FloatType, Manifest, Notes, OutputFolder, PartFile, differences};
 
 use super::Problem;
 use crate::Error;
 use crate::error::Refusal;
 use crate::job::Job;
+use crate::job::fingerprint::present;
 use crate::job::inputs::JobInput;
 use crate::plan::survey::Survey;
 use crate::table::documents::documents;
+use crate::table::on_null::OnNull;
 use crate::table::rows;
 use crate::watch::{self, Watch};
 
@@ -43,7 +43,7 @@ pub struct Sample {
 /// The model is not that of the output, or cannot be loaded; the work is cancelled.
 pub fn sample(
     job: &Job,
-    folder: &Path,
+    folder: &OutputFolder,
     manifest: &Manifest,
     count: usize,
     problems: &mut Vec<Problem>,
@@ -56,17 +56,20 @@ pub fn sample(
     }
     let mut notes = Notes::load(folder);
     let survey = Survey::take(job, Some(manifest), &mut notes, watch)?;
-    refuse_another_model(manifest, &survey)?;
+    if let Some(reason) = refuse_another_model(manifest, &survey)? {
+        sample.left_out.push(reason);
+        return Ok(sample);
+    }
     let extractor = job.extractor()?;
-    let reduced = manifest.fingerprint.get("settings").and_then(|settings| settings.get("compute"));
-    let again = Again { job, extractor, reduced: reduced.is_some_and(|compute| compute != "float32") };
+    let again = Again { job, extractor, reduced: job.settings.compute != Compute::Float32 };
 
     for (file, row) in rows {
         watch::check(watch)?;
         let record = &manifest.parts[file];
         let known = manifest.inputs.get(&record.input).map(|input| input.blake3.as_str());
-        let index = survey.names.iter().position(|name| *name == record.input);
-        let Some(index) = index.filter(|&index| known.is_some() && survey.content(index) == known) else {
+        // Whatever it is called now.
+        let mut indices = 0..survey.names.len();
+        let Some(index) = indices.find(|&index| known.is_some() && survey.content(index) == known) else {
             let reason = format!("`{}` is gone or has changed", record.input);
             if !sample.left_out.contains(&reason) {
                 sample.left_out.push(reason);
@@ -74,7 +77,7 @@ pub fn sample(
             continue;
         };
         // A part that cannot be read is a problem already told.
-        let Ok(part) = PartFile::open(&folder.join(file)) else { continue };
+        let Ok(part) = PartFile::open(&folder.find_part(file)) else { continue };
         let Ok(compared) = again.compare(&part, &job.inputs[index], record.rows[0], row) else {
             problems.push(Problem::new(file, format!("row {row} cannot be compared")));
             continue;
@@ -92,13 +95,20 @@ pub fn sample(
     Ok(sample)
 }
 
-fn refuse_another_model(manifest: &Manifest, survey: &Survey) -> Result<(), Refusal> {
-    let differences = differences(&manifest.fingerprint, &survey.fingerprint);
+/// Refuses a model that is not the output's. Types that follow from all inputs together may differ where
+/// some of them are gone: that is returned as a reason not to encode anything.
+fn refuse_another_model(manifest: &Manifest, survey: &Survey) -> Result<Option<String>, Refusal> {
+    let differences = differences(&present(&manifest.fingerprint), &survey.fingerprint);
     if differences.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
-    Err(Refusal::configuration(format!("a sample cannot be encoded again: {}", list.join("; ")))
+    let list = list.join("; ");
+    let all_there = manifest.inputs.keys().all(|input| survey.names.contains(input));
+    if !all_there && differences.iter().all(|difference| difference.key.starts_with("settings.types.")) {
+        return Ok(Some(list));
+    }
+    Err(Refusal::configuration(format!("a sample cannot be encoded again: {list}"))
         .hint("name the model that made the output with --model, or check the files alone with --sample 0"))
 }
 
@@ -157,9 +167,10 @@ impl Again<'_> {
         let mut compared = Compared { difference: 0.0, column: None };
         for ((column, stored), fresh) in columns.iter().zip(stored.columns()).zip(&fresh) {
             let values = &fresh.values[fresh_row * column.width()..][..column.width()];
-            let is_off = match (fresh.valid[fresh_row], stored.is_null(0)) {
-                (true, false) => self.is_off(&flat(stored)?, values, &mut compared.difference),
-                (is_valid, is_null) => is_valid == is_null,
+            let is_off = match fresh.valid[fresh_row] {
+                true if stored.is_null(0) => true,
+                true => self.is_off(&flat(stored)?, values, &mut compared.difference),
+                false => !self.is_absent(stored)?,
             };
             if is_off {
                 compared.column.get_or_insert_with(|| column.name.clone());
@@ -170,10 +181,23 @@ impl Again<'_> {
 
     /// The row of the input that a row of a part comes from, and the number of its item.
     fn origin(&self, part: &PartFile, first: u64, row: u64) -> Result<(u64, Option<u32>), Error> {
-        let Some(index) = rows::index_name(self.job.features.unit()) else { return Ok((first + row, None)) };
-        let stated = only(part.read(&[rows::ROW.to_owned(), index], row..row + 1)?)?;
-        let (row, index) = (stated.column(0).as_primitive::<UInt64Type>(), stated.column(1));
-        Ok((row.value(0), Some(index.as_primitive::<UInt32Type>().value(0))))
+        let unit = self.job.features.unit();
+        let Some(name) = rows::row_name(unit, self.job.settings.on_null) else {
+            return Ok((first + row, None));
+        };
+        let names: Vec<String> = [name.to_owned()].into_iter().chain(rows::index_name(unit)).collect();
+        let stated = only(part.read(&names, row..row + 1)?)?;
+        let index = stated.columns().get(1).map(|index| index.as_primitive::<UInt32Type>().value(0));
+        Ok((stated.column(0).as_primitive::<UInt64Type>().value(0), index))
+    }
+
+    /// Whether a stored vector is what stands for none.
+    fn is_absent(&self, stored: &ArrayRef) -> Result<bool, Error> {
+        Ok(match self.job.settings.on_null {
+            OnNull::Null => stored.is_null(0),
+            OnNull::Nan => stored.is_valid(0) && flat(stored)?.iter().all(|value| value.is_nan()),
+            OnNull::Drop => false,
+        })
     }
 
     fn is_off(&self, stored: &[f32], fresh: &[f32], largest: &mut f32) -> bool {

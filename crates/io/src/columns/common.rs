@@ -4,13 +4,39 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, TimeUnit};
 
+use super::fits::{Fits, is_open};
+
 /// What the metadata of extension types begins with.
 const EXTENSION: &str = "ARROW:extension:";
 
 /// A field that holds the values of both, each as it is; `None` where their types have none in common. It
 /// has the name of `one`, and of the metadata what both say.
+///
+/// A type that was found by looking at values is found anew, as if the values of both stood in one file.
 pub fn common_field(one: &Field, other: &Field) -> Option<Field> {
-    let data_type = common_type(one.data_type(), other.data_type())?;
+    let nullable = |field: &Field| Some(field.clone().with_name(one.name()).with_nullable(true));
+    let found = |data_type: &DataType| Field::new(one.name(), data_type.clone(), true);
+    match (Fits::of(one), Fits::of(other)) {
+        (Some(Fits::ALL), _) => nullable(other),
+        (_, Some(Fits::ALL)) => nullable(one),
+        (Some(ones), Some(others)) => {
+            let both = ones.and(others);
+            (both != Fits::NONE).then(|| both.field(one.name()))
+        }
+        (Some(ones), None) => ones.types().find_map(|one| common_stated(&found(one), other)),
+        (None, Some(others)) => others.types().find_map(|other| common_stated(one, &found(other))),
+        (None, None) => common_stated(one, other),
+    }
+}
+
+/// As [`common_field`], of types that are as they are.
+fn common_stated(one: &Field, other: &Field) -> Option<Field> {
+    let data_type = match (keys(one), keys(other)) {
+        (Some(ones), Some(others)) if !ones.is_empty() || !others.is_empty() => {
+            DataType::Struct(common_keys(ones, is_open(one), others, is_open(other))?)
+        }
+        _ => common_type(one.data_type(), other.data_type())?,
+    };
     let metadata = match (one.data_type(), other.data_type()) {
         (_, DataType::Null) => one.metadata().clone(),
         (DataType::Null, _) => other.metadata().clone(),
@@ -81,7 +107,7 @@ fn common_type(one: &DataType, other: &DataType) -> Option<DataType> {
         (FixedSizeList(element, size), FixedSizeList(other, other_size)) if size == other_size => {
             FixedSizeList(common_child(element, other)?, *size)
         }
-        (Struct(fields), Struct(others)) => Struct(common_fields(fields, others)?),
+        (Struct(fields), Struct(others)) => Struct(common_keys(fields, false, others, false)?),
         (Map(entries, sorted), Map(others, other_sorted)) => {
             Map(common_entries(entries, others)?, *sorted && *other_sorted)
         }
@@ -97,14 +123,26 @@ fn common_child(one: &FieldRef, other: &FieldRef) -> Option<FieldRef> {
     common_field(one, other).map(Arc::new)
 }
 
-/// Fields of the same names, in the order of `ones`.
-fn common_fields(ones: &Fields, others: &Fields) -> Option<Fields> {
-    if ones.len() != others.len() {
-        return None;
+/// The fields of objects; none of other values.
+fn keys(field: &Field) -> Option<&[FieldRef]> {
+    match field.data_type() {
+        DataType::Struct(fields) => Some(fields),
+        _ => is_open(field).then_some(&[]),
     }
-    ones.iter()
-        .map(|one| common_child(one, others.iter().find(|other| other.name() == one.name())?))
-        .collect()
+}
+
+/// Fields of the same names, in the order of `ones`. Objects that are open may lack some, which are null
+/// there.
+fn common_keys(ones: &[FieldRef], is_open: bool, others: &[FieldRef], other_is_open: bool) -> Option<Fields> {
+    let find = |fields: &[FieldRef], name: &str| fields.iter().find(|field| field.name() == name).cloned();
+    let nullable = |field: &FieldRef| Arc::new(field.as_ref().clone().with_nullable(true));
+    let of_one = ones.iter().map(|one| match find(others, one.name()) {
+        Some(other) => common_child(one, &other),
+        None => other_is_open.then(|| nullable(one)),
+    });
+    let of_other = others.iter().filter(|other| find(ones, other.name()).is_none());
+    let of_other = of_other.map(|other| is_open.then(|| nullable(other)));
+    of_one.chain(of_other).collect()
 }
 
 /// Keys and values of maps have their places, not their names.

@@ -2,10 +2,10 @@
 
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 
+use super::annotations::Annotation;
 use super::intervals::STORED;
 use super::map_leaves;
 use crate::OutputFormat;
-use crate::annotations::Annotation;
 
 const STORED_INTERVAL: DataType = DataType::FixedSizeBinary(STORED);
 

@@ -1,14 +1,13 @@
 //! A file as a stream of record batches: projected, bounded in memory, exactly the rows asked for.
 
-mod arrow_ipc;
-mod arrow_layout;
 mod batches;
+mod found;
 mod guard;
-mod int96;
+mod ipc;
 mod noted;
 mod options;
 mod parquet;
-mod parquet_schema;
+mod part;
 mod partitions;
 mod place;
 pub(crate) mod text;
@@ -26,14 +25,16 @@ use encoding_rs::Encoding;
 
 pub use batches::RecordBatches;
 pub use options::{ColumnType, CsvDialect, ReadOptions};
+pub use part::PartFile;
 pub use partitions::partition_types;
 pub use place::{column_at, field_at};
 
+use self::parquet::Columns;
+use crate::columns::fits::settled;
 use crate::error::BoxError;
 use crate::{Error, Format, Notes, Source, Stamp};
 use batches::Column;
 use guard::guarded;
-use parquet_schema::Columns;
 use place::Place;
 use text::csv::Dialect;
 use text::{csv, json};
@@ -76,6 +77,8 @@ enum Contents {
     Arrow(Arc<[u64]>),
     Text {
         layout: Layout,
+        /// The columns with what else would hold their values.
+        found: SchemaRef,
         encoding: Option<&'static Encoding>,
         /// The number of rows, if all were looked at.
         rows: Option<u64>,
@@ -115,23 +118,24 @@ impl Input {
             noted::recall(&source, &own, notes).map_or_else(|| look(&source, &own), Ok)
         };
         let as_text = |layout, opened: text::Opened| {
-            let contents = Contents::Text { layout, encoding: options.encoding, rows: opened.rows };
-            (opened.schema, contents)
+            let text::Opened { schema: found, rows } = opened;
+            let stored = Schema::new(found.fields().iter().map(settled).collect::<Vec<_>>());
+            (stored.into(), Contents::Text { layout, found, encoding: options.encoding, rows })
         };
         let opened = guarded(|| {
             Ok(match source.format {
                 Format::Parquet => {
-                    let columns = parquet::open(path)?;
+                    let columns = parquet::open(&source, options)?;
                     (columns.schema.clone(), Contents::Parquet(Box::new(columns)))
                 }
                 Format::ArrowFile => {
-                    let batches = arrow_layout::file_batches(path)?;
-                    (arrow_ipc::file_schema(path)?, Contents::Arrow(batches.into()))
+                    let batches = ipc::file_batches(path)?;
+                    (ipc::file_schema(path)?, Contents::Arrow(batches.into()))
                 }
                 Format::ArrowStream => {
-                    arrow_ipc::refuse_feather_1(path)?;
-                    let batches = arrow_layout::stream_batches(path)?;
-                    (arrow_ipc::stream_schema(path)?, Contents::Arrow(batches.into()))
+                    ipc::refuse_feather_1(path)?;
+                    let batches = ipc::stream_batches(path)?;
+                    (ipc::stream_schema(path)?, Contents::Arrow(batches.into()))
                 }
                 Format::Csv | Format::Tsv | Format::Text => {
                     let layout = Layout::Csv(Dialect::of(&source, options));
@@ -154,11 +158,11 @@ impl Input {
     /// # Errors
     /// [`Error::Io`] if the file cannot be looked at.
     pub fn note(&self, options: &ReadOptions, notes: &mut Notes) -> Result<(), Error> {
-        let Contents::Text { rows, .. } = self.contents else { return Ok(()) };
+        let Contents::Text { found, rows, .. } = &self.contents else { return Ok(()) };
         let stamp = Stamp::of(&self.source.path)?;
         let is_same = (stamp.bytes, stamp.modified_ns) == (self.source.bytes, self.source.modified_ns);
         if is_same && noted::recall(&self.source, options, notes).is_none() {
-            let opened = text::Opened { schema: self.stored.clone(), rows };
+            let opened = text::Opened { schema: found.clone(), rows: *rows };
             noted::remember(&self.source, options, &opened, stamp, notes);
         }
         Ok(())
@@ -241,8 +245,8 @@ impl Input {
         match (&self.contents, self.source.format) {
             _ if rows.is_empty() => Ok(Stream::empty(rows.start)),
             (Contents::Parquet(found), _) => parquet::read(path, found, columns, &self.schema, rows),
-            (Contents::Arrow(_), Format::ArrowStream) => arrow_ipc::read_stream(path, columns),
-            (Contents::Arrow(batches), _) => arrow_ipc::read_file(path, batches, columns, rows.start),
+            (Contents::Arrow(_), Format::ArrowStream) => ipc::read_stream(path, columns),
+            (Contents::Arrow(batches), _) => ipc::read_file(path, batches, columns, rows.start),
             (Contents::Text { layout, encoding, .. }, _) => match layout {
                 Layout::Csv(dialect) => {
                     csv::read(&self.source, *dialect, *encoding, &self.stored, columns, rows.start)

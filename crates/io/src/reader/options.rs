@@ -84,19 +84,6 @@ pub(super) fn json_field(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true).with_metadata(metadata)
 }
 
-/// Marks a column that counts as text because it has no value.
-const NO_VALUES: &str = "strata:no_values";
-
-/// A column without a value.
-pub(super) fn field_without_values(name: &str) -> Field {
-    Field::new(name, DataType::Utf8, true).with_metadata([(NO_VALUES, "")])
-}
-
-/// Whether a column is known to have no value.
-pub(super) fn has_no_values(field: &Field) -> bool {
-    field.metadata().contains_key(NO_VALUES)
-}
-
 /// Whether a column holds JSON text.
 pub(super) fn is_json(field: &Field) -> bool {
     field.metadata().get(EXTENSION).is_some_and(|name| name == JSON)

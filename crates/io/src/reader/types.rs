@@ -8,14 +8,10 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::text::{csv, json};
 use super::{ColumnType, Contents, Input, Layout, ReadOptions, options, partition_types};
 use crate::Error;
+use crate::columns::fits::settled;
 use crate::columns::{can_adapt, map_leaves};
 
 impl Input {
-    /// Whether a column of a text file counts as text only because no row has a value in it.
-    pub fn has_no_values(&self, column: &str) -> bool {
-        self.stored.field_with_name(column).is_ok_and(options::has_no_values)
-    }
-
     /// The columns in the path follow those of the file, which may have some of them too.
     pub(super) fn add_partitions(&mut self, options: &ReadOptions) {
         let missing = self.partitions.keys().filter(|name| self.stored.index_of(name).is_err());
@@ -25,12 +21,7 @@ impl Input {
                 options.partitions.get(name).or_else(|| types.get(name)).unwrap_or(&DataType::Utf8);
             Arc::new(Field::new(name, data_type.clone(), true))
         });
-        let unmarked = |field: &Field| match options::has_no_values(field) {
-            true => utf8(field.name()),
-            false => field.clone(),
-        };
-        let stored = self.stored.fields().iter().map(|field| map_leaves(field, &mut |leaf| unmarked(leaf)));
-        let fields: Vec<_> = stored.chain(fields).collect();
+        let fields: Vec<_> = self.stored.fields().iter().cloned().chain(fields).collect();
         self.schema = Schema::new_with_metadata(fields, self.stored.metadata().clone()).into();
     }
 
@@ -52,8 +43,7 @@ impl Input {
     /// Gives columns of which the file itself says the type the one that was stated.
     pub(super) fn take_types(&mut self, types: &BTreeMap<String, ColumnType>) -> Result<(), Error> {
         for (name, given) in types {
-            let is_text = matches!(self.contents, Contents::Text { .. });
-            if is_text && !self.partitions.contains_key(name) {
+            if self.layout().is_some() && !self.partitions.contains_key(name) {
                 continue;
             }
             match given {
@@ -83,9 +73,11 @@ impl Input {
     /// Those of [`Input::retype`].
     pub fn retype_field(&mut self, wanted: &Field) -> Result<(), Error> {
         let place = self.place(wanted.name())?;
+        let wanted = &settled(&Arc::new(wanted.clone()));
         let is_stored = place.index < self.stored.fields().len();
         let from = if is_stored { place.field(wanted.name(), &self.stored) } else { utf8(wanted.name()) };
-        if !can_adapt(from.data_type(), wanted.data_type()) {
+        let is_parsed = is_stored && self.layout().is_some_and(|layout| layout.has_values(wanted));
+        if !is_parsed && !can_adapt(from.data_type(), wanted.data_type()) {
             return Err(Error::NotReadable {
                 path: self.source.shown.clone(),
                 column: wanted.name().clone(),
@@ -93,24 +85,23 @@ impl Input {
                 source: format!("its values are {}", from.data_type()).into(),
             });
         }
+        if is_parsed {
+            // From the text itself, not from what another type has made of it.
+            self.stored = place.with_type(wanted, &self.stored).into();
+        }
         self.schema = place.with_type(wanted, &self.schema).into();
         Ok(())
     }
 
     /// Refuses a given type that would be no column's, or that the reader would refuse later.
     pub(super) fn check_types(&self, types: &BTreeMap<String, ColumnType>) -> Result<(), Error> {
-        let Contents::Text { layout, .. } = self.contents else { return Ok(()) };
+        let Some(layout) = self.layout() else { return Ok(()) };
         for (name, given) in types {
             let ColumnType::Arrow(data_type) = given else { continue };
-            let field = Field::new(name, data_type.clone(), true);
-            let has_values = match layout {
-                Layout::Csv(_) => {
-                    self.index(name)?;
-                    csv::has_values(&field)
-                }
-                Layout::Json => json::has_values(&field),
-            };
-            if !has_values {
+            if matches!(layout, Layout::Csv(_)) && !self.holds_nothing() {
+                self.index(name)?;
+            }
+            if !layout.has_values(&Field::new(name, data_type.clone(), true)) {
                 let reason = match layout {
                     Layout::Csv(_) if data_type.is_nested() => "a field of CSV holds one value",
                     Layout::Csv(_) => "no text stands for a value of this type",
@@ -125,6 +116,16 @@ impl Input {
             }
         }
         Ok(())
+    }
+}
+
+impl Layout {
+    /// Whether something in such a file stands for a value of a field's type.
+    fn has_values(self, field: &Field) -> bool {
+        match self {
+            Self::Csv(_) => csv::has_values(field),
+            Self::Json => json::has_values(field),
+        }
     }
 }
 

@@ -14,9 +14,9 @@ use arrow::ipc::writer::{FileWriter, StreamWriter};
 use fs_err::File;
 
 use super::encode::decoded;
-use crate::commit::SPOOL_SUFFIX;
 use crate::error::BoxError;
-use crate::sweep::ignore_absent;
+use crate::output::commit::SPOOL_SUFFIX;
+use crate::output::sweep::ignore_absent;
 
 pub(crate) struct SpooledWriter<W: Write> {
     schema: SchemaRef,
@@ -28,13 +28,13 @@ pub(crate) struct SpooledWriter<W: Write> {
 }
 
 impl<W: Write> SpooledWriter<W> {
-    pub(super) fn new(sink: W, schema: &SchemaRef, target: &Path) -> Result<Self, BoxError> {
+    pub(super) fn new(sink: W, schema: &SchemaRef, path: &Path) -> Result<Self, BoxError> {
         let values =
             decoded(schema).fields().iter().map(|field| new_empty_array(field.data_type())).collect();
         Ok(Self {
             schema: schema.clone(),
             writer: FileWriter::try_new(sink, schema)?,
-            spool: StreamWriter::try_new(BufWriter::new(nameless_file(target)?), &decoded(schema))?,
+            spool: StreamWriter::try_new(BufWriter::new(nameless_file(path)?), &decoded(schema))?,
             values,
         })
     }
@@ -67,10 +67,10 @@ pub(super) fn is_dictionary(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Dictionary(..))
 }
 
-/// A file that vanishes when it is closed, on the same disk as `target`.
-fn nameless_file(target: &Path) -> Result<File, BoxError> {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let path = target.with_file_name(format!(".{name}.{}{SPOOL_SUFFIX}", std::process::id()));
+/// A file that vanishes when it is closed, beside the temporary file at `path`.
+fn nameless_file(path: &Path) -> Result<File, BoxError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let path = path.with_file_name(format!("{name}.{}{SPOOL_SUFFIX}", std::process::id()));
     let mut options = File::options();
     let file = options.read(true).write(true).create(true).truncate(true).open(&path)?;
     ignore_absent(fs_err::remove_file(&path))?;

@@ -18,7 +18,7 @@ use parquet::schema::types::ColumnPath;
 
 use super::dictionaries::{SpooledWriter, is_dictionary};
 use super::{OutputFormat, WriterOptions};
-use crate::annotations::annotated;
+use crate::columns::annotations::annotated;
 use crate::columns::{adapt, map_leaves};
 use crate::error::BoxError;
 use crate::{FloatType, vector_shape};
@@ -32,10 +32,10 @@ pub(crate) enum Encoder<W: Write + Send> {
 }
 
 impl<W: Write + Send> Encoder<W> {
-    /// Starts the file that will be `target`.
+    /// Starts the file that grows at `path`.
     pub(crate) fn new(
         sink: W,
-        target: &Path,
+        path: &Path,
         schema: &SchemaRef,
         options: &WriterOptions,
     ) -> Result<Self, BoxError> {
@@ -46,7 +46,7 @@ impl<W: Write + Send> Encoder<W> {
                 Self::Parquet(stored, Box::new(writer))
             }
             OutputFormat::Arrow if has_dictionary => {
-                Self::Dictionaries(Box::new(SpooledWriter::new(sink, schema, target)?))
+                Self::Dictionaries(Box::new(SpooledWriter::new(sink, schema, path)?))
             }
             OutputFormat::Arrow => Self::Arrow(Box::new(FileWriter::try_new(sink, schema)?)),
         })

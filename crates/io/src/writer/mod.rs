@@ -1,4 +1,4 @@
-//! Part files: written beside their place, committed whole.
+//! Part files: written somewhere else, committed whole.
 
 mod chunks;
 mod dictionaries;
@@ -14,7 +14,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, VariantNames};
 
-use crate::commit::Partial;
+use crate::output::commit::Partial;
 use crate::{Error, check_writable};
 use chunks::Chunks;
 use encode::Encoder;
@@ -74,6 +74,8 @@ pub struct WriterOptions {
     pub provenance: Option<String>,
     /// Parquet: the size at which a row group is closed, in encoded bytes.
     pub row_group_bytes: usize,
+    /// Where the file grows, on the same file system; beside its place if absent.
+    pub growing_in: Option<PathBuf>,
     /// Tells this writer's temporary files from those of others that write to the same folder;
     /// empty where there are none.
     pub owner: String,
@@ -85,6 +87,7 @@ impl Default for WriterOptions {
             format: OutputFormat::Parquet,
             provenance: None,
             row_group_bytes: 64 << 20,
+            growing_in: None,
             owner: String::new(),
         }
     }
@@ -155,8 +158,9 @@ impl PartWriter {
         }
         let schema = Arc::new(Schema::new_with_metadata(schema.fields().clone(), metadata));
         let target = folder.join(file_name);
-        let (partial, file) = Partial::create(&target, &options.owner)?;
-        let encoder = Encoder::new(HashingFile::new(file), &target, &schema, options)
+        let growing_in = options.growing_in.as_deref().unwrap_or(folder);
+        let (partial, file) = Partial::create(&target, growing_in, &options.owner)?;
+        let encoder = Encoder::new(HashingFile::new(file), partial.path(), &schema, options)
             .map_err(|error| Error::write(&target, error))?;
         Ok(Self {
             partial,

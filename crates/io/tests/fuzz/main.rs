@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use proptest::prelude::*;
 use serde_json::json;
-use strata_io::{CsvDialect, Input, MANIFEST_FILE, Manifest, ReadOptions, find};
+use strata_io::{CsvDialect, Input, Manifest, OutputFolder, ReadOptions, find};
 use tempfile::TempDir;
 
 /// More than any reader needs for a file of a few kilobytes.
@@ -64,16 +64,18 @@ fn sample(name: &str) -> Vec<u8> {
 }
 
 fn manifest() -> String {
-    let part = json!({"input": "a", "rows": [0, 3], "bytes": 10, "blake3": "ab", "counts": {"tokens": 3}});
+    let part = json!({"input": "a", "rows": [0, 3], "output_rows": 3, "bytes": 10, "blake3": "ab", "counts": {"tokens": 3}});
     let input = json!({"bytes": 1, "modified_ns": 2, "blake3": "cd", "rows": 3});
-    json!({"format_version": 1, "strata": "0", "fingerprint": {"a": 1}, "inputs": {"a": input}, "parts": {"p": part}})
+    json!({"format_version": 2, "strata": "0", "fingerprint": {"a": 1}, "inputs": {"a": input}, "parts": {"p": part}})
         .to_string()
 }
 
 fn load_manifest(bytes: &[u8]) {
-    let folder = TempDir::new().unwrap();
-    fs_err::write(folder.path().join(MANIFEST_FILE), bytes).unwrap();
-    let (outcome, most) = memory::watched(|| Manifest::load(folder.path()));
+    let root = TempDir::new().unwrap();
+    let folder = OutputFolder::new(root.path());
+    folder.make().unwrap();
+    fs_err::write(folder.manifest(), bytes).unwrap();
+    let (outcome, most) = memory::watched(|| Manifest::load(&folder));
     assert!(most < MOST_BYTES);
     if let Ok(Some(manifest)) = outcome {
         let leads_out =
@@ -81,7 +83,7 @@ fn load_manifest(bytes: &[u8]) {
         let names: Vec<&String> =
             manifest.parts.keys().filter(|name| leads_out(name) && name.contains(['/', '\\'])).collect();
         assert!(names.is_empty(), "{names:?}");
-        manifest.save(folder.path()).unwrap();
+        manifest.save(&folder).unwrap();
     }
 }
 
@@ -209,5 +211,5 @@ fn nesting_without_end_is_an_error() {
         read(name, open.repeat(200_000).as_bytes());
     }
     load_manifest("[".repeat(200_000).as_bytes());
-    load_manifest(&[br#"{"format_version":1,"fingerprint":"#.to_vec(), b"{\"a\":".repeat(200_000)].concat());
+    load_manifest(&[br#"{"format_version":2,"fingerprint":"#.to_vec(), b"{\"a\":".repeat(200_000)].concat());
 }

@@ -171,6 +171,8 @@ fn what_is_unusual_and_right_is_read_as_it_stands() {
     let options = ReadOptions { text_columns: names(&["text"]), ..ReadOptions::default() };
     for (content, expected) in [
         ("text,n\na\0b,1\n", "a\0b"),
+        ("text,n\n\"x\0y\",1\n", "x\0y"),
+        ("text,n\n\"value = 1\n\",1\n", "value = 1\n"),
         ("text,n\rcat,1\r", "cat"),
         ("\u{feff}text,n\ncat,1", "cat"),
         ("\u{feff}\"text\",n\ncat,1", "cat"),
@@ -184,6 +186,20 @@ fn what_is_unusual_and_right_is_read_as_it_stands() {
         let input = Input::open(source(&path), &options).unwrap();
         let batch = read(&input, &["text"], 0..input.count_rows().unwrap()).unwrap();
         assert_eq!(texts(&batch, "text"), [Some(expected.to_owned())], "{content:?}");
+    }
+}
+
+#[test]
+fn a_line_end_that_was_written_as_text_once_more_is_one() {
+    // As Python writes it on Windows without `newline=""`. One beside a buffer's end is seen whole.
+    for size in [0, WINDOW_BYTES - 10, WINDOW_BYTES - 9, WINDOW_BYTES - 8, WINDOW_BYTES - 7] {
+        let long = "x".repeat(size);
+        let single = all(format!("text\r\r\n{long}\r\r\n\r\r\nb\r\r\n"));
+        assert_eq!(single.num_rows(), 3);
+        let several = all(format!("t,n\r\r\n{long},1\r\r\nb,2\r\r\n"));
+        assert_eq!(shown(&several, "n"), ("Int64".to_owned(), vec!["1".to_owned(), "2".to_owned()]));
+        let lines = try_all("a.txt", format!("{long}\r\r\n\r\r\nb"), &ReadOptions::default()).unwrap();
+        assert_eq!(texts(&lines, "text"), [Some(long), Some(String::new()), Some("b".to_owned())]);
     }
 }
 

@@ -6,17 +6,18 @@ use proptest::prelude::*;
 use strata_io::{Error, FloatType, is_vector, vector_array, vector_field, vector_shape};
 
 #[test]
-fn a_vector_column_is_a_nullable_list_of_elements_that_are_not() {
+fn a_vector_column_is_a_nullable_list_of_elements() {
     let field = vector_field("layer_3_mean", &[4], FloatType::Float32);
-    let element = Field::new("element", DataType::Float32, false);
+    // Though none is null: Lance takes no null list of elements that cannot be.
+    let element = Field::new("element", DataType::Float32, true);
     assert_eq!(field, Field::new_fixed_size_list("layer_3_mean", element, 4, true));
 }
 
 #[test]
-fn a_stack_nests_lists_of_which_only_the_outer_can_be_null() {
+fn a_stack_nests_lists() {
     let field = vector_field("stack", &[3, 4], FloatType::Float16);
-    let element = Field::new("element", DataType::Float16, false);
-    let inner = Field::new_fixed_size_list("element", element, 4, false);
+    let element = Field::new("element", DataType::Float16, true);
+    let inner = Field::new_fixed_size_list("element", element, 4, true);
     assert_eq!(field, Field::new_fixed_size_list("stack", inner, 3, true));
     assert_eq!(vector_shape(field.data_type()), Some((vec![3, 4], FloatType::Float16)));
 }

@@ -1,5 +1,6 @@
 //! The promises of `strata-io`, one room per concern.
 
+mod common;
 mod csv;
 mod damage;
 mod features;
@@ -7,10 +8,13 @@ mod json;
 mod locks;
 mod manifests;
 mod meanings;
+mod old_outputs;
 mod parquet_layout;
 mod parts;
 mod readers;
+mod repeated;
 mod roundtrip;
+mod shared_manifests;
 mod sources;
 mod summaries;
 mod support;

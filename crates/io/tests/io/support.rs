@@ -9,7 +9,8 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
-use strata_io::{Error, Input, ReadOptions, Source, find};
+use strata_io::{Error, Input, OutputFolder, ReadOptions, Source, find};
+use tempfile::TempDir;
 
 /// File names of every format, each with a batch size or none of its own.
 pub const FILES: [&str; 13] = [
@@ -44,6 +45,14 @@ pub fn numbered(rows: usize) -> RecordBatch {
         ("double", Arc::new(doubles) as ArrayRef, true),
     ])
     .unwrap()
+}
+
+/// An empty output, whose folder goes with what is returned.
+pub fn output() -> (TempDir, OutputFolder) {
+    let root = TempDir::new().unwrap();
+    let folder = OutputFolder::new(root.path());
+    folder.make().unwrap();
+    (root, folder)
 }
 
 /// Writes `batch` in the format that `name` stands for, in pieces of `piece` rows where the format

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Map, Value};
-use strata_featurize::{Inspection, Vectors};
+use strata_featurize::{Inspection, OutputColumn, Vectors};
 
 use crate::console::{counted, print_result};
 use crate::options::cli::InspectArguments;
@@ -39,7 +39,9 @@ fn text(inspection: &Inspection) -> Result<String, std::fmt::Error> {
     write_leaves(&mut out, "", provenance)?;
     if !schema.is_empty() {
         writeln!(out, "\nschema")?;
-        schema.iter().try_for_each(|(name, data_type)| writeln!(out, "  {name}: {data_type}"))?;
+        schema
+            .iter()
+            .try_for_each(|OutputColumn { name, data_type }| writeln!(out, "  {name}: {data_type}"))?;
     }
     writeln!(out, "\nvectors")?;
     writeln!(

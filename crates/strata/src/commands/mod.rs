@@ -1,5 +1,6 @@
 //! What the program does, a file for each command.
 
+mod complete;
 mod dry_run;
 mod fetch;
 mod inspect;
@@ -9,6 +10,7 @@ mod run;
 mod stdio;
 mod verify;
 
+pub use complete::{completions, man};
 pub use fetch::fetch;
 pub use inspect::inspect;
 pub use run::run;

@@ -120,7 +120,7 @@ impl Report {
 
     /// Tells people what was done.
     pub fn print(&self, output: &Path) {
-        let Counts { rows, output_rows, nulls, truncated, tokens } = self.counts;
+        let Counts { rows, output_rows, nulls, truncated, tokens, .. } = self.counts;
         let Self { parts_written, parts_kept, bytes_written, seconds, .. } = *self;
         if parts_written == 0 {
             let parts = counted(parts_kept as usize, "part");

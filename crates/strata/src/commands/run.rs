@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use serde_json::Value;
-use strata_featurize::{Consent, Job, Outcome, Refusal, Settings};
+use strata_featurize::{Consent, Job, OnNull, Outcome, Refusal, STDIO, Settings};
+use strata_io::OutputFormat;
 
 use crate::commands::dry_run::dry_run;
 use crate::commands::report::{self, Report};
@@ -66,7 +67,7 @@ fn attempt(arguments: &RunArguments, signals: &Signals, report: &mut Report) -> 
     report.add(&outcome);
     result?;
     report.print(if job.settings.writes_to_stdout() { Path::new("stdout") } else { &job.settings.output });
-    notes(&outcome);
+    notes(&outcome, &job.settings);
     refuse_silence_about_skipped(&outcome)
 }
 
@@ -82,7 +83,20 @@ fn tell(arguments: &RunArguments, report: &Report) -> anyhow::Result<()> {
 }
 
 /// What the user might not expect.
-fn notes(outcome: &Outcome) {
+fn notes(outcome: &Outcome, settings: &Settings) {
+    let without_vector = outcome.done.counts.without_vector;
+    if without_vector > 0 {
+        let rows = counted(without_vector as usize, "row");
+        match settings.on_null {
+            OnNull::Null if settings.stored_format() == OutputFormat::Parquet => note(format_args!(
+                "{rows} without a vector, which is null there: pyarrow before 26 cannot read that \
+                 (--on-null nan or drop)"
+            )),
+            OnNull::Null => {}
+            OnNull::Nan => note(format_args!("{rows} without a vector, whose values are not a number there")),
+            OnNull::Drop => note(format_args!("{rows} without a vector left out")),
+        }
+    }
     for input in &outcome.vanished {
         note(format_args!(
             "`{input}` is no longer among the inputs; its parts are kept (--prune removes them)"
@@ -123,7 +137,10 @@ impl Options {
     /// one by then.
     fn remembered(&self, model: &Path) -> anyhow::Result<Value> {
         fn absolute(path: impl AsRef<Path>) -> anyhow::Result<String> {
-            Ok(std::path::absolute(path)?.to_string_lossy().into_owned())
+            let path = path.as_ref();
+            let absolute =
+                if path == Path::new(STDIO) { path.to_owned() } else { std::path::absolute(path)? };
+            Ok(absolute.to_string_lossy().into_owned())
         }
         let mut options = self.clone();
         options.input.paths =

@@ -1,6 +1,9 @@
 //! `-` as input or output: data on stdin, an Arrow IPC stream on stdout.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
 
 use fs_err::File;
 use strata_featurize::{Job, OnBadFile, Refusal, STDIO, Settings};
@@ -11,6 +14,12 @@ use crate::signals::Signals;
 
 /// What a part of stdin is called, and what its format is known by if nothing is said of it.
 const STDIN_FILE: &str = "stdin.arrows";
+
+/// How much of stdin is read at once.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// How long a signal may wait to be seen while stdin is silent.
+const SIGNALS_SEEN: Duration = Duration::from_millis(100);
 
 /// Copies stdin to a temporary file where it is the input, and names that file instead: rows are
 /// counted before they are encoded, and hashed to tell what is already there. The file goes with
@@ -35,19 +44,38 @@ pub fn spool_stdin(settings: &mut Settings, signals: &Signals) -> anyhow::Result
     let folder = tempfile::Builder::new().prefix("strata-").tempdir()?;
     let path = folder.path().join(STDIN_FILE);
     let mut file = File::create(&path)?;
-    let mut stdin = io::stdin().lock();
-    let mut buffer = vec![0; 1 << 20];
+    let pieces = pieces_of_stdin();
     loop {
-        signals.check()?;
-        match stdin.read(&mut buffer)? {
-            0 => break,
-            count => file.write_all(&buffer[..count])?,
+        match pieces.recv_timeout(SIGNALS_SEEN) {
+            Ok(piece) => file.write_all(&piece?)?,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
         }
+        signals.check()?;
     }
-    signals.check()?;
     *input = path.to_string_lossy().into_owned();
     settings.reads_stdin = true;
     Ok(Some(folder))
+}
+
+/// What comes from stdin, read on a thread of its own: one that waits for more sees no signal.
+fn pieces_of_stdin() -> Receiver<io::Result<Vec<u8>>> {
+    let (sender, pieces) = sync_channel(1);
+    thread::spawn(move || {
+        let mut stdin = io::stdin().lock();
+        loop {
+            let mut piece = vec![0; PIECE_BYTES];
+            let piece = match stdin.read(&mut piece) {
+                Ok(0) => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                read => read.map(|count| piece[..count].to_vec()),
+            };
+            if sender.send(piece).is_err() {
+                break;
+            }
+        }
+    });
+    pieces
 }
 
 /// Refuses what cannot be written to stdout.

@@ -7,8 +7,10 @@ use anyhow::Context;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 use strata_featurize::verify::{self, Problem, Sample};
-use strata_featurize::{Job, OPTIONS, OnBadFile, Refusal, Settings, manifest_of};
-use strata_io::{Manifest, Notes, refuse_if_locked};
+use strata_featurize::{
+    ErrorKind, Job, OPTIONS, OnBadFile, Refusal, STDIO, Settings, in_one_line, manifest_of,
+};
+use strata_io::{Format, Manifest, Notes, OutputFolder, find_as, refuse_if_locked};
 
 use crate::console::progress::Terminal;
 use crate::console::{counted, print_result};
@@ -40,10 +42,11 @@ pub fn verify(arguments: &VerifyArguments) -> anyhow::Result<()> {
 fn attempt(arguments: &VerifyArguments, signals: &Signals) -> anyhow::Result<()> {
     let folder = &arguments.folder;
     let watch = Terminal::new(ProgressMode::Never, signals);
-    refuse_if_locked(folder)?;
-    let manifest = manifest_of(folder)?;
-    let mut problems = verify::files(folder, &manifest, &watch)?;
-    let sample = sample(arguments, &manifest, &mut problems, &watch)?;
+    let output = OutputFolder::new(folder);
+    refuse_if_locked(&output)?;
+    let manifest = manifest_of(&output)?;
+    let mut problems = verify::files(&output, &manifest, &watch)?;
+    let sample = sample(arguments, &output, &manifest, &mut problems, &watch)?;
     let findings = Findings {
         folder: folder.display().to_string(),
         parts: manifest.parts.len(),
@@ -87,6 +90,7 @@ impl Findings {
 /// Encodes a sample of rows again, where it is known how.
 fn sample(
     arguments: &VerifyArguments,
+    output: &OutputFolder,
     manifest: &Manifest,
     problems: &mut Vec<Problem>,
     watch: &Terminal,
@@ -94,12 +98,40 @@ fn sample(
     if arguments.sample == 0 || manifest.parts.is_empty() {
         return Ok(Sample::default());
     }
-    let Some(options) = options(arguments, &Notes::load(&arguments.folder))? else {
-        let left_out = "where the model and the inputs are is known only to the machine that made the output";
-        return Ok(Sample { left_out: vec![left_out.to_owned()], ..Sample::default() });
+    let nothing = |left_out| Ok(Sample { left_out, ..Sample::default() });
+    let Some(mut options) = options(arguments, &Notes::load(output))? else {
+        let reason = "where the model and the inputs are is known only to the machine that made the output";
+        return nothing(vec![reason.to_owned()]);
     };
-    let job = Job::prepare(Settings::try_from(options)?)?;
-    Ok(verify::sample(&job, &arguments.folder, manifest, arguments.sample, problems, watch)?)
+    let mut left_out = if arguments.input.is_none() { leave_out_gone(&mut options) } else { Vec::new() };
+    if options.input.paths.as_ref().is_some_and(Vec::is_empty) {
+        return nothing(left_out);
+    }
+    let job = match Job::prepare(Settings::try_from(options)?) {
+        Err(error) if error.kind() == ErrorKind::NoInput && arguments.input.is_none() => {
+            left_out.push(in_one_line(&error));
+            return nothing(left_out);
+        }
+        job => job?,
+    };
+    let mut sample = verify::sample(&job, output, manifest, arguments.sample, problems, watch)?;
+    sample.left_out.splice(..0, left_out);
+    Ok(sample)
+}
+
+/// Leaves out inputs that lead nowhere any more, and tells which.
+fn leave_out_gone(options: &mut Options) -> Vec<String> {
+    let mut gone = Vec::new();
+    options.input.paths.get_or_insert_default().retain(|path| {
+        let reason = match find_as(std::slice::from_ref(path), Some(Format::Text)) {
+            _ if path == STDIO => "the input was stdin; name a copy of it with --input".to_owned(),
+            Err(error) if error.kind() == strata_io::ErrorKind::NoInput => in_one_line(&error),
+            _ => return true,
+        };
+        gone.push(reason);
+        false
+    });
+    gone
 }
 
 /// The options of the last run, with what the user says now.

@@ -1,6 +1,7 @@
 //! What people and log collectors read: stdout for results, stderr for everything else. A reader that
 //! has gone away, as `head` does, is no failure.
 
+pub mod color;
 pub mod failure;
 pub mod progress;
 pub mod transfer;
@@ -9,8 +10,10 @@ use std::fmt::{self, Display, Write as _};
 use std::io::{self, ErrorKind, Write};
 
 use clap::ValueEnum;
+use clap::builder::styling::{AnsiColor, Style};
 use indicatif::HumanCount;
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
@@ -25,11 +28,14 @@ pub enum LogFormat {
     Json,
 }
 
-/// From now on, what is said goes to stderr in this format.
-pub fn start_log(format: LogFormat) {
+/// From now on, what is said goes to stderr in this format, up to `level`.
+pub fn start_log(format: LogFormat, level: LevelFilter) {
     // Libraries have their own opinion of what is worth telling.
-    let own = filter::filter_fn(|metadata: &Metadata<'_>| metadata.target().starts_with("strata"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false);
+    let own = filter::filter_fn(move |metadata: &Metadata<'_>| {
+        *metadata.level() <= level && metadata.target().starts_with("strata")
+    })
+    .with_max_level_hint(level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(color::on_stderr());
     let layer: Box<dyn Layer<_> + Send + Sync> = match format {
         LogFormat::Text => lines.log_internal_errors(false).event_format(Lines).boxed(),
         LogFormat::Json => lines.log_internal_errors(false).json().flatten_event(true).boxed(),
@@ -76,20 +82,27 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'stat
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut told = Told::default();
         event.record(&mut told);
-        let prefix = match *event.metadata().level() {
-            Level::ERROR => "error: ",
-            Level::WARN => "note: ",
-            _ => "",
-        };
-        writeln!(out, "{prefix}{}", told.message)?;
+        match *event.metadata().level() {
+            Level::ERROR => write_word(&mut out, AnsiColor::Red, "error:")?,
+            Level::WARN => write_word(&mut out, AnsiColor::Yellow, "note:")?,
+            _ => {}
+        }
+        writeln!(out, "{}", told.message)?;
         for cause in told.causes.lines() {
             writeln!(out, "  cause: {cause}")?;
         }
         if !told.hint.is_empty() {
-            writeln!(out, "hint: {}", told.hint)?;
+            write_word(&mut out, AnsiColor::Green, "hint:")?;
+            writeln!(out, "{}", told.hint)?;
         }
         Ok(())
     }
+}
+
+/// Writes the word that a line begins with.
+fn write_word(out: &mut Writer<'_>, color: AnsiColor, word: &str) -> fmt::Result {
+    let style = if out.has_ansi_escapes() { color.on_default().bold() } else { Style::new() };
+    write!(out, "{style}{word}{style:#} ")
 }
 
 /// The fields of an event that are for people.

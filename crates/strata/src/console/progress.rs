@@ -1,12 +1,13 @@
 //! Progress on stderr: bars on a terminal, a plain line every few seconds elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use strata_featurize::Watch;
+use tracing::Level;
 
 use crate::console::say;
 use crate::options::cli::ProgressMode;
@@ -46,6 +47,16 @@ impl Watch for Terminal<'_> {
     }
 }
 
+/// Whether progress is a bar.
+pub fn has_bars(mode: ProgressMode) -> bool {
+    match mode {
+        ProgressMode::Always => true,
+        // Whoever wants to hear of errors alone wants no bar.
+        ProgressMode::Auto => io::stderr().is_terminal() && tracing::enabled!(Level::INFO),
+        ProgressMode::Never => false,
+    }
+}
+
 /// How far a run is.
 struct Progress {
     bar: ProgressBar,
@@ -62,11 +73,7 @@ struct Plain {
 impl Progress {
     /// Starts counting towards `rows`.
     fn start(mode: ProgressMode, rows: u64) -> Self {
-        let bars = match mode {
-            ProgressMode::Always => true,
-            ProgressMode::Auto => std::io::stderr().is_terminal(),
-            ProgressMode::Never => false,
-        };
+        let bars = has_bars(mode);
         let target = if bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(rows), target).with_style(style());
         if bars {

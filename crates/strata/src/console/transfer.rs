@@ -1,6 +1,5 @@
 //! Progress of a download on stderr: a bar on a terminal, a plain line every few seconds elsewhere.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use strata_hub::Progress;
 
+use crate::console::progress::has_bars;
 use crate::console::say;
 use crate::options::cli::ProgressMode;
 
@@ -25,11 +25,7 @@ pub struct Transfer {
 impl Transfer {
     /// Shows nothing before something is expected.
     pub fn start(mode: ProgressMode) -> Self {
-        let bars = match mode {
-            ProgressMode::Always => true,
-            ProgressMode::Auto => std::io::stderr().is_terminal(),
-            ProgressMode::Never => false,
-        };
+        let bars = has_bars(mode);
         let target = if bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style());
         let next_line = (mode == ProgressMode::Auto && !bars)

@@ -1,24 +1,78 @@
 //! What the user types.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use strata_hub::ModelId;
+use tracing::level_filters::LevelFilter;
 
 use crate::console::LogFormat;
 use crate::options::Options;
 
+/// What `--version` says beyond `-V`.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{}\ncommit: {}\ntarget: {}\nlibtorch: {}",
+        env!("CARGO_PKG_VERSION"),
+        env!("STRATA_COMMIT"),
+        env!("STRATA_TARGET"),
+        strata_bert::LIBTORCH_VERSION,
+    )
+});
+
+/// The heading of what every command knows.
+const EVERYWHERE: &str = "Global options";
+
+const ENVIRONMENT: &str = "\
+Environment:
+  HF_HOME, HF_HUB_CACHE         where fetched models are [default: ~/.cache/huggingface/hub]
+  HF_TOKEN, HF_TOKEN_PATH       who you are to the hub, or the file that says so
+  HF_ENDPOINT                   another hub
+  HF_HUB_OFFLINE                1 forbids the network
+  HF_HUB_DOWNLOAD_TIMEOUT       seconds that the hub may be silent [default: 30]
+  HTTPS_PROXY, NO_PROXY         the way to the hub
+  SSL_CERT_FILE, SSL_CERT_DIR   whom to trust on it
+  RAYON_NUM_THREADS             processor threads, where --threads says nothing
+  TMPDIR                        where stdin is kept while it is read
+  NO_COLOR, CLICOLOR_FORCE      colours, where --color says nothing
+  RUST_BACKTRACE                1 adds to a bug's message where it happened";
+
 /// Turn a column of text into columns of BERT layer vectors.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(version, long_version = LONG_VERSION.as_str(), propagate_version = true, max_term_width = 100)]
+#[command(after_help = ENVIRONMENT)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
     /// What a line on stderr looks like.
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+
+    /// Say nothing on stderr but errors.
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say step by step what is done.
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
+    pub verbose: bool,
+
+    /// When lines on stderr and help have colours.
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+}
+
+impl Cli {
+    /// How much is said on stderr.
+    pub fn level(&self) -> LevelFilter {
+        match (self.quiet, self.verbose) {
+            (true, _) => LevelFilter::ERROR,
+            (_, true) => LevelFilter::DEBUG,
+            _ => LevelFilter::INFO,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -31,6 +85,16 @@ pub enum Command {
     Verify(VerifyArguments),
     /// Fetch a model from the Hugging Face hub into the local cache, for `--model ID`.
     Fetch(FetchArguments),
+    /// Print the script with which a shell completes commands and options.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages.
+    Man {
+        /// The folder they go to, made if it does not exist.
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

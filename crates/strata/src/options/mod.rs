@@ -4,6 +4,8 @@
 
 mod choice;
 pub mod cli;
+#[cfg(test)]
+mod documents;
 mod pipeline_file;
 mod settings;
 mod values;
@@ -12,8 +14,8 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_with::{DisplayFromStr, OneOrMany, serde_as};
 use strata_bert::{Combine, Compute, DeviceKind, LayerSelection, Pooling, Unit};
-use strata_featurize::OnBadFile;
 use strata_featurize::unit::LongTexts;
+use strata_featurize::{OnBadFile, OnNull};
 use strata_io::{FloatType, OutputFormat};
 
 use choice::choice;
@@ -217,6 +219,10 @@ pub struct OutputOptions {
     /// Stored type of the values [default: float32].
     #[arg(id = "output.dtype", long = "dtype", value_name = "TYPE", value_parser = choice::<FloatType>())]
     pub dtype: Option<FloatType>,
+    /// What becomes of a row without a vector, as its text is null: its vector is null, all of its values are
+    /// not a number, or there is no such row [default: null].
+    #[arg(id = "output.on_null", long = "on-null", value_name = "WHAT", value_parser = choice::<OnNull>())]
+    pub on_null: Option<OnNull>,
     /// Rows of one part [default: about 64 MiB of vectors].
     #[arg(id = "output.rows_per_part", long = "rows-per-part", value_name = "N")]
     pub rows_per_part: Option<u64>,

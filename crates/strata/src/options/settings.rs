@@ -30,7 +30,7 @@ impl TryFrom<Options> for Settings {
             no_binary_as_text: _,
         } = input;
         let super::ModelOptions { path: model, random_weights, device, compute } = model;
-        let super::OutputOptions { path: output, format, dtype, rows_per_part } = output;
+        let super::OutputOptions { path: output, format, dtype, on_null, rows_per_part } = output;
         let super::RunOptions { max_batch_tokens, threads, shard, on_bad_file } = run;
         let super::FeatureOptions {
             layers,
@@ -107,6 +107,7 @@ impl TryFrom<Options> for Settings {
             output: required("--output", "output.path", output.filter(|path| !path.is_empty()))?.into(),
             format: format.unwrap_or_default(),
             dtype: dtype.unwrap_or_default(),
+            on_null: on_null.unwrap_or_default(),
             rows_per_part: positive("--rows-per-part", rows_per_part)?,
             max_batch_tokens: positive("--max-batch-tokens", max_batch_tokens)?,
             // More than there are would only wait for each other, and thousands take minutes to start.

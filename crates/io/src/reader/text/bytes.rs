@@ -23,18 +23,18 @@ pub(super) struct Bytes {
     ended: bool,
     /// The line of the file that the buffer begins in.
     line: u64,
+    /// The longest record that is read.
+    most: usize,
 }
 
 impl Bytes {
     /// Opens a file: unwrapped, decoded, without a byte order mark.
     pub fn open(source: &Source, encoding: Option<&'static encoding_rs::Encoding>) -> Result<Self, BoxError> {
         let plain = decompress::open(source)?;
-        let source: Box<dyn Read + Send> = match encoding {
+        let mut bytes = Self::over(match encoding {
             Some(encoding) => Box::new(decode::Decoded::new(plain, encoding)),
             None => plain,
-        };
-        let buffer = vec![0; WINDOW_BYTES];
-        let mut bytes = Self { source, buffer, start: 0, end: 0, ended: false, line: 1 };
+        });
         bytes.more()?;
         match bytes.window() {
             [0xef, 0xbb, 0xbf, ..] => bytes.start += 3,
@@ -45,6 +45,17 @@ impl Bytes {
             _ => {}
         }
         Ok(bytes)
+    }
+
+    fn over(source: Box<dyn Read + Send>) -> Self {
+        let buffer = vec![0; WINDOW_BYTES];
+        Self { source, buffer, start: 0, end: 0, ended: false, line: 1, most: MOST_BYTES }
+    }
+
+    /// Those of a text, of which no record may be longer than `most`.
+    #[cfg(test)]
+    pub fn at_most(most: usize, text: impl Into<Vec<u8>>) -> Self {
+        Self { most, ..Self::over(Box::new(std::io::Cursor::new(text.into()))) }
     }
 
     /// What has been read and not passed over.
@@ -67,6 +78,11 @@ impl Bytes {
         self.start += count;
     }
 
+    /// Whether the window has as much as the longest record that is read.
+    pub fn is_full(&self) -> bool {
+        self.window().len() >= self.most
+    }
+
     /// Makes the window longer, up to the end of the file.
     pub fn more(&mut self) -> Result<(), BoxError> {
         self.line = self.line_at(0);
@@ -74,9 +90,6 @@ impl Bytes {
         self.end -= self.start;
         self.start = 0;
         if self.end == self.buffer.len() {
-            if self.end >= MOST_BYTES {
-                return Err("a record is longer than 1 GiB, or its end is missing".into());
-            }
             self.buffer.resize(self.end * 2, 0);
         }
         // Filled whole, so that a long record is looked at a few times only.

@@ -1,22 +1,20 @@
 //! Formats of text: what they hold is found by looking at all of it that is needed, and what was
 //! found is what is read.
 
+mod batches;
 mod bytes;
 pub(super) mod csv;
 mod decode;
 mod decompress;
 pub(crate) mod fault;
 pub(super) mod json;
+mod numbers;
 mod times;
 mod values;
 
 use arrow::datatypes::SchemaRef;
 
 use super::ReadOptions;
-
-/// The text after which a batch ends, whatever its rows: an array of texts holds two gigabytes at
-/// most.
-const BATCH_BYTES: usize = 16 << 20;
 
 /// What was found in a file.
 pub(super) struct Opened {

@@ -6,20 +6,20 @@ mod split;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-use kinds::Kinds;
 use split::Records;
 
+use super::batches::{Collector, batches};
 use super::bytes::Bytes;
 use super::fault::{Fault, Place, shown};
 use super::values::{Values, values};
-use super::{BATCH_BYTES, Opened, settled};
+use super::{Opened, settled};
+use crate::columns::Fits;
 use crate::error::BoxError;
-use crate::reader::options::{ColumnType, field_without_values, json_field};
-use crate::reader::{BATCH_ROWS, ReadOptions, Stream};
+use crate::reader::options::{ColumnType, json_field};
+use crate::reader::{ReadOptions, Stream};
 use crate::{Format, Source, Unfit};
 
 /// The column of a file of lines.
@@ -72,30 +72,31 @@ pub(in crate::reader) fn open(source: &Source, options: &ReadOptions) -> Result<
         };
         names = (0..header.len()).map(name).collect::<Result<_, _>>()?;
     }
-    let mut kinds = vec![Kinds::default(); names.len()];
+    let mut fits = vec![Fits::ALL; names.len()];
     let mut looked_at = looked_at(&names, options);
     if !settled(options) || names.is_empty() {
         while let Some(record) = records.next()? {
             if names.is_empty() && !dialect.header {
                 names = (1..=record.len()).map(|number| format!("column_{number}")).collect();
-                kinds = vec![Kinds::default(); names.len()];
+                fits = vec![Fits::ALL; names.len()];
                 looked_at = self::looked_at(&names, options);
                 if settled(options) {
-                    return Ok(Opened { schema: schema(&names, &kinds, options), rows: None });
+                    return Ok(Opened { schema: schema(&names, &fits, options), rows: None });
                 }
             }
             for &(index, is_typed) in &looked_at {
                 let Some(bytes) = record.get(index) else { continue };
                 let text =
                     simdutf8::basic::from_utf8(bytes).map_err(|_| Fault::encoding(record.place(), bytes))?;
-                if !is_typed {
-                    kinds[index].add(text);
+                let among = &mut fits[index];
+                if !is_typed && *among != Fits::TEXT {
+                    *among = among.and(kinds::fits(text, *among));
                 }
             }
         }
-        return Ok(Opened { schema: schema(&names, &kinds, options), rows: Some(records.rows()) });
+        return Ok(Opened { schema: schema(&names, &fits, options), rows: Some(records.rows()) });
     }
-    Ok(Opened { schema: schema(&names, &kinds, options), rows: None })
+    Ok(Opened { schema: schema(&names, &fits, options), rows: None })
 }
 
 /// The columns that are needed, and whether their types are known.
@@ -105,19 +106,18 @@ fn looked_at(names: &[String], options: &ReadOptions) -> Vec<(usize, bool)> {
     columns.map(|(index, name)| (index, is_typed(name))).collect()
 }
 
-fn schema(names: &[String], kinds: &[Kinds], options: &ReadOptions) -> SchemaRef {
-    let field = |(name, kinds): (&String, &Kinds)| {
+fn schema(names: &[String], fits: &[Fits], options: &ReadOptions) -> SchemaRef {
+    let field = |(name, fits): (&String, &Fits)| {
         let data_type = match options.types.get(name) {
             Some(ColumnType::Json) => return json_field(name),
             Some(ColumnType::Arrow(data_type)) => data_type.clone(),
             None if !options.is_needed(name) => DataType::Null,
             None if options.text_columns.contains(name) => DataType::Utf8,
-            None if !kinds.has_values() => return field_without_values(name),
-            None => kinds.data_type(),
+            None => return fits.field(name),
         };
         Field::new(name, data_type, true)
     };
-    Schema::new(names.iter().zip(kinds).map(field).collect::<Vec<_>>()).into()
+    Schema::new(names.iter().zip(fits).map(field).collect::<Vec<_>>()).into()
 }
 
 /// Whether a field's type has values that a text stands for.
@@ -145,8 +145,9 @@ pub(in crate::reader) fn read(
     let columns = columns.iter().zip(schema.fields()).map(column).collect::<Option<Vec<_>>>();
     let columns = columns.ok_or("a column is of a type that no field of CSV has")?;
     let first = records.rows();
-    let mut batches = Batches { records, columns, schema, is_lines: dialect.is_lines };
-    Ok(Stream { first, batches: Box::new(std::iter::from_fn(move || batches.next().transpose())) })
+    let fields = schema.fields().clone();
+    let rows = Rows { records, columns, fields, is_lines: dialect.is_lines };
+    Ok(Stream { first, batches: batches(schema, rows) })
 }
 
 struct Column {
@@ -154,34 +155,29 @@ struct Column {
     values: Box<dyn Values>,
 }
 
-struct Batches {
+/// The rows of a file, as columns.
+struct Rows {
     records: Records,
     columns: Vec<Column>,
-    schema: SchemaRef,
+    fields: Fields,
     is_lines: bool,
 }
 
-impl Batches {
-    fn next(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
-        let (mut rows, mut bytes) = (0, 0);
-        while rows < BATCH_ROWS && bytes < BATCH_BYTES {
-            let Some(record) = self.records.next().map_err(ArrowError::ExternalError)? else { break };
-            bytes += record.bytes();
-            for (Column { index, values }, field) in self.columns.iter_mut().zip(self.schema.fields()) {
-                let text = if self.is_lines { Some(record.text(*index)) } else { record.get(*index) };
-                match text {
-                    None => values.push_null(),
-                    Some(text) => push(values.as_mut(), text, field, || record.place())?,
-                }
+impl Collector for Rows {
+    fn take(&mut self) -> Result<Option<usize>, ArrowError> {
+        let Some(record) = self.records.next().map_err(ArrowError::ExternalError)? else { return Ok(None) };
+        for (Column { index, values }, field) in self.columns.iter_mut().zip(&self.fields) {
+            let text = if self.is_lines { Some(record.text(*index)) } else { record.get(*index) };
+            match text {
+                None => values.push_null(),
+                Some(text) => push(values.as_mut(), text, field, || record.place())?,
             }
-            rows += 1;
         }
-        if rows == 0 {
-            return Ok(None);
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.values.finish()).collect();
-        RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).map(Some)
+        Ok(Some(record.bytes()))
+    }
+
+    fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+        Ok(self.columns.iter_mut().map(|column| column.values.finish()).collect())
     }
 }
 

@@ -162,11 +162,22 @@ impl Records {
         matches!(first, Ok(Some(_))) && fields.pieces.len() == 1
     }
 
+    /// What is wrong with a record that fills the window and goes on.
+    fn too_long(&self) -> BoxError {
+        // It would be whole, if nothing were open in it.
+        let (at, reason) = match self.dialect.split(self.bytes.window(), true, &mut Fields::default()) {
+            Err(Stop::Bad(at, reason)) => (at, format!("{reason} within 1 GiB")),
+            _ => (0, "the record is longer than 1 GiB".to_owned()),
+        };
+        Fault::record(self.place(at), reason, HINT).into()
+    }
+
     /// Splits off a record, all of it in the window; returns its length. None at the end of the file.
     fn split(&mut self) -> Result<Option<usize>, BoxError> {
         loop {
             match self.dialect.split(self.bytes.window(), self.bytes.ended(), &mut self.fields) {
                 Ok(end) => return Ok(end),
+                Err(Stop::Short) if self.bytes.is_full() => return Err(self.too_long()),
                 Err(Stop::Short) => self.bytes.more()?,
                 Err(Stop::Bad(at, reason)) => return Err(Fault::record(self.place(at), reason, HINT).into()),
             }
@@ -198,9 +209,11 @@ impl Dialect {
                 None => return Ok(Some(at)),
                 Some(b'\n') => return Ok(Some(at + 1)),
                 Some(b'\r') => {
-                    return match bytes.get(at + 1) {
-                        Some(b'\n') => Ok(Some(at + 2)),
-                        None if !is_last => Err(Stop::Short),
+                    return match &bytes[at + 1..] {
+                        [b'\n', ..] => Ok(Some(at + 2)),
+                        // Where a line end was written as text, its `\n` became `\r\n` once more.
+                        [b'\r', b'\n', ..] => Ok(Some(at + 3)),
+                        [] | [b'\r'] if !is_last => Err(Stop::Short),
                         _ => Ok(Some(at + 1)),
                     };
                 }
@@ -312,5 +325,37 @@ impl Dialect {
             }
             _ => Ok(end + 1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a file whose records may have a few megabytes.
+    fn said(text: &str, quote: Option<u8>) -> String {
+        let dialect = Dialect { delimiter: Some(b','), quote, escape: None, header: false, is_lines: false };
+        let mut records = Records::new(Bytes::at_most(4 << 20, text), dialect);
+        let fault = loop {
+            match records.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("every record was read"),
+                Err(error) => break *error.downcast::<Fault>().unwrap(),
+            }
+        };
+        let Fault::Record { place: Place { row, line }, reason, .. } = fault else { panic!("{fault}") };
+        format!("row {row}, line {line}: {reason}")
+    }
+
+    #[test]
+    fn a_record_too_long_is_told_with_its_row_and_the_quote_that_explains_it() {
+        let rows = "a,b\n\"c\nd\",e\n";
+        let many = "x,y\n".repeat(2 << 20);
+        let quoted = said(&format!("{rows}f,\"g\nh,\"\"i{many}"), Some(b'"'));
+        assert_eq!(quoted, "row 2, line 4: a quote is opened here and never closed within 1 GiB");
+        let long = said(&format!("{rows}f,{}\n", "z".repeat(8 << 20)), Some(b'"'));
+        assert_eq!(long, "row 2, line 4: the record is longer than 1 GiB");
+        let unquoted = said(&format!("a,b\n\"c,{}", "z".repeat(8 << 20)), None);
+        assert_eq!(unquoted, "row 1, line 2: the record is longer than 1 GiB");
     }
 }

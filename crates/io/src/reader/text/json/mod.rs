@@ -1,16 +1,15 @@
 //! JSON files: objects, one a line, one after another, or all in one array. A missing key is null.
 
 mod build;
-mod numbers;
 mod records;
 mod scan;
 mod shape;
 
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use build::{Node, Objects};
 use records::Records;
@@ -18,11 +17,12 @@ pub(super) use scan::is_json_text;
 use scan::{Kind, Scanner, Stop};
 use shape::{Asked, Object};
 
+use super::batches::{Collector, batches};
 use super::bytes::Bytes;
-use super::{BATCH_BYTES, Opened, settled};
+use super::{Opened, settled};
 use crate::Source;
 use crate::error::BoxError;
-use crate::reader::{BATCH_ROWS, ReadOptions, Stream};
+use crate::reader::{ReadOptions, Stream};
 
 /// How many rows must show that every column is there, where no type is to be found.
 const SAMPLE_ROWS: u64 = 1000;
@@ -75,31 +75,24 @@ pub(in crate::reader) fn read(
     let schema: SchemaRef = Arc::new(schema.project(columns)?);
     let objects = Objects::new(schema.fields()).ok_or("a column is of a type that no JSON value has")?;
     let first = records.rows();
-    let mut batches = Batches { records, objects, schema };
-    Ok(Stream { first, batches: Box::new(std::iter::from_fn(move || batches.next().transpose())) })
+    Ok(Stream { first, batches: batches(schema, Rows { records, objects }) })
 }
 
-struct Batches {
+/// The objects of a file, as columns.
+struct Rows {
     records: Records,
     objects: Objects,
-    schema: SchemaRef,
 }
 
-impl Batches {
-    fn next(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
-        let (mut rows, mut bytes) = (0, 0);
-        while rows < BATCH_ROWS && bytes < BATCH_BYTES {
-            let Some(record) = self.records.next().map_err(ArrowError::ExternalError)? else { break };
-            bytes += record.bytes();
-            self.objects.push(record.entries()).map_err(|misfit| misfit.fault(record.place()))?;
-            rows += 1;
-        }
-        if rows == 0 {
-            return Ok(None);
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let arrays = self.objects.finish()?;
-        RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).map(Some)
+impl Collector for Rows {
+    fn take(&mut self) -> Result<Option<usize>, ArrowError> {
+        let Some(record) = self.records.next().map_err(ArrowError::ExternalError)? else { return Ok(None) };
+        self.objects.push(record.entries()).map_err(|misfit| misfit.fault(record.place()))?;
+        Ok(Some(record.bytes()))
+    }
+
+    fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+        self.objects.finish()
     }
 }
 

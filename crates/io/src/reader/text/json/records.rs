@@ -132,8 +132,13 @@ impl Records {
             };
             let at = scanner.at;
             match stop {
-                Stop::Short if !self.bytes.ended() => self.bytes.more()?,
-                Stop::Short => return Err(self.bad(start, "the file ends within this object")),
+                Stop::Short if self.bytes.ended() => {
+                    return Err(self.bad(start, "the file ends within this object"));
+                }
+                Stop::Short if self.bytes.is_full() => {
+                    return Err(self.bad(start, "this object does not end within 1 GiB"));
+                }
+                Stop::Short => self.bytes.more()?,
                 Stop::Bad(reason) => return Err(self.bad(at, reason)),
             }
         }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
 
-use super::numbers::Numbers;
 use super::scan::{Kind, Scanner, Stop, decoded};
 use crate::Unfit;
-use crate::reader::options::{ColumnType, field_without_values, json_field};
+use crate::columns::{Fits, fits};
+use crate::reader::options::{ColumnType, json_field};
 use crate::reader::text::fault::{Fault, Place, shown};
+use crate::reader::text::numbers;
 
 /// No value is looked into any deeper.
 const MOST_DEPTH: usize = 100;
@@ -83,7 +84,8 @@ enum Values {
     #[default]
     None,
     Booleans,
-    Numbers(Numbers),
+    /// Numbers, all of which these types hold.
+    Numbers(Fits),
     Texts,
     Lists(Box<Shape>),
     Objects(Object),
@@ -287,7 +289,9 @@ impl Shape {
             (Values::Booleans, Kind::Boolean) | (Values::Texts, Kind::Text) => Ok(()),
             (Values::Numbers(numbers), Kind::Number) => {
                 let text = std::str::from_utf8(value).unwrap_or_default();
-                numbers.add(text).map_err(|expected| Misfit::new(expected, value, "Utf8"))
+                *numbers =
+                    holding(*numbers, text).map_err(|expected| Misfit::new(expected, value, "Utf8"))?;
+                Ok(())
             }
             (Values::Lists(_) | Values::Objects(_), Kind::List | Kind::Object) if depth >= MOST_DEPTH => {
                 let expected = format!("values at most {MOST_DEPTH} deep in each other");
@@ -325,20 +329,22 @@ impl Shape {
             (Asked::Typed(ColumnType::Arrow(data_type)), _) => data_type.clone(),
             (_, Values::Lists(items)) => DataType::List(Arc::new(items.field("item"))),
             (Asked::Within, Values::Objects(Object { met: 0, .. })) => DataType::Null,
-            (_, Values::Objects(Object { met: 0, .. })) => DataType::Utf8,
+            (Asked::Text, Values::Objects(Object { met: 0, .. })) => DataType::Utf8,
+            (_, Values::Objects(Object { met: 0, .. })) => return Fits::ALL.field(name),
             (_, Values::Objects(object)) => {
                 let wanted = object.fields().into_iter().filter(|field| !field.data_type().is_null());
                 let fields: Vec<FieldRef> = wanted.map(Arc::new).collect();
                 // An object without keys has no columns, and is not nothing.
-                if fields.is_empty() {
-                    return json_field(name);
-                }
-                DataType::Struct(fields.into())
+                return fits::open(match fields.is_empty() {
+                    true => json_field(name),
+                    false => Field::new(name, DataType::Struct(fields.into()), true),
+                });
             }
-            (Asked::Text, _) | (_, Values::Texts) => DataType::Utf8,
-            (_, Values::None) => return field_without_values(name),
-            (_, Values::Booleans) => DataType::Boolean,
-            (_, Values::Numbers(numbers)) => numbers.data_type(),
+            (Asked::Text, _) => DataType::Utf8,
+            (_, Values::None) => return Fits::ALL.field(name),
+            (_, Values::Texts) => return Fits::TEXT.field(name),
+            (_, Values::Booleans) => return Fits::BOOLEAN.field(name),
+            (_, Values::Numbers(numbers)) => return numbers.field(name),
         };
         Field::new(name, data_type, true)
     }
@@ -349,7 +355,7 @@ impl Values {
         match kind {
             Kind::Null => Self::None,
             Kind::Boolean => Self::Booleans,
-            Kind::Number => Self::Numbers(Numbers::default()),
+            Kind::Number => Self::Numbers(Fits::NUMBERS),
             Kind::Text => Self::Texts,
             Kind::List => Self::Lists(Box::default()),
             Kind::Object => Self::Objects(Object::new(true)),
@@ -369,5 +375,21 @@ impl Values {
             Self::Lists(_) => Kind::List.name(),
             Self::Objects(_) => Kind::Object.name(),
         }
+    }
+}
+
+/// The types that hold a number beside those that `before` hold; or what is wanted of it, if there is none.
+fn holding(before: Fits, number: &str) -> Result<Fits, &'static str> {
+    let found = numbers::fits(number);
+    if numbers::is_whole(number) && !found.has_any(Fits::SIGNED.or(Fits::UNSIGNED)) {
+        return Err("a whole number of at most 64 bits");
+    }
+    match before.and(found) {
+        _ if found == Fits::NONE => Err("a number that a float64 can hold"),
+        Fits::NONE if before == Fits::FLOAT || found == Fits::FLOAT => {
+            Err("numbers that are whole, or that a float64 can all hold")
+        }
+        Fits::NONE => Err("whole numbers that fit into 64 bits, with a sign or without"),
+        both => Ok(both),
     }
 }

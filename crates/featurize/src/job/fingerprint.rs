@@ -1,0 +1,160 @@
+//! What decides the values of a part, as parts and manifests state it, now and by earlier versions.
+
+use serde_json::{Map, Value, json};
+use strata_bert::{Division, TokenizerOptions};
+
+use crate::Error;
+use crate::job::Job;
+use crate::job::settings::Settings;
+use crate::table::on_null::OnNull;
+
+/// The version of strata that wrote something; it decides nothing.
+const WRITER: &str = "strata";
+
+/// Which values the same settings give.
+const NUMERICS: &str = "numerics";
+
+/// The version that stated itself in place of the first numerics.
+const BEFORE_NUMERICS: &str = "0.3.0";
+
+/// What decides the values of every part of a job; `model` are the sums of the model's files.
+pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
+    let Job { settings, checkpoint, tokenizer, types, features: _, inputs: _, remarks: _, skipped: _ } = job;
+    let Settings {
+        text_formats,
+        subject,
+        keep,
+        features: asked,
+        format,
+        dtype,
+        on_null,
+        device,
+        compute,
+        max_batch_tokens,
+        // The tokenizer knows the length that is meant where none is given.
+        tokenizer: TokenizerOptions { max_length: _, overflow: _, division, pairs: _, prefix: _, lower_case },
+        // What comes of them is known.
+        prefix: _,
+        prompt: _,
+        truncate_dim: _,
+        // No part comes of a text that is refused.
+        refuse_overflow: _,
+        // Part of the model's identity.
+        random_weights: _,
+        // Decide which rows are made where, not their values.
+        inputs: _,
+        reads_stdin: _,
+        model: _,
+        on_bad_file: _,
+        output: _,
+        rows_per_part: _,
+        threads: _,
+        shard: _,
+    } = settings;
+    let layers = asked.layers.resolve(checkpoint.config.num_hidden_layers)?;
+    let encoded: Map<String, Value> = subject
+        .columns()
+        .into_iter()
+        .map(|(role, column)| (role.option().trim_start_matches("--").replace('-', "_"), json!(column)))
+        .collect();
+    let mut value = json!({
+        (NUMERICS): strata_bert::NUMERICS,
+        "layer_convention": "0 is the embedding output, N the output of the Nth encoder layer",
+        "model": {
+            "files": model,
+            "model_type": checkpoint.config.model_type(),
+            "hidden_size": checkpoint.config.hidden_size,
+            "num_hidden_layers": checkpoint.config.num_hidden_layers,
+        },
+        "device": device.to_string(),
+        "compute": compute.to_string(),
+        "libtorch": strata_bert::LIBTORCH_VERSION,
+        "settings": {
+            "unit": asked.unit.to_string(),
+            "keep": keep.to_string(),
+            "layers": layers,
+            "pooling": asked.pooling.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "combine": asked.combine.to_string(),
+            "normalize": asked.normalize,
+            "attentions": asked.attentions,
+            "special_tokens": if asked.count_special_tokens { "include" } else { "exclude" },
+            "max_length": tokenizer.max_length(),
+            "overflow": if tokenizer.stride().is_some() { "window" } else { "truncate" },
+            "dtype": dtype.to_string(),
+            "format": format.extension(),
+        },
+    });
+    if let Some(settings) = value["settings"].as_object_mut() {
+        settings.extend(encoded);
+        settings.extend(text_formats.stated());
+        if !types.is_empty() {
+            settings.insert("types".to_owned(), json!(types));
+        }
+        // What it is otherwise depends on the machine, and a part begun on one may be finished on another.
+        if let Some(tokens) = max_batch_tokens {
+            settings.insert("max_batch_tokens".to_owned(), json!(tokens));
+        }
+        if let Some(stride) = tokenizer.stride() {
+            settings.insert("stride".to_owned(), json!(stride));
+        }
+        if !tokenizer.prefix().is_empty() {
+            settings.insert("prefix".to_owned(), json!(tokenizer.prefix()));
+        }
+        if *on_null != OnNull::Null {
+            settings.insert("on_null".to_owned(), json!(on_null.to_string()));
+        }
+        if *lower_case {
+            settings.insert("lower_case".to_owned(), json!(true));
+        }
+        if let Some(sentence) = &asked.sentence {
+            settings.insert("sentence_width".to_owned(), json!(sentence.width(&checkpoint.config)?));
+        }
+        if let Some(words) = words_name(*division) {
+            settings.insert("words".to_owned(), json!(words));
+        }
+    }
+    Ok(value.as_object().cloned().unwrap_or_default())
+}
+
+/// The rule by which words are found; none where a column holds them.
+fn words_name(division: Division) -> Option<&'static str> {
+    match division {
+        Division::TokenizerWords => Some("tokenizer"),
+        Division::WhitespaceWords => Some("whitespace"),
+        Division::Whole | Division::Tokens { .. } | Division::GivenWords | Division::Spans => None,
+    }
+}
+
+/// What something that is written says of its origin: the fingerprint and who wrote it.
+pub fn provenance(fingerprint: &Map<String, Value>) -> Map<String, Value> {
+    let mut provenance = fingerprint.clone();
+    provenance.entry(WRITER).or_insert_with(|| json!(env!("CARGO_PKG_VERSION")));
+    provenance
+}
+
+/// The provenance of a part, as JSON.
+///
+/// # Errors
+/// It does not serialize.
+pub fn provenance_of_part(
+    fingerprint: &Map<String, Value>,
+    input: &str,
+    content: Option<&str>,
+    rows: [u64; 2],
+) -> Result<String, serde_json::Error> {
+    let mut provenance = provenance(fingerprint);
+    provenance.insert("input".to_owned(), json!({"file": input, "blake3": content, "rows": rows}));
+    serde_json::to_string(&provenance)
+}
+
+/// What a fingerprint or a provenance says of the values, in the words of this version.
+pub fn present(stated: &Map<String, Value>) -> Map<String, Value> {
+    let mut stated = stated.clone();
+    if stated.contains_key(NUMERICS) {
+        stated.remove(WRITER);
+    } else if stated.get(WRITER).is_some_and(|writer| writer == BEFORE_NUMERICS) {
+        stated.remove(WRITER);
+        stated.insert(NUMERICS.to_owned(), json!(1));
+    }
+    stated
+}

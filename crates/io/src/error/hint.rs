@@ -1,0 +1,59 @@
+//! What the user can do about an error.
+
+use super::{Error, ErrorKind};
+
+impl Error {
+    /// What the user can do, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoInput { .. } => "give a file, a folder or a quoted pattern such as 'data/**/*.parquet'",
+            Self::NotAFile { .. } => "fetch what it stands for, take it away, or name the files themselves",
+            Self::TableFolder { .. } => {
+                "write the table's rows to files of their own first, with deltalake, pyiceberg, Spark or DuckDB; \
+                 a file that is named itself is read as it is"
+            }
+            Self::UnknownExtension { .. } => {
+                "known are .parquet .pq .arrow .feather .ipc .arrows .csv .tsv .jsonl .ndjson .json .txt, \
+                 the text formats also with .gz .zst .bz2 or .xz; --input-format reads any file as one of them"
+            }
+            Self::SameStem { .. } => "give their common folder as the one input, or rename one of them",
+            Self::UnknownColumn { .. } => "name a column that the file has",
+            Self::AmbiguousColumn { .. } => "rename one of them in the input",
+            Self::NotReadable { .. } => "give it another type with --schema, such as Utf8",
+            Self::Encrypted { column: None, .. } => {
+                "write it again without encryption, with a reader that has its keys, such as pyarrow or Spark"
+            }
+            Self::Encrypted { .. } => {
+                "leave the column out with --keep, or write it again without encryption, with a reader that has \
+                 its keys, such as pyarrow or Spark"
+            }
+            Self::Record { hint, .. } => hint,
+            Self::Value { unfit, .. } => {
+                return Some(format!(
+                    "keep every value as it is with --schema '{}', give another type, or leave the column out \
+                     with --keep",
+                    unfit.keep
+                ));
+            }
+            Self::Read { rows: None, .. } if self.kind() == ErrorKind::BadData => {
+                "the file may be incomplete or of another format than its name says; make or copy it again"
+            }
+            Self::NotKept { column, fitting, .. } => {
+                let fitting = fitting.unwrap_or("TYPE");
+                return Some(format!(
+                    "give the column a type that keeps it with --schema '{column}={fitting}', or leave it out with --keep"
+                ));
+            }
+            Self::Changed { .. } => "run again once whoever writes it is done",
+            Self::Truncated { .. } => "was the file replaced while it was read? run again",
+            Self::NotWritable { .. } => "leave the column out of the kept ones, or cast it beforehand",
+            Self::Float16Overflow { .. } => "store float32",
+            Self::Manifest { .. } | Self::ManifestVersion { .. } | Self::ManifestName { .. } => {
+                "write to another folder, or start afresh with --overwrite"
+            }
+            Self::Locked { .. } => "wait for it to end, or write to another folder",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

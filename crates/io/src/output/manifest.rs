@@ -1,0 +1,180 @@
+//! What an output folder holds, and from what it was made.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{OutputFolder, old, records};
+use crate::Error;
+
+/// The manifest's name.
+pub(super) const MANIFEST_FILE: &str = "manifest.json";
+
+/// The version of the output's layout that this build writes.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The key under which the sums over all parts stand.
+const TOTALS: &str = "totals";
+
+/// The content of `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT_VERSION`] at the time of writing.
+    pub format_version: u32,
+    /// The version of strata that last wrote the manifest.
+    pub strata: String,
+    /// Whatever decides the parts' values: settings, hashes of the model. Not interpreted here.
+    pub fingerprint: Map<String, Value>,
+    /// The input files, by [`Source::name`](crate::Source::name).
+    pub inputs: BTreeMap<String, InputRecord>,
+    /// The committed parts, by file name.
+    pub parts: BTreeMap<String, PartRecord>,
+    /// Input files that could not be read, with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skipped: BTreeMap<String, String>,
+}
+
+/// An input file as it was when its parts were made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputRecord {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was last modified, in nanoseconds since 1970 (UTC).
+    pub modified_ns: u64,
+    /// The BLAKE3 hash of its bytes, in hexadecimal.
+    pub blake3: String,
+    /// Its number of rows.
+    pub rows: u64,
+}
+
+/// A committed part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartRecord {
+    /// The name of the input file.
+    pub input: String,
+    /// The rows of the input file it was made from: first, and one past the last.
+    pub rows: [u64; 2],
+    /// The rows it holds: one for each of the input, unless it holds their tokens, words or spans.
+    pub output_rows: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The BLAKE3 hash of its bytes, in hexadecimal.
+    pub blake3: String,
+    /// Whatever was counted while it was made. Not interpreted here.
+    pub counts: Map<String, Value>,
+}
+
+impl OutputFolder {
+    /// The place of the manifest.
+    pub fn manifest(&self) -> PathBuf {
+        self.own().join(MANIFEST_FILE)
+    }
+}
+
+impl Manifest {
+    /// A manifest without inputs and parts.
+    pub fn new(strata: impl Into<String>, fingerprint: Map<String, Value>) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            strata: strata.into(),
+            fingerprint,
+            inputs: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            skipped: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the manifest of an output folder with the records of parts that it does not have yet; `None`
+    /// if there is none. That of an [old output](OutputFolder::is_old) is read as well.
+    ///
+    /// # Errors
+    /// [`Error::ManifestVersion`], [`Error::ManifestName`], [`Error::Manifest`] if it cannot be
+    /// relied on; [`Error::Io`] if it cannot be read.
+    pub fn load(folder: &OutputFolder) -> Result<Option<Self>, Error> {
+        let Some(mut manifest) = Self::read(&folder.manifest(), FORMAT_VERSION)? else {
+            return old::manifest(folder);
+        };
+        manifest.add(&records::load(folder)?)?;
+        Ok(Some(manifest))
+    }
+
+    /// Adds what records say, which is as new as what the manifest says of the same parts, or newer.
+    pub(super) fn add(&mut self, records: &BTreeMap<String, PartRecord>) -> Result<(), Error> {
+        self.parts.extend(records.iter().map(|(part, record)| (part.clone(), record.clone())));
+        self.check_names()
+    }
+
+    /// Reads a file that is of this version.
+    pub(super) fn read(path: &Path, version: u32) -> Result<Option<Self>, Error> {
+        let bytes = match fs_err::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            bytes => bytes?,
+        };
+        let invalid = |error: serde_json::Error| Error::manifest(path, error);
+        let mut json: Value = serde_json::from_slice(&bytes).map_err(invalid)?;
+        // Another version may have other fields: look at the version first.
+        if let Some(found) = json.get("format_version").and_then(Value::as_u64)
+            && found != u64::from(version)
+        {
+            return Err(Error::ManifestVersion { path: path.to_owned(), expected: version, found });
+        }
+        // For people and scripts; the parts are what counts.
+        json.as_object_mut().and_then(|json| json.remove(TOTALS));
+        let manifest: Self = serde_json::from_value(json).map_err(invalid)?;
+        manifest.check_names()?;
+        Ok(Some(Self { format_version: FORMAT_VERSION, ..manifest }))
+    }
+
+    /// Writes the manifest of an output folder, replacing it at once. Equal manifests give equal bytes.
+    ///
+    /// # Errors
+    /// [`Error::ManifestName`]; [`Error::Io`] if it cannot be written.
+    pub fn save(&self, folder: &OutputFolder) -> Result<(), Error> {
+        self.check_names()?;
+        let path = folder.manifest();
+        // Through a value, whose keys are sorted at every depth.
+        let with_totals = |mut json: Value| {
+            json[TOTALS] = self.totals();
+            serde_json::to_string_pretty(&json)
+        };
+        let json = serde_json::to_value(self)
+            .and_then(with_totals)
+            .map_err(|error| Error::manifest(&path, error))?;
+        folder.write(&path, format!("{json}\n").as_bytes())
+    }
+
+    fn totals(&self) -> Value {
+        let rows = self.parts.values().fold(0, |rows: u64, part| rows.saturating_add(part.output_rows));
+        let bytes = self.parts.values().fold(0, |bytes: u64, part| bytes.saturating_add(part.bytes));
+        json!({"inputs": self.inputs.len(), "parts": self.parts.len(), "rows": rows, "bytes": bytes})
+    }
+
+    /// Names become paths: none may lead out of the folder.
+    fn check_names(&self) -> Result<(), Error> {
+        let bad = |what, name: &String| Err(Error::ManifestName { what, name: name.clone() });
+        if let Some(name) = self.parts.keys().find(|name| !is_file_name(name)) {
+            return bad("file name", name);
+        }
+        let inputs =
+            self.inputs.keys().chain(self.skipped.keys()).chain(self.parts.values().map(|part| &part.input));
+        match inputs.into_iter().find(|name| !is_relative_path(name)) {
+            Some(name) => bad("relative path", name),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_file_name(name: &str) -> bool {
+    is_relative_path(name) && !name.contains(['/', '\\'])
+}
+
+fn is_relative_path(name: &str) -> bool {
+    let normal = |component| matches!(component, Component::Normal(_));
+    !name.is_empty() && !name.contains('\0') && Path::new(name).components().all(normal)
+}

@@ -1,0 +1,146 @@
+//! What this machine has seen of files, so that nothing is read again only to find it unchanged.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{OutputFolder, old};
+use crate::Error;
+
+const NOTES_FILE: &str = "notes.json";
+
+/// A change within one tick of the file system's clock leaves no trace in a stamp: one that was
+/// taken sooner after the last change is not relied on.
+const SETTLED_NS: u64 = 2_000_000_000;
+
+/// What a file system says about a file, short of its content. Any write, rename or replacement
+/// changes it; the time of change cannot be set back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Its number in the file system.
+    pub inode: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When its content was last modified, in nanoseconds since 1970 (UTC).
+    pub modified_ns: u64,
+    /// When its content, name or rights last changed, in nanoseconds since 1970 (UTC).
+    pub changed_ns: u64,
+}
+
+impl Stamp {
+    /// Takes the stamp of a file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it is not there.
+    pub fn of(path: &Path) -> Result<Self, Error> {
+        Ok(Self::from(&fs_err::metadata(path)?))
+    }
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(metadata: &Metadata) -> Self {
+        let nanoseconds = |seconds: i64, rest: i64| {
+            let total = i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+            u64::try_from(total.max(0)).unwrap_or(u64::MAX)
+        };
+        Self {
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            changed_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// Hashes of files with the stamps they had, kept in an output folder. A cache:
+/// lost or damaged, it costs time and nothing else.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Notes {
+    files: BTreeMap<String, Note>,
+    /// What was found in text files, by looking at all of them.
+    tables: BTreeMap<String, Note>,
+    /// Whatever else the machine should remember. Not interpreted here.
+    pub memory: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Note {
+    stamp: Stamp,
+    noted_ns: u64,
+    hash: String,
+}
+
+impl Notes {
+    /// Reads the notes of an output folder; empty where there are none that can be used.
+    pub fn load(folder: &OutputFolder) -> Self {
+        let bytes = fs_err::read(path(folder)).or_else(|_| fs_err::read(old::notes_path(folder)));
+        serde_json::from_slice(&bytes.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Adds these notes to those of an output folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if they cannot be written.
+    pub fn save(&self, folder: &OutputFolder) -> Result<(), Error> {
+        let known = Self::load(folder);
+        let mut all = self.clone();
+        for (notes, known) in [(&mut all.files, &known.files), (&mut all.tables, &known.tables)] {
+            for (path, note) in known {
+                notes.entry(path.clone()).or_insert_with(|| note.clone());
+            }
+            notes.retain(|path, _| Path::new(path).exists());
+        }
+        if all == known {
+            return Ok(());
+        }
+        let json = serde_json::to_string(&all).map_err(std::io::Error::other)?;
+        folder.write(&path(folder), json.as_bytes())
+    }
+
+    /// The hash that the file had, if nothing has touched it since.
+    pub fn hash_of(&self, path: &Path) -> Option<&str> {
+        still_true(&self.files, path)
+    }
+
+    /// Notes the hash of a file, which it had at some time after `stamp` was taken.
+    pub fn note(&mut self, path: &Path, stamp: Stamp, hash: String) {
+        insert(&mut self.files, path, stamp, hash);
+    }
+
+    /// What was found in a text file, if nothing has touched it since.
+    pub(crate) fn table_of(&self, path: &Path) -> Option<&str> {
+        still_true(&self.tables, path)
+    }
+
+    /// Notes what was found in a text file at some time after `stamp` was taken.
+    pub(crate) fn note_table(&mut self, path: &Path, stamp: Stamp, table: String) {
+        insert(&mut self.tables, path, stamp, table);
+    }
+}
+
+fn path(folder: &OutputFolder) -> PathBuf {
+    folder.own().join(NOTES_FILE)
+}
+
+fn still_true<'a>(notes: &'a BTreeMap<String, Note>, path: &Path) -> Option<&'a str> {
+    let note = notes.get(path.to_str()?)?;
+    let settled = note.noted_ns.saturating_sub(note.stamp.changed_ns) > SETTLED_NS;
+    (settled && Stamp::of(path).ok()? == note.stamp).then_some(note.hash.as_str())
+}
+
+fn insert(notes: &mut BTreeMap<String, Note>, path: &Path, stamp: Stamp, hash: String) {
+    if let Some(path) = path.to_str() {
+        notes.insert(path.to_owned(), Note { stamp, noted_ns: now_ns(), hash });
+    }
+}
+
+fn now_ns() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
+}

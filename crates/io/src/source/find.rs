@@ -1,0 +1,214 @@
+//! Files, folders and patterns, resolved to an ordered list of data files.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::format::{compression, split_extension};
+use super::pattern::{is_pattern, literal_prefix};
+use super::tables::Tables;
+use super::{Format, Source};
+use crate::Error;
+
+/// Resolves files, folders and glob patterns to data files, each once, in an order in which the
+/// names of their parts (`{stem}-{number}`) sort.
+///
+/// Folders are searched to any depth. In folders and patterns, names that start with `.` or `_` and
+/// files of unknown extension are passed over, in folders also `.txt`, the `state.json` and
+/// `dataset_info.json` of stored datasets, and every `.json` beside Parquet or Arrow files.
+///
+/// # Errors
+/// - [`Error::NoInput`] if an input leads to no file.
+/// - [`Error::NotAFile`] if a link among the files leads nowhere, or something with the name of a data
+///   file is none.
+/// - [`Error::TableFolder`] if a folder or pattern leads into a table of Delta Lake, Iceberg or Hudi.
+/// - [`Error::UnknownExtension`] if a file is named that is no data file.
+/// - [`Error::SameStem`] if the parts of two files could not be told apart.
+/// - [`Error::Io`] if a folder cannot be listed.
+pub fn find(inputs: &[String]) -> Result<Vec<Source>, Error> {
+    find_as(inputs, None)
+}
+
+/// As [`find`]; with a `format`, every file is of it, whatever its extension.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_as(inputs: &[String], format: Option<Format>) -> Result<Vec<Source>, Error> {
+    if inputs.is_empty() {
+        return Err(Error::NoInput { input: String::new(), found: "no path given" });
+    }
+    let mut sources = Vec::new();
+    let mut seen = HashSet::new();
+    let mut tables = Tables::default();
+    for input in inputs {
+        for (path, name) in resolve(input, format.is_some(), &mut tables)? {
+            if seen.insert(fs_err::canonicalize(&path)?) {
+                sources.push(match format {
+                    Some(format) => Source::of(path, name.clone(), format, compression(&name))?,
+                    None => Source::from_path(path, name)?,
+                });
+            }
+        }
+    }
+    // `-` sorts below most of what may follow a stem, so stems alone would order differently.
+    sources.sort_by_cached_key(|source| format!("{}-00000.", source.stem()));
+    refuse_same_stems(&sources)?;
+    Ok(sources)
+}
+
+/// The files that one argument leads to, with their names; with `any`, also those whose extension is
+/// not known.
+fn resolve(input: &str, any: bool, tables: &mut Tables) -> Result<Vec<(PathBuf, String)>, Error> {
+    let no_input = |found| Error::NoInput { input: input.to_owned(), found };
+    let path = Path::new(input);
+    if path.is_file() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        return Ok(vec![(path.to_owned(), name)]);
+    }
+    refuse_dangling(path)?;
+    let root = if path.is_dir() { path.to_owned() } else { literal_prefix(input) };
+    let mut search =
+        Search { root, any, tables, visited: HashSet::new(), files: Vec::new(), is_hidden: false };
+    let found = if path.is_dir() {
+        search.tables.refuse(path)?;
+        search.walk(path)?;
+        search.leave_out_descriptions();
+        "a folder without data files"
+    } else if is_pattern(input) {
+        search.match_pattern(input)?;
+        "no match"
+    } else if path.exists() {
+        "a pipe or a device, which can be read only once: `--input -` reads stdin"
+    } else {
+        "nothing"
+    };
+    for (file, _) in &search.files {
+        search.tables.refuse_above(file)?;
+    }
+    match search.files {
+        files if !files.is_empty() => Ok(files),
+        _ if search.is_hidden => {
+            Err(no_input("only names that begin with `_` or `.`, which are passed over"))
+        }
+        _ => Err(no_input(found)),
+    }
+}
+
+/// Refuses a link that leads nowhere: whatever it stands for would be left out.
+fn refuse_dangling(path: &Path) -> Result<(), Error> {
+    if path.is_symlink() && !path.exists() {
+        let target = fs_err::read_link(path)?;
+        let found = format!("a link to {}, which is not there", target.display());
+        return Err(Error::NotAFile { path: path.to_owned(), found });
+    }
+    Ok(())
+}
+
+/// What folders and patterns lead to.
+struct Search<'a> {
+    /// Names of files are relative to it.
+    root: PathBuf,
+    /// Whether files of unknown extension count.
+    any: bool,
+    tables: &'a mut Tables,
+    /// Guards against links that lead back up.
+    visited: HashSet<PathBuf>,
+    /// Data files with their names.
+    files: Vec<(PathBuf, String)>,
+    /// Whether data files were passed over for their names.
+    is_hidden: bool,
+}
+
+impl Search<'_> {
+    /// Adds the data files below `folder`.
+    fn walk(&mut self, folder: &Path) -> Result<(), Error> {
+        if !self.visited.insert(fs_err::canonicalize(folder)?) {
+            return Ok(());
+        }
+        let mut paths = Vec::new();
+        for entry in fs_err::read_dir(folder)? {
+            paths.push(entry?.path());
+        }
+        // Which of two links to one file counts must not depend on the file system.
+        paths.sort();
+        paths.into_iter().try_for_each(|path| self.add(path, is_data))
+    }
+
+    /// Beside Parquet and Arrow files, `.json` says something about them: what made them, or their types.
+    fn leave_out_descriptions(&mut self) {
+        let is_columnar = |name: &str| {
+            let format = split_extension(name).map(|(_, format, _)| format);
+            matches!(format, Some(Format::Parquet | Format::ArrowFile | Format::ArrowStream))
+        };
+        let describes = |name: &str| {
+            let extension = split_extension(name).map(|(stem, ..)| name[stem.len()..].to_lowercase());
+            extension.is_some_and(|extension| extension == ".json" || extension.starts_with(".json."))
+        };
+        if !self.any && self.files.iter().any(|(_, name)| is_columnar(name)) {
+            self.files.retain(|(_, name)| !describes(name));
+        }
+    }
+
+    fn match_pattern(&mut self, pattern: &str) -> Result<(), Error> {
+        let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
+        let unusable = |_| Error::NoInput { input: pattern.to_owned(), found: "a malformed pattern" };
+        for path in glob::glob_with(pattern, options).map_err(unusable)? {
+            let path = path.map_err(|error| std::io::Error::new(error.error().kind(), error.to_string()))?;
+            self.add(path, |name| split_extension(name).is_some())?;
+        }
+        Ok(())
+    }
+
+    /// Adds what one path leads to.
+    fn add(&mut self, path: PathBuf, is_data: fn(&str) -> bool) -> Result<(), Error> {
+        let name = relative_name(&self.root, &path);
+        let is_data = self.any || is_data(&name);
+        if is_hidden(&name) {
+            self.is_hidden |= is_data;
+            return Ok(());
+        }
+        // A name without an extension may have stood for a folder.
+        if is_data || path.extension().is_none() {
+            refuse_dangling(&path)?;
+        }
+        if path.is_dir() {
+            self.tables.refuse(&path)?;
+            return self.walk(&path);
+        }
+        if is_data && !path.is_file() {
+            return Err(Error::NotAFile { path, found: "a pipe or a device".to_owned() });
+        }
+        if is_data {
+            self.files.push((path, name));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn relative_name(root: &Path, path: &Path) -> String {
+    let relative = path.strip_prefix(root).unwrap_or(path);
+    let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}
+
+pub(super) fn is_hidden(name: &str) -> bool {
+    name.split('/').any(|part| part.starts_with(['.', '_']))
+}
+
+/// Whether a file of a folder is data, as its name says. What datasets are stored with is not, and
+/// neither are lines of text: beside other formats, they are notes.
+fn is_data(name: &str) -> bool {
+    const ABOUT: [&str; 4] = ["dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"];
+    let file = name.rsplit('/').next().unwrap_or(name);
+    split_extension(name).is_some_and(|(_, format, _)| format != Format::Text) && !ABOUT.contains(&file)
+}
+
+fn refuse_same_stems(sources: &[Source]) -> Result<(), Error> {
+    let mut stems = BTreeMap::new();
+    for source in sources {
+        if let Some(first) = stems.insert(source.stem(), &source.path) {
+            let (stem, first, second) = (source.stem(), first.clone(), source.path.clone());
+            return Err(Error::SameStem { stem, first, second });
+        }
+    }
+    Ok(())
+}

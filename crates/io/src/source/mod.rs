@@ -1,0 +1,96 @@
+//! Paths, folders and patterns, resolved to an ordered list of data files.
+
+mod find;
+mod format;
+mod pattern;
+mod tables;
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+pub use find::{find, find_as};
+pub use format::{Compression, Format};
+pub use pattern::{is_pattern_input, pattern_reaches};
+
+use crate::Error;
+use format::{sniff_arrow, split_extension, without_extension};
+
+/// One input file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Where the file is.
+    pub path: PathBuf,
+    /// What messages call it: its path, unless it stands for something else.
+    pub shown: PathBuf,
+    /// The path below the root of the argument that led to the file, separated by `/`. The root of
+    /// a file is the folder it is in; that of a pattern, the folders before its first wildcard.
+    pub name: String,
+    /// The layout of its records.
+    pub format: Format,
+    /// The wrapping of its bytes.
+    pub compression: Compression,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was last modified, in nanoseconds since 1970 (UTC).
+    pub modified_ns: u64,
+}
+
+/// Longest stem kept as it is: leaves room for a part number and a temporary name below the 255
+/// bytes that file systems allow.
+const MAX_STEM_BYTES: usize = 200;
+
+impl Source {
+    /// Looks at one file, whose name will be `name`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownExtension`]; [`Error::Io`] if the file cannot be opened.
+    pub fn from_path(path: PathBuf, name: String) -> Result<Self, Error> {
+        let Some((_, format, compression)) = split_extension(&name) else {
+            return Err(Error::UnknownExtension { path });
+        };
+        Self::of(path, name, format, compression)
+    }
+
+    fn of(path: PathBuf, name: String, format: Format, compression: Compression) -> Result<Self, Error> {
+        let metadata = fs_err::metadata(&path)?;
+        let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self {
+            format: if format == Format::ArrowFile { sniff_arrow(&path)? } else { format },
+            shown: path.clone(),
+            path,
+            name,
+            compression,
+            bytes: metadata.len(),
+            modified_ns: u64::try_from(modified.as_nanos()).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// What the names of this file's parts start with: its name without the data extension, as one
+    /// path component that no reader takes for hidden. Long names are cut and told apart by a hash.
+    pub fn stem(&self) -> String {
+        let stem =
+            split_extension(&self.name).map_or_else(|| without_extension(&self.name), |(stem, ..)| stem);
+        // What begins with `_` or `.` is hidden from readers of folders.
+        let seen = if stem.starts_with(['_', '.']) { "part" } else { "" };
+        let stem = format!("{seen}{}", stem.replace('/', "__"));
+        if stem.len() <= MAX_STEM_BYTES {
+            return stem;
+        }
+        let hash = blake3::hash(stem.as_bytes()).to_hex();
+        let end = stem.floor_char_boundary(MAX_STEM_BYTES);
+        format!("{}-{}", &stem[..end], &hash[..8])
+    }
+}
+
+/// An absolute path without links, as far as it exists.
+///
+/// # Errors
+/// [`Error::Io`] if the present folder is unknown.
+pub fn resolved(path: &Path) -> Result<PathBuf, Error> {
+    let absolute = std::path::absolute(path)?;
+    let found = absolute.ancestors().find_map(|ancestor| {
+        let rest = absolute.strip_prefix(ancestor).ok()?;
+        Some(fs_err::canonicalize(ancestor).ok()?.join(rest))
+    });
+    Ok(found.unwrap_or(absolute))
+}

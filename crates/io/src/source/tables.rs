@@ -1,0 +1,61 @@
+//! Folders that are tables of a lakehouse: which of their files count stands in a log.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// Says of folders whether they are tables, each looked at once.
+#[derive(Default)]
+pub(super) struct Tables(HashMap<PathBuf, Option<&'static str>>);
+
+impl Tables {
+    /// Refuses a file below a folder that is a table.
+    ///
+    /// # Errors
+    /// [`Error::TableFolder`].
+    pub(super) fn refuse_above(&mut self, file: &Path) -> Result<(), Error> {
+        let file = std::path::absolute(file)?;
+        for folder in file.ancestors().skip(1) {
+            self.refuse(folder)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a folder that is a table.
+    ///
+    /// # Errors
+    /// [`Error::TableFolder`].
+    pub(super) fn refuse(&mut self, folder: &Path) -> Result<(), Error> {
+        let format = self.0.entry(folder.to_owned()).or_insert_with(|| format_of(folder));
+        match *format {
+            Some(format) => Err(Error::TableFolder { folder: folder.to_owned(), format }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn format_of(folder: &Path) -> Option<&'static str> {
+    if folder.join("_delta_log").is_dir() {
+        Some("Delta Lake")
+    } else if folder.join(".hoodie").is_dir() {
+        Some("Hudi")
+    } else if has_iceberg_metadata(&folder.join("metadata")) {
+        Some("Iceberg")
+    } else {
+        None
+    }
+}
+
+/// `v3.metadata.json`, or `00003-….metadata.json`, compressed or not.
+fn has_iceberg_metadata(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_numbered = name.trim_start_matches('v').starts_with(|first: char| first.is_ascii_digit());
+        is_numbered
+            && (name.ends_with(".metadata.json")
+                || name.ends_with(".gz.metadata.json")
+                || name.ends_with(".metadata.json.gz"))
+    })
+}
