@@ -1,5 +1,6 @@
 """The machine and the moment of a benchmark, in the words a table needs."""
 
+import datetime
 import os
 import platform
 import re
@@ -23,6 +24,22 @@ def describe(repository: Path) -> dict:
         "python": platform.python_version(),
         "commit": commit(repository),
     }
+
+
+def begin(repository: Path, threads: int) -> dict:
+    """What every file of results begins with."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "machine": describe(repository),
+        "threads": threads,
+        "load_before": load_average(),
+    }
+
+
+def results(folder: Path, figures: dict, name: str) -> Path:
+    """Where results go, in a folder that is made; the suffix is for whoever writes them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{figures['date']}-{slug(figures['machine'])}-{name}"
 
 
 def cores() -> int:

@@ -7,7 +7,6 @@ Every figure comes from `--report` and from the clock around the process. See be
 """
 
 import argparse
-import datetime
 import json
 from pathlib import Path
 from statistics import median
@@ -24,17 +23,8 @@ def main() -> None:
     options = arguments()
     options.data.mkdir(parents=True, exist_ok=True)
     model = workload.model(options.data / "bert-base", options.tokenizer)
-    described = machine.describe(REPOSITORY)
-    figures = {
-        "date": datetime.date.today().isoformat(),
-        "machine": described,
-        "threads": options.threads,
-        "load_before": machine.load_average(),
-        "long": {},
-        "depths": {},
-    }
-    target = options.results / f"{figures['date']}-{machine.slug(described)}-overhead"
-    target.parent.mkdir(parents=True, exist_ok=True)
+    figures = machine.begin(REPOSITORY, options.threads) | {"long": {}, "depths": {}}
+    target = machine.results(options.results, figures, "overhead")
     long, short = (
         workload.corpus(options.data, model / "tokenizer.json", rows)
         for rows in (options.rows, options.depth_rows)

@@ -7,7 +7,6 @@ The model is the tiny one of the tests, so that nearly all time is that of files
 """
 
 import argparse
-import datetime
 import json
 import shutil
 import subprocess
@@ -30,19 +29,11 @@ def main() -> None:
     parser.add_argument("--strata", type=Path, default=REPOSITORY / "target/release/strata")
     parser.add_argument("--results", type=Path, default=REPOSITORY / "bench/results")
     options = parser.parse_args()
-    described = machine.describe(REPOSITORY)
-    figures = {
-        "date": datetime.date.today().isoformat(),
-        "machine": described,
-        "threads": options.threads,
-        "load_before": machine.load_average(),
-        "files": {},
-    }
+    figures = machine.begin(REPOSITORY, options.threads) | {"files": {}}
     for files in map(int, options.files.split(",")):
         figures["files"][files] = measure(options, files)
         print(files, figures["files"][files], flush=True)
-    options.results.mkdir(parents=True, exist_ok=True)
-    target = options.results / f"{figures['date']}-{machine.slug(described)}-parts"
+    target = machine.results(options.results, figures, "parts")
     target.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
     page = markdown(figures)
     target.with_suffix(".md").write_text(page)
