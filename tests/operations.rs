@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::faulty::{command, sandbox, stderr, visible};
 use crate::support::{Sandbox, repository, texts, write_table};
 
+#[cfg(feature = "libtorch")]
 #[test]
 fn an_installed_program_runs_from_its_own_folder_and_without_an_environment() {
     let sandbox = sandbox();
@@ -43,6 +44,7 @@ fn an_installed_program_runs_from_its_own_folder_and_without_an_environment() {
 }
 
 /// The libtorch that the program under test was built with.
+#[cfg(feature = "libtorch")]
 fn libtorch() -> std::path::PathBuf {
     std::env::var_os("LIBTORCH").map_or_else(|| repository().join(".libtorch"), Into::into)
 }

@@ -7,10 +7,11 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=DEP_STRATA_BERT_LIBTORCH_LIB");
-    let lib = std::env::var("DEP_STRATA_BERT_LIBTORCH_LIB").expect("strata-bert names its libtorch");
-    // An installed program finds its libraries beside itself; a built one where it was built.
-    println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN/../lib/strata");
-    println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
+    if let Ok(lib) = std::env::var("DEP_STRATA_BERT_LIBTORCH_LIB") {
+        // An installed program finds its libraries beside itself; a built one where it was built.
+        println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN/../lib/strata");
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
+    }
 
     let target = std::env::var("TARGET").expect("cargo names the target");
     println!("cargo::rustc-env=STRATA_TARGET={target}");

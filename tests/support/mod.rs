@@ -14,13 +14,14 @@ use tempfile::TempDir;
 
 pub use tables::{read_output, texts, vectors, write_table};
 
-/// What differs from run to run: times and rates, sizes that follow the version of a codec, and who
-/// holds a lock.
-pub const FILTERS: [(&str, &str); 6] = [
+/// What differs from run to run or from build to build: times and rates, sizes that follow the version of a
+/// codec, who holds a lock, and libtorch's version.
+pub const FILTERS: [(&str, &str); 7] = [
     (r"\d+\.\d seconds, [\d,]+ rows/s, [\d,]+ tokens/s", "[TIME], [RATE] rows/s, [RATE] tokens/s"),
     (r"\d+\.\d+ KiB", "[SIZE]"),
     (r"by process \d+ since [-\d:TZ+]+", "by process [PID] since [TIME]"),
     (r"[0-9a-f]{64}", "[HASH]"),
+    (r"libtorch: \S+", "libtorch: [VERSION]"),
     (r"127\.0\.0\.1:\d+", "[HUB]"),
     // Norms and extremes: the last digits are the machine's own.
     (r"(-?\d+\.\d\d)\d\d\b", "$1.."),

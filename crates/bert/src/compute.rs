@@ -25,17 +25,17 @@ impl Compute {
     /// Refuses what `device` could do only by emulation, many times slower than float32.
     ///
     /// # Errors
-    /// bfloat16 on a processor without instructions for it, or on burn-flex; `STRATA_CPU` that says nothing.
+    /// bfloat16 on a processor without instructions for it; `STRATA_CPU` that says nothing.
     pub fn check(self, device: DeviceKind) -> Result<(), Error> {
         ops::check_processor()?;
-        let reason = match (self, device) {
-            (Self::BFloat16, DeviceKind::Flex) => "flex computes in float32 only",
-            (Self::BFloat16, DeviceKind::Cpu) if !ops::has_bfloat16() => {
-                "this processor has no bfloat16 instructions (avx512_bf16)"
+        match (self, device) {
+            (Self::BFloat16, DeviceKind::Cpu | DeviceKind::Flex) if !ops::has_bfloat16() => {
+                Err(Error::Combination(format!(
+                    "compute {self} on device {device}: this processor has no bfloat16 instructions (avx512_bf16); expected float32"
+                )))
             }
-            _ => return Ok(()),
-        };
-        Err(Error::Combination(format!("compute {self} on device {device}: {reason}; expected float32")))
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn dtype(self) -> FloatDType {

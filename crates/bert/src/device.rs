@@ -5,17 +5,19 @@ use std::str::FromStr;
 
 use burn::tensor::Device;
 
-use crate::{Error, ops};
+use crate::Error;
+#[cfg(feature = "libtorch")]
+use crate::ops;
 
 /// A device the user may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceKind {
-    /// libtorch on the processor.
+    /// The processor: kernels for it, and libtorch, or burn-flex in a build without libtorch.
     #[default]
     Cpu,
     /// libtorch on the CUDA device with this index.
     Cuda(usize),
-    /// burn-flex on the processor: slower, without libtorch.
+    /// The processor without libtorch: kernels for it, and burn-flex.
     Flex,
 }
 
@@ -36,11 +38,23 @@ impl DeviceKind {
     ///
     /// # Errors
     /// No CUDA device of that index, or a libtorch without CUDA.
-    #[expect(deprecated, reason = "burn-tch is kept for burn's deprecation window")]
+    #[cfg_attr(
+        feature = "libtorch",
+        expect(deprecated, reason = "burn-tch is kept for burn's deprecation window")
+    )]
     pub(crate) fn open(self) -> Result<Device, Error> {
         match self {
+            #[cfg(feature = "libtorch")]
             Self::Cpu => Ok(Device::libtorch()),
+            #[cfg(not(feature = "libtorch"))]
+            Self::Cpu => Ok(Device::flex()),
             Self::Flex => Ok(Device::flex()),
+            #[cfg(not(feature = "libtorch"))]
+            Self::Cuda(_) => {
+                let reason = "this program was built without libtorch, which computes on GPUs".to_owned();
+                Err(Error::NoDevice { device: self.to_string(), reason })
+            }
+            #[cfg(feature = "libtorch")]
             Self::Cuda(index) => {
                 let devices = ops::cuda_devices();
                 if index < devices {
@@ -58,6 +72,7 @@ impl DeviceKind {
 }
 
 /// libtorch multiplies float32 in full precision unless this variable tells it otherwise.
+#[cfg(feature = "libtorch")]
 fn warn_of_tf32() {
     const VARIABLE: &str = "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE";
     if std::env::var(VARIABLE).is_ok_and(|value| value == "1") {

@@ -53,10 +53,16 @@ pub use text::{
     Document, Encoding, Item, Overflow, TOKENIZER_FILES, TextInput, TextTokenizer, TokenizerOptions,
 };
 
-/// Which values the same texts, model and settings give: raised when they are no longer those of before, by
-/// whoever changes them. Outputs of other numerics do not mix. `tests/numerics.rs` of the repository has values
-/// recorded for them.
-pub const NUMERICS: u32 = 1;
+/// Which values the same texts, model and settings give on a device: raised when they are no longer those of
+/// before, by whoever changes them. Outputs of other numerics do not mix. `tests/numerics.rs` of the repository
+/// has values recorded for them.
+pub fn numerics(device: DeviceKind) -> u32 {
+    match device {
+        DeviceKind::Cpu | DeviceKind::Cuda(_) => 1,
+        // 1 was without kernels.
+        DeviceKind::Flex => 2,
+    }
+}
 
-/// The version of libtorch this crate was built against.
-pub const LIBTORCH_VERSION: &str = env!("STRATA_LIBTORCH_VERSION");
+/// The version of libtorch this crate was built against; none if it was built without.
+pub const LIBTORCH_VERSION: Option<&str> = option_env!("STRATA_LIBTORCH_VERSION");

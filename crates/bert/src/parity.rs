@@ -311,11 +311,13 @@ fn bfloat16_keeps_the_direction_of_every_token_in_every_layer() {
     if skips_bfloat16() {
         return;
     }
-    let device = DeviceKind::Cpu.open().unwrap();
-    for name in FAMILIES.into_iter().chain(VARIANTS) {
+    let devices = [DeviceKind::Cpu, DeviceKind::Flex].map(|device| device.open().unwrap());
+    for (name, device) in
+        FAMILIES.into_iter().chain(VARIANTS).flat_map(|name| devices.each_ref().map(|device| (name, device)))
+    {
         let checkpoint = Checkpoint::open(&fixture(name)).unwrap();
         let (reference, states) = reference(name);
-        let model = load(&checkpoint, &device, Compute::BFloat16);
+        let model = load(&checkpoint, device, Compute::BFloat16);
         let hidden = checkpoint.config.hidden_size;
         for (index, encoding) in encodings(&checkpoint, &reference).iter().enumerate() {
             let (found, _) = run(&model, &[encoding]);

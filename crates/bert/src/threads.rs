@@ -2,10 +2,10 @@
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::{Error, ops};
+use crate::Error;
 
-/// A pool that belongs to an encoder. Kernels share their work in it; what libtorch computes, it
-/// computes on as many threads of its own.
+/// A pool that belongs to an encoder. Kernels and burn-flex share their work in it; what libtorch computes,
+/// it computes on as many threads of its own.
 pub(crate) struct Threads(ThreadPool);
 
 impl Threads {
@@ -19,7 +19,8 @@ impl Threads {
             .thread_name(|index| format!("encoder-{index}"))
             .build()
             .map_err(|error| Error::Backend(error.to_string()))?;
-        pool.broadcast(|_| ops::set_threads(pool.current_num_threads()));
+        #[cfg(feature = "libtorch")]
+        pool.broadcast(|_| crate::ops::set_threads(pool.current_num_threads()));
         Ok(Self(pool))
     }
 

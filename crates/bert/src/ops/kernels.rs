@@ -2,9 +2,14 @@
 
 use std::mem::MaybeUninit;
 
-use burn::tensor::FloatDType;
+use burn::backend::TensorMetadata;
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::{DType, FloatDType};
 use half::bf16;
 use strata_kernels::{Activation, Kernels, Layer, Norm, can_pack, packed_len};
+
+use super::backend::BackendOps;
+use super::{AddNorm, EncoderOps, processor};
 
 /// What tensors that kernels work on consist of.
 pub(super) trait Number: strata_kernels::Element + burn::tensor::Element + bytemuck::Pod {}
@@ -12,12 +17,12 @@ pub(super) trait Number: strata_kernels::Element + burn::tensor::Element + bytem
 impl Number for f32 {}
 impl Number for bf16 {}
 
-/// A tensor on the processor, of float32 or bfloat16, whose values lie in memory row by row.
-pub(super) trait InMemory: Sized {
-    fn is_bfloat16(&self) -> bool;
+/// A tensor of float32 or bfloat16 of whose values kernels can be told, if the processor has them.
+pub(super) trait InMemory: TensorMetadata {
+    fn is_on_processor(&self) -> bool;
 
-    /// Sizes of its rows, and of all before.
-    fn width(&self) -> usize;
+    /// The same, with its values row by row.
+    fn contiguous(self) -> Self;
 
     /// All of them, of the tensor's own type.
     fn values<E: Number>(&self) -> &[E];
@@ -26,13 +31,122 @@ pub(super) trait InMemory: Sized {
     fn filled<E: Number>(shape: &[usize], fill: impl FnOnce(&mut [MaybeUninit<E>]) -> &mut [E]) -> Self;
 }
 
+/// Kernels where they can work, the backend's own operators where not.
+impl<B: BackendOps> EncoderOps for B
+where
+    FloatTensor<B>: InMemory,
+{
+    fn pack(rows: &[&[f32]], bias: FloatTensor<B>, dtype: FloatDType) -> FloatTensor<B> {
+        let packed = kernels_for(&bias).and_then(|kernels| pack(kernels, rows, dtype));
+        packed.unwrap_or_else(|| B::matrix(rows, &bias.device(), dtype))
+    }
+
+    fn dense(
+        input: FloatTensor<B>,
+        lengths: &[usize],
+        weight: FloatTensor<B>,
+        bias: FloatTensor<B>,
+    ) -> FloatTensor<B> {
+        match Dense::new(&input, lengths, &weight, &bias) {
+            Some(dense) => dense.activated(Activation::None),
+            None => B::affine(input, weight, bias),
+        }
+    }
+
+    fn dense_gelu(
+        input: FloatTensor<B>,
+        lengths: &[usize],
+        weight: FloatTensor<B>,
+        bias: FloatTensor<B>,
+    ) -> FloatTensor<B> {
+        match Dense::new(&input, lengths, &weight, &bias) {
+            Some(dense) => dense.activated(Activation::Gelu),
+            None => B::activated(B::affine(input, weight, bias)),
+        }
+    }
+
+    fn dense_add(
+        input: FloatTensor<B>,
+        lengths: &[usize],
+        weight: FloatTensor<B>,
+        bias: FloatTensor<B>,
+        residual: FloatTensor<B>,
+    ) -> FloatTensor<B> {
+        match Dense::new(&input, lengths, &weight, &bias) {
+            Some(dense) => dense.added(residual, None),
+            None => B::added(B::affine(input, weight, bias), residual),
+        }
+    }
+
+    fn dense_add_norm(
+        input: FloatTensor<B>,
+        lengths: &[usize],
+        weight: FloatTensor<B>,
+        bias: FloatTensor<B>,
+        after: AddNorm<B>,
+    ) -> FloatTensor<B> {
+        match Dense::new(&input, lengths, &weight, &bias) {
+            Some(dense) => {
+                let AddNorm { residual, weight, bias, epsilon } = after;
+                dense.added(residual, Some(NormOf { weight: &weight, bias: &bias, epsilon }))
+            }
+            None => B::added_and_normalized(B::affine(input, weight, bias), after),
+        }
+    }
+
+    fn self_attention(projected: FloatTensor<B>, lengths: &[usize], heads: usize) -> FloatTensor<B> {
+        match kernels_for(&projected) {
+            Some(kernels) => attention(kernels, projected, lengths, heads, None),
+            None => B::attention_over_all(projected, None, lengths, heads),
+        }
+    }
+
+    fn biased_self_attention(
+        projected: FloatTensor<B>,
+        bias: FloatTensor<B>,
+        lengths: &[usize],
+        heads: usize,
+    ) -> FloatTensor<B> {
+        let bias = B::float_cast(bias, projected.dtype().into());
+        B::attention_over_all(projected, Some(bias), lengths, heads)
+    }
+
+    fn local_self_attention(
+        projected: FloatTensor<B>,
+        lengths: &[usize],
+        heads: usize,
+        span: usize,
+    ) -> FloatTensor<B> {
+        match kernels_for(&projected) {
+            Some(kernels) => attention(kernels, projected, lengths, heads, Some(span)),
+            None => B::attention_within(projected, lengths, heads, span),
+        }
+    }
+}
+
+/// The kernels, if they can work on a tensor.
+fn kernels_for(tensor: &impl InMemory) -> Option<Kernels> {
+    let has_type = |kernels: &Kernels| !is_bfloat16(tensor) || kernels.has_bfloat16();
+    processor::kernels().filter(has_type).filter(|_| tensor.is_on_processor())
+}
+
+fn is_bfloat16(tensor: &impl InMemory) -> bool {
+    tensor.dtype() == DType::BF16
+}
+
+fn width(tensor: &impl InMemory) -> usize {
+    tensor.shape().last().copied().unwrap_or(1)
+}
+
+/// A dimension more than a matrix has tells packed weights apart.
+const PACKED_RANK: usize = 3;
+
 /// The weights of each output as products take them, if kernels take such.
-pub(super) fn pack<T: InMemory>(kernels: Kernels, rows: &[&[f32]], dtype: FloatDType) -> Option<T> {
+fn pack<T: InMemory>(kernels: Kernels, rows: &[&[f32]], dtype: FloatDType) -> Option<T> {
     let inputs = rows.first().map_or(0, |row| row.len());
     if !can_pack(rows.len(), inputs) {
         return None;
     }
-    // A dimension more than a matrix has tells them apart.
     let shape = [1, inputs, packed_len(rows.len(), inputs) / inputs];
     Some(match dtype {
         FloatDType::BF16 => T::filled::<bf16>(&shape, |panels| kernels.pack(rows, panels)),
@@ -41,25 +155,31 @@ pub(super) fn pack<T: InMemory>(kernels: Kernels, rows: &[&[f32]], dtype: FloatD
 }
 
 /// A dense layer over weights from [`pack`], and what it is to work on.
-pub(super) struct Dense<'a, T> {
-    pub(super) kernels: Kernels,
-    pub(super) input: &'a T,
-    pub(super) lengths: &'a [usize],
-    pub(super) weight: &'a T,
-    pub(super) bias: &'a T,
+struct Dense<'a, T> {
+    kernels: Kernels,
+    input: T,
+    lengths: &'a [usize],
+    weight: &'a T,
+    bias: &'a T,
 }
 
 /// What normalizes what a dense layer gives.
-pub(super) struct NormOf<'a, T> {
-    pub(super) weight: &'a T,
-    pub(super) bias: &'a T,
-    pub(super) epsilon: f64,
+struct NormOf<'a, T> {
+    weight: &'a T,
+    bias: &'a T,
+    epsilon: f64,
 }
 
-impl<T: InMemory> Dense<'_, T> {
+impl<'a, T: InMemory> Dense<'a, T> {
+    /// None if the weights are not packed.
+    fn new(input: &T, lengths: &'a [usize], weight: &'a T, bias: &'a T) -> Option<Self> {
+        let kernels = processor::kernels().filter(|_| weight.rank() == PACKED_RANK)?;
+        Some(Self { kernels, input: input.clone().contiguous(), lengths, weight, bias })
+    }
+
     /// Of the weights' type.
-    pub(super) fn activated(&self, activation: Activation) -> T {
-        match (self.input.is_bfloat16(), self.weight.is_bfloat16()) {
+    fn activated(&self, activation: Activation) -> T {
+        match (is_bfloat16(&self.input), is_bfloat16(self.weight)) {
             (false, false) => self.activated_of::<f32, f32>(activation),
             (false, true) => self.activated_of::<f32, bf16>(activation),
             (true, false) => self.activated_of::<bf16, f32>(activation),
@@ -68,8 +188,9 @@ impl<T: InMemory> Dense<'_, T> {
     }
 
     /// Float32.
-    pub(super) fn added(&self, residual: &T, norm: Option<NormOf<T>>) -> T {
-        match (self.input.is_bfloat16(), self.weight.is_bfloat16()) {
+    fn added(&self, residual: T, norm: Option<NormOf<T>>) -> T {
+        let residual = &residual.contiguous();
+        match (is_bfloat16(&self.input), is_bfloat16(self.weight)) {
             (false, false) => self.added_of::<f32, f32>(residual, norm),
             (false, true) => self.added_of::<f32, bf16>(residual, norm),
             (true, false) => self.added_of::<bf16, f32>(residual, norm),
@@ -97,18 +218,18 @@ impl<T: InMemory> Dense<'_, T> {
     }
 
     fn layer<E: Number>(&self) -> Layer<'_, E> {
-        Layer { inputs: self.input.width(), panels: self.weight.values(), bias: self.bias.values() }
+        Layer { inputs: width(&self.input), panels: self.weight.values(), bias: self.bias.values() }
     }
 
     fn output_shape(&self) -> [usize; 2] {
-        [self.lengths.iter().sum(), self.bias.width()]
+        [self.lengths.iter().sum(), width(self.bias)]
     }
 }
 
 /// Self-attention over query, key and value side by side.
-pub(super) fn attention<T: InMemory>(
+fn attention<T: InMemory>(
     kernels: Kernels,
-    projected: &T,
+    projected: T,
     lengths: &[usize],
     heads: usize,
     span: Option<usize>,
@@ -120,11 +241,11 @@ pub(super) fn attention<T: InMemory>(
         heads: usize,
         span: Option<usize>,
     ) -> T {
-        let hidden = projected.width() / 3;
+        let hidden = width(projected) / 3;
         T::filled::<E>(&[lengths.iter().sum(), hidden], |context| {
             kernels.attention(projected.values(), lengths, heads, hidden / heads, span, context)
         })
     }
-    let attend = if projected.is_bfloat16() { of::<T, bf16> } else { of::<T, f32> };
-    attend(kernels, projected, lengths, heads, span)
+    let attend = if is_bfloat16(&projected) { of::<T, bf16> } else { of::<T, f32> };
+    attend(kernels, &projected.contiguous(), lengths, heads, span)
 }

@@ -1,4 +1,4 @@
-//! The encoder's operations on libtorch.
+//! libtorch's operators and tensors.
 #![expect(deprecated, reason = "burn-tch is kept for burn's deprecation window")]
 
 use std::mem::MaybeUninit;
@@ -6,150 +6,83 @@ use std::ops::Range;
 use std::slice;
 
 use burn::backend::LibTorch;
-use burn::tensor::{DType, FloatDType};
-use burn_tch::TchTensor;
-use strata_kernels::{Activation, Kernels};
+use burn::tensor::{DType, FloatDType, TensorData};
+use burn_tch::{LibTorchDevice, TchTensor};
 use tch::{Device, Kind, Tensor};
 
-use super::kernels::{Dense, InMemory, NormOf, Number, attention as attention_by_kernels, pack};
-use super::{AddNorm, EncoderOps, matrix, processor};
+use super::AddNorm;
+use super::backend::BackendOps;
+use super::kernels::{InMemory, Number};
 use crate::ops::layout::{Block, Window, blocks, windows};
 
-impl EncoderOps for LibTorch {
-    fn pack(rows: &[&[f32]], bias: TchTensor, dtype: FloatDType) -> TchTensor {
-        if let Some(packed) = kernels_for(&bias.tensor).and_then(|kernels| pack(kernels, rows, dtype)) {
-            return TchTensor::new(packed);
-        }
+impl BackendOps for LibTorch {
+    fn matrix(rows: &[&[f32]], device: &LibTorchDevice, dtype: FloatDType) -> TchTensor {
+        let shape = [rows.len(), rows.first().map_or(0, |row| row.len())];
+        let matrix = TchTensor::from_data::<f32>(TensorData::new(rows.concat(), shape), (*device).into());
         let kind = if dtype == FloatDType::BF16 { Kind::BFloat16 } else { Kind::Float };
-        let weight = TchTensor::from_data::<f32>(matrix(rows), bias.tensor.device());
-        TchTensor::new(weight.tensor.to_kind(kind))
+        TchTensor::new(matrix.tensor.to_kind(kind))
     }
 
-    fn dense(input: TchTensor, lengths: &[usize], weight: TchTensor, bias: TchTensor) -> TchTensor {
-        let (input, weight, bias) = (&input.tensor, &weight.tensor, &bias.tensor);
-        if let Some(kernels) = kernels_of(weight) {
-            let dense = Dense { kernels, input: &input.contiguous(), lengths, weight, bias };
-            return TchTensor::new(dense.activated(Activation::None));
-        }
-        TchTensor::new(linear(input, weight, bias))
+    fn affine(input: TchTensor, weight: TchTensor, bias: TchTensor) -> TchTensor {
+        let kind = weight.tensor.kind();
+        let (input, bias) = (input.tensor.to_kind(kind), bias.tensor.to_kind(kind));
+        TchTensor::new(input.linear(&weight.tensor, Some(bias)))
     }
 
-    fn dense_gelu(input: TchTensor, lengths: &[usize], weight: TchTensor, bias: TchTensor) -> TchTensor {
-        let (input, weight, bias) = (&input.tensor, &weight.tensor, &bias.tensor);
-        if let Some(kernels) = kernels_of(weight) {
-            let dense = Dense { kernels, input: &input.contiguous(), lengths, weight, bias };
-            return TchTensor::new(dense.activated(Activation::Gelu));
-        }
-        TchTensor::new(linear(input, weight, bias).gelu("none"))
+    fn activated(values: TchTensor) -> TchTensor {
+        TchTensor::new(values.tensor.gelu("none"))
     }
 
-    fn dense_add(
-        input: TchTensor,
-        lengths: &[usize],
-        weight: TchTensor,
-        bias: TchTensor,
-        residual: TchTensor,
-    ) -> TchTensor {
-        let (input, weight, bias) = (&input.tensor, &weight.tensor, &bias.tensor);
-        if let Some(kernels) = kernels_of(weight) {
-            let dense = Dense { kernels, input: &input.contiguous(), lengths, weight, bias };
-            return TchTensor::new(dense.added(&residual.tensor.contiguous(), None));
-        }
+    fn added(values: TchTensor, residual: TchTensor) -> TchTensor {
         // The sum of float32 and bfloat16 is float32.
-        TchTensor::new(linear(input, weight, bias) + residual.tensor)
+        TchTensor::new(values.tensor + residual.tensor)
     }
 
-    fn dense_add_norm(
-        input: TchTensor,
-        lengths: &[usize],
-        weight: TchTensor,
-        bias: TchTensor,
-        after: AddNorm<Self>,
-    ) -> TchTensor {
-        let (input, weight, bias) = (&input.tensor, &weight.tensor, &bias.tensor);
-        let AddNorm { residual, weight: norm_weight, bias: norm_bias, epsilon } = after;
-        let (norm_weight, norm_bias) = (&norm_weight.tensor, &norm_bias.tensor);
-        if let Some(kernels) = kernels_of(weight) {
-            let dense = Dense { kernels, input: &input.contiguous(), lengths, weight, bias };
-            let norm = NormOf { weight: norm_weight, bias: norm_bias, epsilon };
-            return TchTensor::new(dense.added(&residual.tensor.contiguous(), Some(norm)));
-        }
-        // The sum of float32 and bfloat16 is float32.
-        let sum = linear(input, weight, bias) + residual.tensor;
-        let width = norm_weight.size();
-        TchTensor::new(sum.layer_norm(width, Some(norm_weight), Some(norm_bias), epsilon, false))
+    fn added_and_normalized(values: TchTensor, after: AddNorm<Self>) -> TchTensor {
+        let (sum, width) = (values.tensor + after.residual.tensor, after.weight.tensor.size());
+        let (weight, bias) = (Some(after.weight.tensor), Some(after.bias.tensor));
+        TchTensor::new(sum.layer_norm(width, weight, bias, after.epsilon, false))
     }
 
-    fn self_attention(projected: TchTensor, lengths: &[usize], heads: usize) -> TchTensor {
-        let projected = &projected.tensor;
-        if let Some(kernels) = kernels_for(projected) {
-            return TchTensor::new(attention_by_kernels(
-                kernels,
-                &projected.contiguous(),
-                lengths,
-                heads,
-                None,
-            ));
-        }
-        TchTensor::new(attention_by_blocks(projected, None, lengths, heads))
-    }
-
-    fn local_self_attention(projected: TchTensor, lengths: &[usize], heads: usize, span: usize) -> TchTensor {
-        let projected = &projected.tensor;
-        if let Some(kernels) = kernels_for(projected) {
-            let (projected, span) = (&projected.contiguous(), Some(span));
-            return TchTensor::new(attention_by_kernels(kernels, projected, lengths, heads, span));
-        }
-        TchTensor::new(local_attention_by_blocks(projected, lengths, heads, span))
-    }
-
-    fn biased_self_attention(
+    fn attention_over_all(
         projected: TchTensor,
-        bias: TchTensor,
+        bias: Option<TchTensor>,
         lengths: &[usize],
         heads: usize,
     ) -> TchTensor {
-        let bias = bias.tensor.to_kind(projected.tensor.kind());
-        TchTensor::new(attention_by_blocks(&projected.tensor, Some(&bias), lengths, heads))
+        let bias = bias.map(|bias| bias.tensor);
+        TchTensor::new(attention_by_blocks(&projected.tensor, bias.as_ref(), lengths, heads))
+    }
+
+    fn attention_within(projected: TchTensor, lengths: &[usize], heads: usize, span: usize) -> TchTensor {
+        TchTensor::new(local_attention_by_blocks(&projected.tensor, lengths, heads, span))
     }
 }
 
-/// The kernels, if they can work on a tensor.
-fn kernels_for(tensor: &Tensor) -> Option<Kernels> {
-    processor::kernels().filter(|kernels| {
-        let has_kind = tensor.kind() == Kind::Float || kernels.has_bfloat16();
-        tensor.device() == Device::Cpu && has_kind
-    })
-}
-
-/// The kernels, if these weights are packed for them.
-fn kernels_of(weight: &Tensor) -> Option<Kernels> {
-    processor::kernels().filter(|_| weight.dim() == 3)
-}
-
-impl InMemory for Tensor {
-    fn is_bfloat16(&self) -> bool {
-        self.kind() == Kind::BFloat16
+impl InMemory for TchTensor {
+    fn is_on_processor(&self) -> bool {
+        self.tensor.device() == Device::Cpu
     }
 
-    fn width(&self) -> usize {
-        self.size().last().map_or(1, |&width| width as usize)
+    fn contiguous(self) -> Self {
+        Self::new(self.tensor.contiguous())
     }
 
     fn values<E: Number>(&self) -> &[E] {
-        assert_eq!(self.kind(), kind_of::<E>(), "a tensor's values are of its type");
-        assert!(self.device() == Device::Cpu && self.is_contiguous(), "its values lie in memory row by row");
-        if self.numel() == 0 {
+        let tensor = &self.tensor;
+        assert_eq!(tensor.kind(), kind_of::<E>(), "a tensor's values are of its type");
+        assert!(self.is_on_processor() && tensor.is_contiguous(), "its values lie in memory row by row");
+        if tensor.numel() == 0 {
             return &[];
         }
         // SAFETY: the tensor's memory has as many values of that type, nobody writes to a tensor that
         // is borrowed, and the memory stays as long as the tensor does.
-        unsafe { slice::from_raw_parts(self.data_ptr().cast(), self.numel()) }
+        unsafe { slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
     }
 
     fn filled<E: Number>(shape: &[usize], fill: impl FnOnce(&mut [MaybeUninit<E>]) -> &mut [E]) -> Self {
         let sizes: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
-        let tensor = Self::empty(sizes, (kind_of::<E>(), Device::Cpu));
+        let tensor = Tensor::empty(sizes, (kind_of::<E>(), Device::Cpu));
         let memory = if tensor.numel() == 0 {
             &mut []
         } else {
@@ -157,17 +90,12 @@ impl InMemory for Tensor {
             unsafe { slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
         };
         assert_eq!(fill(memory).len(), tensor.numel(), "all of a tensor was written");
-        tensor
+        Self::new(tensor)
     }
 }
 
 fn kind_of<E: Number>() -> Kind {
     if E::dtype() == DType::BF16 { Kind::BFloat16 } else { Kind::Float }
-}
-
-fn linear(input: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
-    let kind = weight.kind();
-    input.to_kind(kind).linear(weight, Some(bias.to_kind(kind)))
 }
 
 /// `bias`, `[heads, longest, longest]`, is added to the scores.

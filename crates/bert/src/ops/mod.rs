@@ -1,24 +1,29 @@
-//! The operations an encoder layer is made of, behind a trait that burn's own operations fulfil on
-//! every backend and libtorch faster. Nothing outside this folder knows libtorch.
+//! The operations an encoder layer is made of.
 //!
 //! Where `strata-kernels` has kernels for the processor, the layers' weights are packed for them, and
-//! what follows a product (bias, gelu, residual and norm) is done while it is in cache. Elsewhere
-//! libtorch's own operators run.
-#![expect(deprecated, reason = "burn-tch is kept for burn's deprecation window")]
+//! what follows a product (bias, gelu, residual and norm) is done while it is in cache. Elsewhere the
+//! backend's own operators run. Nothing outside this folder knows libtorch.
+#![cfg_attr(
+    feature = "libtorch",
+    expect(deprecated, reason = "burn-tch is kept for burn's deprecation window")
+)]
 
 mod attention;
+mod backend;
+mod flex;
 mod kernels;
 pub(crate) mod layout;
+#[cfg(feature = "libtorch")]
 mod libtorch;
 mod processor;
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, ExtensionType, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{FloatDType, Tensor, TensorData};
+use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
+use burn::tensor::{FloatDType, Tensor};
 
 use crate::Compute;
-use crate::ops::attention::{attention_by_blocks, local_attention_by_blocks};
 
+#[cfg(feature = "libtorch")]
 pub(crate) use libtorch::{cuda_devices, set_threads};
 pub(crate) use processor::{check as check_processor, has_bfloat16};
 
@@ -31,36 +36,26 @@ struct AddNorm<B: Backend> {
     epsilon: f64,
 }
 
-/// What the encoder needs beyond burn's own operations. The default bodies are the definition; a
-/// backend overrides them only to be faster.
-#[backend_extension(LibTorch, Flex)]
+/// What the encoder needs beyond burn's own operations. `kernels` fulfils it for every backend.
+#[backend_extension(LibTorch: cfg(feature = "libtorch"), Flex)]
 trait EncoderOps: Backend {
     /// The weight of a dense layer as the products below take it, not a matrix to anybody else, on
     /// the device of `bias`. There is one row of inputs' weights for each output.
-    fn pack(rows: &[&[f32]], bias: FloatTensor<Self>, dtype: FloatDType) -> FloatTensor<Self> {
-        let weight = Self::float_from_data(matrix(rows), &bias.device());
-        Self::float_cast(weight, dtype)
-    }
+    fn pack(rows: &[&[f32]], bias: FloatTensor<Self>, dtype: FloatDType) -> FloatTensor<Self>;
 
     fn dense(
         input: FloatTensor<Self>,
-        _lengths: &[usize],
+        lengths: &[usize],
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        let product = Self::float_matmul(input, Self::float_transpose(weight));
-        let width = bias.shape()[0];
-        Self::float_add(product, Self::float_reshape(bias, [1, width].into()))
-    }
+    ) -> FloatTensor<Self>;
 
     fn dense_gelu(
         input: FloatTensor<Self>,
         lengths: &[usize],
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        Self::gelu(Self::dense(input, lengths, weight, bias))
-    }
+    ) -> FloatTensor<Self>;
 
     fn dense_add(
         input: FloatTensor<Self>,
@@ -68,9 +63,7 @@ trait EncoderOps: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         residual: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        Self::float_add(Self::dense(input, lengths, weight, bias), residual)
-    }
+    ) -> FloatTensor<Self>;
 
     fn dense_add_norm(
         input: FloatTensor<Self>,
@@ -78,39 +71,24 @@ trait EncoderOps: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         #[extension_type] after: AddNorm<Self>,
-    ) -> FloatTensor<Self> {
-        let sum = Self::float_add(Self::dense(input, lengths, weight, bias), after.residual);
-        Self::layer_norm(sum, after.weight, Some(after.bias), after.epsilon)
-    }
+    ) -> FloatTensor<Self>;
 
-    fn self_attention(projected: FloatTensor<Self>, lengths: &[usize], heads: usize) -> FloatTensor<Self> {
-        attention_by_blocks::<Self>(projected, None, lengths, heads)
-    }
+    fn self_attention(projected: FloatTensor<Self>, lengths: &[usize], heads: usize) -> FloatTensor<Self>;
 
     fn biased_self_attention(
         projected: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         lengths: &[usize],
         heads: usize,
-    ) -> FloatTensor<Self> {
-        attention_by_blocks::<Self>(projected, Some(bias), lengths, heads)
-    }
+    ) -> FloatTensor<Self>;
 
     fn local_self_attention(
         projected: FloatTensor<Self>,
         lengths: &[usize],
         heads: usize,
         span: usize,
-    ) -> FloatTensor<Self> {
-        local_attention_by_blocks::<Self>(projected, lengths, heads, span)
-    }
+    ) -> FloatTensor<Self>;
 }
-
-fn matrix(rows: &[&[f32]]) -> TensorData {
-    TensorData::new(rows.concat(), [rows.len(), rows.first().map_or(0, |row| row.len())])
-}
-
-impl EncoderOps for Flex {}
 
 /// The weight of a dense layer, ready for products of one type.
 pub(crate) struct Weight(FloatTensor<Dispatch>);
@@ -202,7 +180,8 @@ mod tests {
     use super::*;
     use crate::DeviceKind;
     use crate::ops::layout::{Block, Window, blocks};
-    use burn::tensor::Device;
+    use crate::ops::processor::tests::without_kernels;
+    use burn::tensor::{Device, TensorData};
     use proptest::prelude::*;
 
     /// Values between -1 and 1 that look random and are the same on every device.
@@ -221,16 +200,24 @@ mod tests {
         Weight::new(&values.chunks_exact(inputs).collect::<Vec<_>>(), bias, compute)
     }
 
-    fn on_both<const D: usize>(compute: impl Fn(&Device) -> Tensor<D>) -> [Vec<f32>; 2] {
-        [DeviceKind::Cpu, DeviceKind::Flex].map(|device| {
+    /// On either backend, with kernels where the processor has them and without; burn's own definition first.
+    fn on_all<const D: usize>(compute: impl Fn(&Device) -> Tensor<D>) -> [Vec<f32>; 4] {
+        let on = |device: DeviceKind| {
             let result = compute(&device.open().unwrap()).cast(FloatDType::F32);
             result.into_data().try_to_vec().unwrap()
-        })
+        };
+        let [plain, other] = [DeviceKind::Flex, DeviceKind::Cpu].map(|device| without_kernels(|| on(device)));
+        [plain, other, on(DeviceKind::Flex), on(DeviceKind::Cpu)]
     }
 
-    fn worst([one, other]: &[Vec<f32>; 2]) -> f32 {
+    fn worst(one: &[f32], other: &[f32]) -> f32 {
         assert_eq!(one.len(), other.len());
         one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    }
+
+    /// The most that any differs by from the first.
+    fn worst_of_all(results: &[Vec<f32>; 4]) -> f32 {
+        results.iter().map(|result| worst(&results[0], result)).fold(0.0, f32::max)
     }
 
     /// Sizes that fill panels and blocks, that do not, that no kernel takes, and of which products of
@@ -246,7 +233,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn dense_layers_are_the_same_on_either_backend_and_for_a_text_alone(
+        fn dense_layers_are_the_same_with_kernels_and_without_and_for_a_text_alone(
             lengths in prop::collection::vec(prop_oneof![Just(1usize), 1usize..80], 1..5),
             inputs in width(),
             outputs in width(),
@@ -271,13 +258,13 @@ mod tests {
                     }
                 }
             };
-            let together = on_both(|device| run(device, 0, &lengths));
-            prop_assert!(worst(&together) < 1e-4, "{}", worst(&together));
+            let together = on_all(|device| run(device, 0, &lengths));
+            prop_assert!(worst_of_all(&together) < 1e-4, "{}", worst_of_all(&together));
             let mut first = 0;
             for &len in &lengths {
-                for (alone, together) in on_both(|device| run(device, first, &[len])).iter().zip(&together) {
+                for (alone, together) in on_all(|device| run(device, first, &[len])).iter().zip(&together) {
                     let text = &together[first * outputs..][..alone.len()];
-                    let difference = worst(&[alone.clone(), text.to_vec()]);
+                    let difference = worst(alone, text);
                     prop_assert!(difference < 1e-4, "{difference}");
                 }
                 first += len;
@@ -285,7 +272,7 @@ mod tests {
         }
 
         #[test]
-        fn attention_is_the_same_on_either_backend_and_for_a_row_alone(
+        fn attention_is_the_same_with_kernels_and_without_and_for_a_row_alone(
             lengths in prop::collection::vec(prop_oneof![Just(7usize), 1usize..100], 1..5),
             heads in 1usize..4,
             head_size in prop_oneof![Just(8usize), Just(16), Just(32), Just(48), Just(80)],
@@ -301,13 +288,13 @@ mod tests {
                 let bias = biased.then(|| values(2, [heads, longest, longest], device) * 2);
                 self_attention(projected.narrow(0, first, rows.iter().sum()), bias, span, rows, heads)
             };
-            let together = on_both(|device| run(device, &lengths, 0));
-            prop_assert!(worst(&together) < 1e-4, "{}", worst(&together));
+            let together = on_all(|device| run(device, &lengths, 0));
+            prop_assert!(worst_of_all(&together) < 1e-4, "{}", worst_of_all(&together));
             let mut first = 0;
             for &len in &lengths {
-                for (alone, together) in on_both(|device| run(device, &[len], first)).iter().zip(&together) {
+                for (alone, together) in on_all(|device| run(device, &[len], first)).iter().zip(&together) {
                     let row = &together[first * heads * head_size..][..alone.len()];
-                    let difference = worst(&[alone.clone(), row.to_vec()]);
+                    let difference = worst(alone, row);
                     prop_assert!(difference < 1e-4, "{difference}");
                 }
                 first += len;
@@ -330,9 +317,9 @@ mod tests {
                     context.swap_dims(1, 2).reshape([block.tokens(), heads * head_size])
                 };
                 let expected = Tensor::cat(blocks(&lengths).map(of_block).collect(), 0);
-                let [found, expected] =
+                let [found, expected]: [Vec<f32>; 2] =
                     [found, expected].map(|tensor: Tensor<2>| tensor.into_data().try_to_vec().unwrap());
-                assert!(worst(&[found, expected]) < 1e-4, "{span}");
+                assert!(worst(&found, &expected) < 1e-4, "{span}");
             }
         }
     }
@@ -342,20 +329,28 @@ mod tests {
         if crate::parity::skips_bfloat16() {
             return;
         }
-        let device = DeviceKind::Cpu.open().unwrap();
-        let run = |compute: Compute| {
-            let hidden = values(1, [70, 64], &device);
-            let (wide, narrow) = (values(3, [192], &device), values(7, [64], &device));
-            let projected = dense(hidden.clone(), &[35, 35], &weight(2, 64, &wide, compute), wide);
-            let context = self_attention(projected, None, None, &[35, 35], 2);
-            let norm =
-                Norm { weight: values(4, [64], &device), bias: values(5, [64], &device), epsilon: 1e-12 };
-            let output =
-                dense_add_norm(context, &[35, 35], &weight(6, 64, &narrow, compute), narrow, hidden, &norm);
-            assert_eq!(output.dtype(), FloatDType::F32.into(), "the residual stream is float32");
-            output.into_data().try_to_vec::<f32>().unwrap()
-        };
-        let difference = worst(&[run(Compute::Float32), run(Compute::BFloat16)]);
-        assert!(difference > 0.0 && difference < 0.05, "{difference}");
+        for device_kind in [DeviceKind::Cpu, DeviceKind::Flex] {
+            let device = device_kind.open().unwrap();
+            let run = |compute: Compute| {
+                let hidden = values(1, [70, 64], &device);
+                let (wide, narrow) = (values(3, [192], &device), values(7, [64], &device));
+                let projected = dense(hidden.clone(), &[35, 35], &weight(2, 64, &wide, compute), wide);
+                let context = self_attention(projected, None, None, &[35, 35], 2);
+                let norm =
+                    Norm { weight: values(4, [64], &device), bias: values(5, [64], &device), epsilon: 1e-12 };
+                let output = dense_add_norm(
+                    context,
+                    &[35, 35],
+                    &weight(6, 64, &narrow, compute),
+                    narrow,
+                    hidden,
+                    &norm,
+                );
+                assert_eq!(output.dtype(), FloatDType::F32.into(), "the residual stream is float32");
+                output.into_data().try_to_vec::<f32>().unwrap()
+            };
+            let difference = worst(&run(Compute::Float32), &run(Compute::BFloat16));
+            assert!(difference > 0.0 && difference < 0.05, "{device_kind}: {difference}");
+        }
     }
 }

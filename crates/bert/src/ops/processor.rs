@@ -18,6 +18,10 @@ pub(crate) fn kernels() -> Option<Kernels> {
         Ok("avx512") => Kernels::detect().map(Kernels::without_tiles),
         _ => Kernels::detect(),
     });
+    #[cfg(test)]
+    if tests::WITHOUT_KERNELS.get() {
+        return None;
+    }
     *KERNELS
 }
 
@@ -38,5 +42,22 @@ pub(crate) fn check() -> Result<(), Error> {
             expected: "avx512 (no tile registers) or portable (no kernels at all)",
         }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static WITHOUT_KERNELS: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// What `compute` gives on this thread where no kernels are.
+    pub(crate) fn without_kernels<T>(compute: impl FnOnce() -> T) -> T {
+        WITHOUT_KERNELS.set(true);
+        let result = compute();
+        WITHOUT_KERNELS.set(false);
+        result
     }
 }

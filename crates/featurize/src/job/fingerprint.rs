@@ -58,7 +58,7 @@ pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
         .map(|(role, column)| (role.option().trim_start_matches("--").replace('-', "_"), json!(column)))
         .collect();
     let mut value = json!({
-        (NUMERICS): strata_bert::NUMERICS,
+        (NUMERICS): strata_bert::numerics(*device),
         "layer_convention": "0 is the embedding output, N the output of the Nth encoder layer",
         "model": {
             "files": model,

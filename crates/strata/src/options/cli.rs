@@ -18,7 +18,7 @@ static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
         env!("CARGO_PKG_VERSION"),
         env!("STRATA_COMMIT"),
         env!("STRATA_TARGET"),
-        strata_bert::LIBTORCH_VERSION,
+        strata_bert::LIBTORCH_VERSION.unwrap_or("none"),
     )
 });
 
