@@ -9,6 +9,7 @@ mod documents;
 mod every_type;
 mod faults;
 mod faulty;
+mod help;
 mod hub;
 mod inputs;
 mod memory;
