@@ -10,7 +10,8 @@ use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::error::BoxError;
-use crate::writer::encode::{Encoder, decode};
+use crate::writer::encode::Encoder;
+use crate::writer::plain::decode;
 use crate::{Error, OutputFormat, WriterOptions};
 
 /// Checks that every column of `schema` can be written in `format`.

@@ -9,10 +9,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 
 pub use kind::ErrorKind;
 
-use crate::reader::text::fault::Fault;
+use crate::reader::text::fault::{Fault, Place};
 
 /// An error of any type, kept as the cause of an [`Error`].
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -288,10 +289,26 @@ impl Error {
             Ok(error) => return *error,
             Err(source) => source,
         };
-        match Fault::of(path, source) {
+        match Self::of_fault(path, source) {
             Ok(error) => error,
             Err(source) => Self::Read { path: path.to_owned(), rows, source },
         }
+    }
+
+    /// The error of a text file, if its reader ended with a fault.
+    fn of_fault(path: &Path, source: BoxError) -> Result<Self, BoxError> {
+        let source = match source.downcast::<ArrowError>().map(|error| *error) {
+            Ok(ArrowError::ExternalError(inner)) => inner,
+            Ok(other) => return Err(Box::new(other)),
+            Err(source) => source,
+        };
+        let path = path.to_owned();
+        Ok(match *source.downcast::<Fault>()? {
+            Fault::Record { place: Place { row, line }, reason, hint } => {
+                Self::Record { path, row, line, source: reason.into(), hint }
+            }
+            Fault::Value { place: Place { row, line }, unfit } => Self::Value { path, row, line, unfit },
+        })
     }
 
     /// A [`Error::Write`] of `path`.

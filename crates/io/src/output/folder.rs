@@ -4,8 +4,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::commit::{parent, replace, sync_folder};
-use super::old;
-use super::sweep::{ignore_absent, list};
 use crate::Error;
 
 /// The folder of the parts, in which nothing else ever is.
@@ -13,6 +11,16 @@ const DATA_FOLDER: &str = "data";
 
 /// The folder of what only strata reads. Readers of folders pass over names that begin with `_`.
 const OWN_FOLDER: &str = "_strata";
+
+/// Among what only strata reads, what the output holds.
+const MANIFEST_FILE: &str = "manifest.json";
+
+/// Beside it, the folder of what parts hold.
+const RECORDS_FOLDER: &str = "parts";
+
+/// In outputs of strata 0.3 and before, beside the parts and a manifest of the same name.
+const OLD_NOTES_FILE: &str = ".strata.notes.json";
+const OLD_LOCK_FILE: &str = ".strata.lock";
 
 /// The name of the file that says the output is whole.
 const SUCCESS_FILE: &str = "_SUCCESS";
@@ -54,6 +62,39 @@ impl OutputFolder {
     /// The marker that says the output is whole.
     pub fn marker(&self) -> PathBuf {
         self.root.join(SUCCESS_FILE)
+    }
+
+    /// The place of the manifest.
+    pub fn manifest(&self) -> PathBuf {
+        self.own().join(MANIFEST_FILE)
+    }
+
+    pub(super) fn records(&self) -> PathBuf {
+        self.own().join(RECORDS_FOLDER)
+    }
+
+    pub(super) fn old_manifest(&self) -> PathBuf {
+        self.root.join(MANIFEST_FILE)
+    }
+
+    pub(super) fn old_notes(&self) -> PathBuf {
+        self.root.join(OLD_NOTES_FILE)
+    }
+
+    pub(super) fn old_lock(&self) -> PathBuf {
+        self.root.join(OLD_LOCK_FILE)
+    }
+
+    /// Where a part is: with all others, or in an old output beside its manifest.
+    pub fn find_part(&self, file_name: &str) -> PathBuf {
+        let (place, old) = (self.data().join(file_name), self.root.join(file_name));
+        // Somebody may have begun to take the output over.
+        if self.is_old() && !place.exists() { old } else { place }
+    }
+
+    /// Whether an earlier version made the output and nobody has taken it over.
+    pub fn is_old(&self) -> bool {
+        !self.manifest().exists() && self.old_manifest().exists()
     }
 
     /// Whether nothing says what the folder holds.
@@ -104,23 +145,6 @@ impl OutputFolder {
                 sync_folder(&self.root)
             }
         }
-    }
-
-    /// Removes a manifest that cannot be understood, and all records. Its parts are then
-    /// [strays](super::stray_parts).
-    ///
-    /// # Errors
-    /// [`Error::Io`] if one cannot be removed; [`Error::Locked`] if a run of an earlier version is writing to an
-    /// old output.
-    pub fn forget(&self) -> Result<(), Error> {
-        if self.is_old() {
-            old::Old::lock(self)?.remove(self)?;
-        }
-        ignore_absent(fs_err::remove_file(self.manifest()))?;
-        for (path, _) in list(&self.records())? {
-            ignore_absent(fs_err::remove_file(path))?;
-        }
-        Ok(())
     }
 
     /// Replaces a file of the output at once.

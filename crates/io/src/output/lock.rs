@@ -4,15 +4,13 @@
 use std::fs::TryLockError;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use arrow::array::{Array, TimestampSecondArray};
-use arrow::util::display::array_value_to_string;
+use chrono::{SecondsFormat, Utc};
 use fs_err::File;
 use serde::{Deserialize, Serialize};
 
-use super::{OutputFolder, old};
+use super::OutputFolder;
 use crate::Error;
 
 const LOCK_FILE: &str = "lock";
@@ -30,6 +28,7 @@ pub struct OutputLock {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Holder {
     pid: u32,
+    /// UTC, RFC 3339, to the second.
     since: String,
 }
 
@@ -71,7 +70,7 @@ pub(super) fn lock_manifest(folder: &OutputFolder) -> Result<File, Error> {
 /// # Errors
 /// [`Error::Locked`] if so; [`Error::Io`] if that cannot be found out.
 pub fn refuse_if_locked(folder: &OutputFolder) -> Result<(), Error> {
-    let old = old::lock_path(folder);
+    let old = folder.old_lock();
     refuse_if_held(&old, || read_holder(&old), folder)?;
     refuse_if_held(&folder.own().join(LOCK_FILE), || holder_of_any(folder), folder)
 }
@@ -160,17 +159,10 @@ pub(super) fn read_holder(path: &Path) -> Option<Holder> {
 
 /// Writes this process's name into a lock file that it holds.
 fn sign(mut file: &File) -> Result<(), Error> {
-    let holder = Holder { pid: std::process::id(), since: now() };
+    let holder =
+        Holder { pid: std::process::id(), since: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true) };
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(serde_json::to_string(&holder).map_err(io::Error::other)?.as_bytes())?;
     Ok(())
-}
-
-/// The present time (UTC, RFC 3339, to the second).
-fn now() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let array = TimestampSecondArray::from(vec![seconds as i64]).with_timezone("+00:00");
-    let array: Arc<dyn Array> = Arc::new(array);
-    array_value_to_string(&array, 0).unwrap_or_default()
 }

@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{OutputFolder, old, records};
+use super::OutputFolder;
 use crate::Error;
-
-/// The manifest's name.
-pub(super) const MANIFEST_FILE: &str = "manifest.json";
 
 /// The version of the output's layout that this build writes.
 pub const FORMAT_VERSION: u32 = 2;
@@ -70,13 +67,6 @@ pub struct PartRecord {
     pub counts: Map<String, Value>,
 }
 
-impl OutputFolder {
-    /// The place of the manifest.
-    pub fn manifest(&self) -> PathBuf {
-        self.own().join(MANIFEST_FILE)
-    }
-}
-
 impl Manifest {
     /// A manifest without inputs and parts.
     pub fn new(strata: impl Into<String>, fingerprint: Map<String, Value>) -> Self {
@@ -88,20 +78,6 @@ impl Manifest {
             parts: BTreeMap::new(),
             skipped: BTreeMap::new(),
         }
-    }
-
-    /// Reads the manifest of an output folder with the records of parts that it does not have yet; `None`
-    /// if there is none. That of an [old output](OutputFolder::is_old) is read as well.
-    ///
-    /// # Errors
-    /// [`Error::ManifestVersion`], [`Error::ManifestName`], [`Error::Manifest`] if it cannot be
-    /// relied on; [`Error::Io`] if it cannot be read.
-    pub fn load(folder: &OutputFolder) -> Result<Option<Self>, Error> {
-        let Some(mut manifest) = Self::read(&folder.manifest(), FORMAT_VERSION)? else {
-            return old::manifest(folder);
-        };
-        manifest.add(&records::load(folder)?)?;
-        Ok(Some(manifest))
     }
 
     /// Adds what records say, which is as new as what the manifest says of the same parts, or newer.

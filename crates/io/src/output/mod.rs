@@ -8,6 +8,7 @@ mod lock;
 mod manifest;
 mod notes;
 mod old;
+mod recorded;
 mod records;
 mod shared;
 pub(crate) mod sweep;

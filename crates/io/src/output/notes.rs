@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{OutputFolder, old};
+use super::OutputFolder;
 use crate::Error;
 
 const NOTES_FILE: &str = "notes.json";
@@ -79,7 +79,7 @@ struct Note {
 impl Notes {
     /// Reads the notes of an output folder; empty where there are none that can be used.
     pub fn load(folder: &OutputFolder) -> Self {
-        let bytes = fs_err::read(path(folder)).or_else(|_| fs_err::read(old::notes_path(folder)));
+        let bytes = fs_err::read(path(folder)).or_else(|_| fs_err::read(folder.old_notes()));
         serde_json::from_slice(&bytes.unwrap_or_default()).unwrap_or_default()
     }
 

@@ -1,34 +1,15 @@
 //! Outputs of strata 0.3 and before: parts, manifest, notes and locks side by side in one folder.
 
-use std::path::PathBuf;
-
 use fs_err::File;
 
 use super::commit::sync_folder;
-use super::manifest::MANIFEST_FILE;
 use super::sweep::{ignore_absent, list, sweep};
 use super::{Manifest, OutputFolder, lock};
 use crate::Error;
 
 const FORMAT_VERSION: u32 = 1;
-const NOTES_FILE: &str = ".strata.notes.json";
-const LOCK_FILE: &str = ".strata.lock";
 /// What the names of all files begin with that only strata read.
 const OWN_PREFIX: &str = ".strata.";
-
-impl OutputFolder {
-    /// Whether an earlier version made the output and nobody has taken it over.
-    pub fn is_old(&self) -> bool {
-        !self.manifest().exists() && manifest_path(self).exists()
-    }
-
-    /// Where a part is: with all others, or in an old output beside its manifest.
-    pub fn find_part(&self, file_name: &str) -> PathBuf {
-        let (place, old) = (self.data().join(file_name), self.root().join(file_name));
-        // Somebody may have begun to take the output over.
-        if self.is_old() && !place.exists() { old } else { place }
-    }
-}
 
 /// An old output that is being taken over. No program of its time writes to it meanwhile.
 pub(super) struct Old {
@@ -48,7 +29,7 @@ impl Old {
 
     /// Locks an old output, whatever its manifest.
     pub(super) fn lock(folder: &OutputFolder) -> Result<Self, Error> {
-        let path = lock_path(folder);
+        let path = folder.old_lock();
         let file = lock::open(&path)?;
         lock::take(|| file.try_lock(), || lock::read_holder(&path), folder)?;
         Ok(Self { _lock: file })
@@ -78,24 +59,12 @@ impl Old {
                 ignore_absent(fs_err::remove_file(path))?;
             }
         }
-        fs_err::remove_file(manifest_path(folder))?;
+        fs_err::remove_file(folder.old_manifest())?;
         sync_folder(folder.root())
     }
 }
 
 /// The manifest of an old output.
 pub(super) fn manifest(folder: &OutputFolder) -> Result<Option<Manifest>, Error> {
-    Manifest::read(&manifest_path(folder), FORMAT_VERSION)
-}
-
-pub(super) fn manifest_path(folder: &OutputFolder) -> PathBuf {
-    folder.root().join(MANIFEST_FILE)
-}
-
-pub(super) fn notes_path(folder: &OutputFolder) -> PathBuf {
-    folder.root().join(NOTES_FILE)
-}
-
-pub(super) fn lock_path(folder: &OutputFolder) -> PathBuf {
-    folder.root().join(LOCK_FILE)
+    Manifest::read(&folder.old_manifest(), FORMAT_VERSION)
 }

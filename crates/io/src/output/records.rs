@@ -9,9 +9,6 @@ use super::sweep::{ignore_absent, list};
 use super::{OutputFolder, PartRecord};
 use crate::Error;
 
-/// The folder of the records, among what is strata's own.
-const RECORDS_FOLDER: &str = "parts";
-
 /// What follows the name of the part in that of its record.
 const RECORD_SUFFIX: &str = ".json";
 
@@ -44,12 +41,6 @@ pub(super) fn remove(folder: &OutputFolder, records: Vec<(&String, &PartRecord)>
         ignore_absent(fs_err::remove_file(path(folder, part)))?;
     }
     sync_folder(&folder.records())
-}
-
-impl OutputFolder {
-    pub(super) fn records(&self) -> PathBuf {
-        self.own().join(RECORDS_FOLDER)
-    }
 }
 
 fn path(folder: &OutputFolder, part: &str) -> PathBuf {

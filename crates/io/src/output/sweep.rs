@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::commit::is_temporary;
-use super::manifest::MANIFEST_FILE;
 use super::{Manifest, OutputFolder};
 use crate::PartFile;
 use crate::{Error, OutputFormat};
@@ -35,10 +34,11 @@ pub(super) fn sweep(folder: &Path, is_alive: impl Fn(&str) -> bool) -> Result<()
 /// # Errors
 /// [`Error::Io`].
 pub fn unknown_files(folder: &OutputFolder, manifest: &Manifest) -> Result<Vec<PathBuf>, Error> {
-    let (is_old, places) = (folder.is_old(), [folder.data(), folder.own(), folder.marker()]);
+    let places = [folder.data(), folder.own(), folder.marker()];
+    let old_manifest = folder.is_old().then(|| folder.old_manifest());
     let is_part = |name: &String| manifest.parts.contains_key(name);
     let is_known = |path: &PathBuf, name: &String| {
-        places.contains(path) || is_old && (name == MANIFEST_FILE || is_part(name))
+        places.contains(path) || old_manifest.as_ref().is_some_and(|old| path == old || is_part(name))
     };
     let beside = list(folder.root())?.into_iter().filter(|(path, name)| !is_known(path, name));
     let among = list(&folder.data())?.into_iter().filter(|(_, name)| !is_part(name));

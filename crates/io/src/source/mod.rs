@@ -2,6 +2,7 @@
 
 mod find;
 mod format;
+mod names;
 mod pattern;
 mod tables;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::find::{is_hidden, relative_name};
+use super::names::{is_hidden, relative_name};
 use super::resolved;
 
 /// Whether a pattern would lead to files in `folder`, which need not exist: to the folder itself or one

@@ -13,7 +13,7 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::{FileWriter, StreamWriter};
 use fs_err::File;
 
-use super::encode::decoded;
+use super::plain::decoded;
 use crate::error::BoxError;
 use crate::output::commit::SPOOL_SUFFIX;
 use crate::output::sweep::ignore_absent;

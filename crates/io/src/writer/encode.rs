@@ -2,11 +2,9 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::error::ArrowError;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::writer::FileWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, ArrowWriter, encode_arrow_schema};
@@ -17,9 +15,9 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 
 use super::dictionaries::{SpooledWriter, is_dictionary};
+use super::plain::{decoded, with_types};
 use super::{OutputFormat, WriterOptions};
 use crate::columns::annotations::annotated;
-use crate::columns::{adapt, map_leaves};
 use crate::error::BoxError;
 use crate::{FloatType, vector_shape};
 
@@ -72,36 +70,6 @@ impl<W: Write + Send> Encoder<W> {
             Self::Dictionaries(writer) => writer.finish()?,
         })
     }
-}
-
-/// `schema` with plain values in place of dictionaries. Batches bring dictionaries of their own; joined
-/// as plain values they never outgrow the key type, and their past leaves no trace in the file.
-pub(crate) fn decoded(schema: &Schema) -> SchemaRef {
-    let plain = |field: &Field| match field.data_type() {
-        DataType::Dictionary(_, values) => field.clone().with_data_type(values.as_ref().clone()),
-        _ => field.clone(),
-    };
-    let fields = schema.fields().iter().map(|field| map_leaves(field, &mut |leaf| plain(leaf)));
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-/// A batch with the columns of [`decoded`].
-pub(crate) fn decode(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    with_types(batch, decoded(&batch.schema()))
-}
-
-fn with_types(batch: &RecordBatch, schema: SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let fields = schema.fields().iter();
-    let columns = std::iter::zip(batch.columns(), fields).map(|(column, field)| {
-        if column.data_type() == field.data_type() {
-            Ok(column.clone())
-        } else {
-            adapt(column, field.data_type())
-        }
-    });
-    let columns = columns.collect::<Result<_, _>>()?;
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema, columns, &options)
 }
 
 /// A writer of Parquet for `schema`, and the types of the values it takes.

@@ -3,6 +3,7 @@
 mod chunks;
 mod dictionaries;
 pub(crate) mod encode;
+pub(crate) mod plain;
 mod sink;
 
 use std::path::{Path, PathBuf};
@@ -165,7 +166,7 @@ impl PartWriter {
         Ok(Self {
             partial,
             file_name: file_name.to_owned(),
-            chunks: Chunks::new(encode::decoded(&schema), options.row_group_bytes / 8),
+            chunks: Chunks::new(plain::decoded(&schema), options.row_group_bytes / 8),
             schema,
             encoder,
             rows: 0,
@@ -185,7 +186,7 @@ impl PartWriter {
                 found: columns(&batch.schema()),
             });
         }
-        let decoded = encode::decode(batch).map_err(|error| self.failure(error))?;
+        let decoded = plain::decode(batch).map_err(|error| self.failure(error))?;
         self.chunks.push(&decoded).map_err(|error| self.failure(error))?;
         self.rows += batch.num_rows() as u64;
         self.drain()

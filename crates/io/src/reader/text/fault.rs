@@ -1,11 +1,8 @@
 //! What is wrong with a record of a text file, and where.
 
-use std::path::Path;
-
 use arrow::error::ArrowError;
 
-use crate::error::BoxError;
-use crate::{Error, Unfit};
+use crate::Unfit;
 
 /// Where a record stands in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,22 +38,6 @@ impl Fault {
         let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
         let byte = bytes.get(valid).copied().unwrap_or_default();
         Self::record(place, format!("the text is not UTF-8: byte 0x{byte:02x}"), ENCODING_HINT)
-    }
-
-    /// The error of a file, if a reader ended with a fault.
-    pub fn of(path: &Path, source: BoxError) -> Result<Error, BoxError> {
-        let source = match source.downcast::<ArrowError>().map(|error| *error) {
-            Ok(ArrowError::ExternalError(inner)) => inner,
-            Ok(other) => return Err(Box::new(other)),
-            Err(source) => source,
-        };
-        let path = path.to_owned();
-        Ok(match *source.downcast::<Self>()? {
-            Self::Record { place: Place { row, line }, reason, hint } => {
-                Error::Record { path, row, line, source: reason.into(), hint }
-            }
-            Self::Value { place: Place { row, line }, unfit } => Error::Value { path, row, line, unfit },
-        })
     }
 }
 

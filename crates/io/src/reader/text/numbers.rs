@@ -1,6 +1,5 @@
 //! Which types hold a number, as text formats write it.
 
-use super::values::is_exact;
 use crate::columns::Fits;
 
 /// Up to here, every whole number is a float64.
@@ -28,4 +27,41 @@ pub(super) fn fits(text: &str) -> Fits {
 pub(super) fn is_whole(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     digits.bytes().all(|byte| byte.is_ascii_digit()) && text != "-0"
+}
+
+/// Whether a float64 is the number as it is written: printed with as many digits, it is the same.
+pub(super) fn is_exact(text: &str, value: f64) -> bool {
+    let count = digits(text).count();
+    is_not_lost(text, value)
+        // Any 15 digits come back from a float64, and most of 17 are what it is printed with.
+        && (count <= 15
+            || same_digits(text, zmij::Buffer::new().format(value))
+            || same_digits(text, &format!("{value:.*e}", count - 1)))
+}
+
+/// The digits of a number from the first that is not zero on, without sign, point and exponent.
+fn digits(text: &str) -> impl Iterator<Item = u8> {
+    let mantissa = text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    mantissa.filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0')
+}
+
+/// Whether two numbers have the same digits, zeros behind the last aside.
+fn same_digits(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (digits(one), digits(other));
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (one, other) if one.unwrap_or(b'0') != other.unwrap_or(b'0') => return false,
+            _ => {}
+        }
+    }
+}
+
+/// Neither too large nor too small for its type.
+pub(super) fn is_not_lost(text: &str, value: f64) -> bool {
+    if value.is_finite() && value != 0.0 {
+        return true;
+    }
+    let is_number = text.bytes().any(|byte| byte.is_ascii_digit());
+    !is_number || value.is_finite() && digits(text).next().is_none()
 }

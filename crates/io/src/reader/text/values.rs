@@ -18,7 +18,7 @@ use arrow::datatypes::{
 };
 use half::f16;
 
-use super::json;
+use super::numbers::{is_exact, is_not_lost};
 use super::times::{date, timestamp, unit_nanoseconds};
 use crate::reader::options::is_json;
 
@@ -75,43 +75,6 @@ pub(super) fn values(field: &Field) -> Option<Box<dyn Values>> {
         }
         _ => return None,
     })
-}
-
-/// Whether a float64 is the number as it is written: printed with as many digits, it is the same.
-pub(super) fn is_exact(text: &str, value: f64) -> bool {
-    let count = digits(text).count();
-    is_not_lost(text, value)
-        // Any 15 digits come back from a float64, and most of 17 are what it is printed with.
-        && (count <= 15
-            || same_digits(text, &format!("{value:e}"))
-            || same_digits(text, &format!("{value:.*e}", count - 1)))
-}
-
-/// The digits of a number from the first that is not zero on, without sign, point and exponent.
-fn digits(text: &str) -> impl Iterator<Item = u8> {
-    let mantissa = text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
-    mantissa.filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0')
-}
-
-/// Whether two numbers have the same digits, zeros behind the last aside.
-fn same_digits(one: &str, other: &str) -> bool {
-    let (mut one, mut other) = (digits(one), digits(other));
-    loop {
-        match (one.next(), other.next()) {
-            (None, None) => return true,
-            (one, other) if one.unwrap_or(b'0') != other.unwrap_or(b'0') => return false,
-            _ => {}
-        }
-    }
-}
-
-/// Neither too large nor too small for its type.
-fn is_not_lost(text: &str, value: f64) -> bool {
-    if value.is_finite() && value != 0.0 {
-        return true;
-    }
-    let is_number = text.bytes().any(|byte| byte.is_ascii_digit());
-    !is_number || value.is_finite() && digits(text).next().is_none()
 }
 
 /// A whole number, also one that is written like `3.0` or `1e3`.
@@ -248,4 +211,9 @@ macro_rules! texts {
 texts!(Texts, StringBuilder, |_| true);
 texts!(LargeTexts, LargeStringBuilder, |_| true);
 texts!(TextViews, StringViewBuilder, |_| true);
-texts!(JsonTexts, StringBuilder, json::is_json_text);
+texts!(JsonTexts, StringBuilder, is_json_text);
+
+/// Whether a text is one JSON value, without what only Python has.
+fn is_json_text(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}

@@ -13,7 +13,6 @@ use arrow::error::ArrowError;
 
 use build::{Node, Objects};
 use records::Records;
-pub(super) use scan::is_json_text;
 use scan::{Kind, Scanner, Stop};
 use shape::{Asked, Object};
 

@@ -1,0 +1,42 @@
+//! What is recorded of an output, as outputs are now or as they were: read, and forgotten.
+
+use super::manifest::FORMAT_VERSION;
+use super::old::{self, Old};
+use super::sweep::{ignore_absent, list};
+use super::{Manifest, OutputFolder, records};
+use crate::Error;
+
+impl Manifest {
+    /// Reads the manifest of an output folder with the records of parts that it does not have yet; `None`
+    /// if there is none. That of an [old output](OutputFolder::is_old) is read as well.
+    ///
+    /// # Errors
+    /// [`Error::ManifestVersion`], [`Error::ManifestName`], [`Error::Manifest`] if it cannot be
+    /// relied on; [`Error::Io`] if it cannot be read.
+    pub fn load(folder: &OutputFolder) -> Result<Option<Self>, Error> {
+        let Some(mut manifest) = Self::read(&folder.manifest(), FORMAT_VERSION)? else {
+            return old::manifest(folder);
+        };
+        manifest.add(&records::load(folder)?)?;
+        Ok(Some(manifest))
+    }
+}
+
+impl OutputFolder {
+    /// Removes a manifest that cannot be understood, and all records. Its parts are then
+    /// [strays](super::stray_parts).
+    ///
+    /// # Errors
+    /// [`Error::Io`] if one cannot be removed; [`Error::Locked`] if a run of an earlier version is writing to an
+    /// old output.
+    pub fn forget(&self) -> Result<(), Error> {
+        if self.is_old() {
+            Old::lock(self)?.remove(self)?;
+        }
+        ignore_absent(fs_err::remove_file(self.manifest()))?;
+        for (path, _) in list(&self.records())? {
+            ignore_absent(fs_err::remove_file(path))?;
+        }
+        Ok(())
+    }
+}
