@@ -21,7 +21,7 @@ mod watch;
 pub use error::{Error, ErrorKind, Refusal, in_one_line};
 pub use inspect::{Inspection, OutputColumn, Vectors, manifest_of};
 pub use job::Job;
-pub use job::inputs::JobInput;
+pub use job::input::JobInput;
 pub use job::settings::{OnBadFile, STDIO, Settings, cores};
 pub use job::text_formats::{self, TextFormats};
 pub use output::OPTIONS;

@@ -13,17 +13,9 @@ use strata_io::{
 
 use crate::Error;
 use crate::error::{Refusal, in_one_line};
+use crate::job::input::JobInput;
 use crate::job::reconcile::reconcile;
 use crate::job::settings::Settings;
-use crate::table::columns::Columns;
-
-/// An input file and the columns of its parts.
-pub struct JobInput {
-    /// The file.
-    pub file: Input,
-    /// Its columns, and those of its parts.
-    pub columns: Columns,
-}
 
 /// The files of a job.
 pub struct Opened {

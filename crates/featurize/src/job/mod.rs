@@ -2,6 +2,7 @@
 //! here, before any output is touched.
 
 pub(crate) mod fingerprint;
+pub(crate) mod input;
 pub(crate) mod inputs;
 mod reconcile;
 mod sentence;
@@ -12,7 +13,8 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Instant;
 
-use inputs::{JobInput, Opened};
+use input::JobInput;
+use inputs::Opened;
 use serde_json::{Map, Value};
 use settings::Settings;
 use strata_bert::{Checkpoint, Extractor, Features, TextTokenizer, Unit};

@@ -8,7 +8,7 @@ use strata_io::{Input, common_field};
 
 use crate::Error;
 use crate::error::Refusal;
-use crate::job::inputs::JobInput;
+use crate::job::input::JobInput;
 use crate::table::columns::{Columns, Wanted};
 use crate::table::keep::Keep;
 

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::error::Refusal;
 use crate::job::Job;
 use crate::job::fingerprint::provenance_of_part;
-use crate::plan::existing::{load_manifest, refuse_foreign_files};
+use crate::plan::existing::{refuse_foreign_files, take_manifest};
 use crate::plan::parts::Part;
 use crate::plan::survey::{Consent, Survey};
 use crate::watch::{self, Watch};
@@ -42,7 +42,7 @@ impl Output {
         folder.make()?;
         let lock = OutputLock::acquire(&folder, job.settings.shard)?;
         let mut notes = Notes::load(&folder);
-        let known = load_manifest(&folder, consent)?;
+        let known = take_manifest(&folder, consent)?;
         let survey = Survey::take(job, known.as_ref(), &mut notes, watch)?;
         notes.memory.insert(OPTIONS.to_owned(), options);
 

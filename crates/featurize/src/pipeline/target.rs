@@ -12,7 +12,7 @@ use strata_io::{PROVENANCE_KEY, PartWriter, WriterOptions};
 
 use crate::Error;
 use crate::job::Job;
-use crate::job::inputs::JobInput;
+use crate::job::input::JobInput;
 use crate::output::Output;
 use crate::pipeline::counts::{Counts, NonFinite};
 use crate::plan::parts::Part;

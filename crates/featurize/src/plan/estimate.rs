@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use strata_bert::{Document, Encoding, Unit, batch};
-use strata_io::{ErrorKind, FloatType, Manifest, Notes, OutputFolder};
+use strata_io::{FloatType, Manifest, Notes, OutputFolder};
 
 use crate::Error;
 use crate::job::Job;
-use crate::plan::existing::refuse_foreign_files;
+use crate::plan::existing::{known_manifest, refuse_foreign_files};
 use crate::plan::parts::Part;
 use crate::plan::survey::{Consent, Survey};
 use crate::table::documents::documents;
@@ -62,10 +62,7 @@ impl Estimate {
     pub fn take(job: &Job, consent: Consent, watch: &dyn Watch) -> Result<Self, Error> {
         let folder = &OutputFolder::new(&job.settings.output);
         refuse_foreign_files(folder, consent)?;
-        let saved = match Manifest::load(folder) {
-            Err(error) if consent.overwrite && error.kind() == ErrorKind::Manifest => None,
-            saved => saved?,
-        };
+        let saved = known_manifest(folder, consent)?;
         let survey = Survey::take(job, saved.as_ref(), &mut Notes::load(folder), watch)?;
         let mut manifest = saved.unwrap_or_else(|| Manifest::new("", survey.fingerprint.clone()));
         survey.reconcile(&mut manifest, consent)?;

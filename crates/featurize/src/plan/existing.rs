@@ -1,7 +1,7 @@
 //! An output folder as it is found, before anything is added to it.
 
 use serde_json::Map;
-use strata_io::{Manifest, OutputFolder, stray_parts, unknown_files};
+use strata_io::{ErrorKind, Manifest, OutputFolder, stray_parts, unknown_files};
 
 use crate::Error;
 use crate::error::Refusal;
@@ -9,14 +9,20 @@ use crate::plan::survey::Consent;
 
 /// The manifest that is there. One that cannot be understood is as good as none where the folder may
 /// be started afresh.
-pub fn load_manifest(folder: &OutputFolder, consent: Consent) -> Result<Option<Manifest>, Error> {
+pub fn known_manifest(folder: &OutputFolder, consent: Consent) -> Result<Option<Manifest>, Error> {
     match Manifest::load(folder) {
-        Err(error) if consent.overwrite && error.kind() == strata_io::ErrorKind::Manifest => {
-            folder.forget()?;
-            Ok(None)
-        }
+        Err(error) if consent.overwrite && error.kind() == ErrorKind::Manifest => Ok(None),
         manifest => Ok(manifest?),
     }
+}
+
+/// [`known_manifest`]; what cannot be understood is then gone.
+pub fn take_manifest(folder: &OutputFolder, consent: Consent) -> Result<Option<Manifest>, Error> {
+    let manifest = known_manifest(folder, consent)?;
+    if manifest.is_none() && !folder.is_new() {
+        folder.forget()?;
+    }
+    Ok(manifest)
 }
 
 /// A folder without a manifest is ours only if it is empty, or if all it holds are parts of ours that

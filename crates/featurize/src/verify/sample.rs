@@ -12,7 +12,7 @@ use crate::Error;
 use crate::error::Refusal;
 use crate::job::Job;
 use crate::job::fingerprint::present;
-use crate::job::inputs::JobInput;
+use crate::job::input::JobInput;
 use crate::plan::survey::Survey;
 use crate::table::documents::documents;
 use crate::table::on_null::OnNull;
