@@ -9,7 +9,8 @@ use rayon::prelude::*;
 
 use super::Avx512;
 use super::element::Lanes;
-use super::product::{Multiplier, Onto, Product};
+use super::multiplier::Multiplier;
+use super::product::{Onto, Product};
 use super::scratch::{Scratch, lines, with_scratch};
 use super::simd::{LANES, exp, first_lanes, load, load_units, store, store_units, transposed, write};
 

@@ -7,12 +7,14 @@
 mod attention;
 mod dense;
 mod element;
+mod multiplier;
 mod panels;
 mod product;
 mod scratch;
 mod simd;
 mod strassen;
 mod tiles;
+mod vectors;
 
 pub use element::Lanes;
 

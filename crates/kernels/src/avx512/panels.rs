@@ -7,7 +7,8 @@ use rayon::prelude::*;
 
 use super::Avx512;
 use super::element::Lanes;
-use super::product::{Multiplier, Onto, Product};
+use super::multiplier::Multiplier;
+use super::product::{Onto, Product};
 use super::simd::{LANES, load, load_units, store, transposed, write_units};
 use crate::layer::PANEL;
 

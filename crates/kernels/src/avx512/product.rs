@@ -1,18 +1,7 @@
-//! The small matrix product: sums that stay in registers while a row of weights after another passes.
+//! The sizes of a small matrix product.
 
-use std::arch::x86_64::*;
-
-use super::Avx512;
 use super::element::Lanes;
 use super::simd::LANES;
-use super::tiles::Tiles;
-
-/// Rows of sums in registers.
-const ROWS: usize = 6;
-/// Vectors of columns in registers: 24 sums, four weights and an input are 29 of 32 registers.
-const VECTORS: usize = 4;
-/// Products that are added up at a time: the longer a sum, the more of it is lost to rounding.
-const DEPTH: usize = 384;
 
 /// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`. `n` is a multiple of
 /// [`LANES`]; `k` and `lda` of [`Lanes::OF_UNIT`].
@@ -35,53 +24,9 @@ pub(crate) enum Onto<'a> {
     Other(&'a [f32]),
 }
 
-/// Multiplies for a task.
-pub(crate) struct Multiplier {
-    /// Where there are any.
-    tiles: Option<Tiles>,
-}
-
-impl Multiplier {
-    /// Of products of this type.
-    pub(crate) fn new<E: Lanes>(avx512: Avx512) -> Self {
-        avx512.check::<E>();
-        Self { tiles: (avx512.tiles && E::OF_UNIT == 2).then(Tiles::default) }
-    }
-
-    /// Multiplies. As many consecutive rows of `b` as [`Lanes::OF_UNIT`] lie interleaved, element by
-    /// element.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    pub(crate) fn multiply<E: Lanes>(&mut self, size: Product, a: &[E], b: &[E], onto: Onto, c: &mut [f32]) {
-        size.check::<E>(a.len(), b.len(), c.len());
-        if let Onto::Other(onto) = onto {
-            assert_eq!(onto.len(), c.len(), "what is added to lies as the product does");
-        }
-        if let Some(tiles) = &mut self.tiles {
-            let adds = match onto {
-                Onto::Nothing => false,
-                Onto::Itself => true,
-                Onto::Other(_) => unreachable!("nothing else is added to in bfloat16"),
-            };
-            // SAFETY: the operands were held against the sizes; tiles are of bfloat16.
-            return unsafe {
-                tiles.multiply(size, a.as_ptr().cast(), b.as_ptr().cast(), adds, c.as_mut_ptr())
-            };
-        }
-        let c = c.as_mut_ptr();
-        let onto = match onto {
-            Onto::Nothing => None,
-            Onto::Itself => Some(c.cast_const()),
-            Onto::Other(onto) => Some(onto.as_ptr()),
-        };
-        // SAFETY: the operands were held against the sizes.
-        unsafe { multiply(size, a.as_ptr(), b.as_ptr(), onto, c) };
-    }
-}
-
 impl Product {
     /// Panics unless operands have these sizes.
-    fn check<E: Lanes>(&self, a: usize, b: usize, c: usize) {
+    pub(super) fn check<E: Lanes>(&self, a: usize, b: usize, c: usize) {
         let Self { m, n, k, lda, ldb, ldc } = *self;
         let reach =
             |rows: usize, stride: usize, row: usize| if rows == 0 { 0 } else { (rows - 1) * stride + row };
@@ -89,94 +34,5 @@ impl Product {
         assert!(reach(m, lda, k) <= a, "rows of a");
         assert!(reach(k / E::OF_UNIT, ldb, n) * E::OF_UNIT <= b, "rows of b");
         assert!(reach(m, ldc, n) <= c, "rows of c");
-    }
-}
-
-/// [`Multiplier::multiply`] without tiles; `onto` may be `c`.
-///
-/// # Safety
-/// The pointers reach as far as `size` says.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn multiply<E: Lanes>(size: Product, a: *const E, b: *const E, onto: Option<*const f32>, c: *mut f32) {
-    for depth in (0..size.k).step_by(DEPTH) {
-        let onto = if depth == 0 { onto } else { Some(c.cast_const()) };
-        let size = Product { k: DEPTH.min(size.k - depth), ..size };
-        for column in (0..size.n).step_by(VECTORS * LANES) {
-            let vectors = VECTORS.min((size.n - column) / LANES);
-            for row in (0..size.m).step_by(ROWS) {
-                let tile = tile_of::<E>(ROWS.min(size.m - row), vectors);
-                // SAFETY: as promised to this function.
-                unsafe {
-                    let a = a.add(row * size.lda + depth).cast();
-                    // Two bfloat16 or one float32: a unit has four bytes either way.
-                    let b = b.add(depth * size.ldb).cast::<f32>().add(column);
-                    tile(&size, a, b, row * size.ldc + column, onto, c);
-                }
-            }
-        }
-    }
-}
-
-/// `(size, a, b, at, onto, c)`: the product of the operands from `a` and `b` on, at place `at` of `c`.
-type Tile = unsafe fn(&Product, *const i32, *const f32, usize, Option<*const f32>, *mut f32);
-
-fn tile_of<E: Lanes>(rows: usize, vectors: usize) -> Tile {
-    fn of_vectors<E: Lanes, const V: usize>(rows: usize) -> Tile {
-        match rows {
-            1 => tile::<E, 1, V>,
-            2 => tile::<E, 2, V>,
-            3 => tile::<E, 3, V>,
-            4 => tile::<E, 4, V>,
-            5 => tile::<E, 5, V>,
-            _ => tile::<E, ROWS, V>,
-        }
-    }
-    match vectors {
-        1 => of_vectors::<E, 1>(rows),
-        2 => of_vectors::<E, 2>(rows),
-        3 => of_vectors::<E, 3>(rows),
-        _ => of_vectors::<E, VECTORS>(rows),
-    }
-}
-
-/// `M` rows and `V` vectors of columns of the product.
-///
-/// # Safety
-/// As for [`multiply`].
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn tile<E: Lanes, const M: usize, const V: usize>(
-    size: &Product,
-    a: *const i32,
-    b: *const f32,
-    at: usize,
-    onto: Option<*const f32>,
-    c: *mut f32,
-) {
-    let Product { lda, ldb, ldc, .. } = *size;
-    let (units, lda) = (size.k / E::OF_UNIT, lda / E::OF_UNIT);
-    let mut sums = [[_mm512_setzero_ps(); V]; M];
-    // SAFETY: the caller's pointers reach as far as the sizes say.
-    unsafe {
-        for unit in 0..units {
-            let mut weights = [_mm512_setzero_ps(); V];
-            for (vector, weight) in weights.iter_mut().enumerate() {
-                *weight = _mm512_loadu_ps(b.add(unit * ldb + vector * LANES));
-            }
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let input = _mm512_castsi512_ps(_mm512_set1_epi32(a.add(row * lda + unit).read_unaligned()));
-                for (sum, &weight) in sums.iter_mut().zip(&weights) {
-                    *sum = E::multiply_add(*sum, input, weight);
-                }
-            }
-        }
-        for (row, sums) in sums.iter_mut().enumerate() {
-            for (vector, sum) in sums.iter_mut().enumerate() {
-                let place = at + row * ldc + vector * LANES;
-                if let Some(onto) = onto {
-                    *sum = _mm512_add_ps(*sum, _mm512_loadu_ps(onto.add(place)));
-                }
-                _mm512_storeu_ps(c.add(place), *sum);
-            }
-        }
     }
 }

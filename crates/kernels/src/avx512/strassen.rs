@@ -11,8 +11,9 @@
 
 use std::arch::x86_64::*;
 
+use super::multiplier::Multiplier;
 use super::panels::{BLOCK, multiply_panel};
-use super::product::{Multiplier, Onto, Product};
+use super::product::{Onto, Product};
 use super::scratch::{Scratch, lines};
 use super::simd::{LANES, load, store};
 use crate::layer::PANEL;
