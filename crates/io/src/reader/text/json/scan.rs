@@ -239,17 +239,25 @@ impl<'a> Scanner<'a> {
 
 /// How many bytes of a string stand for themselves, up to a quote, an escape or a control character.
 fn plain(bytes: &[u8]) -> usize {
-    // Without a branch for each byte, a whole block is looked at in a few instructions.
-    const BLOCK: usize = 32;
-    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    let has_mark = |block: &[u8; BLOCK]| block.iter().fold(false, |found, &byte| found | is_mark(byte));
-    let before = blocks.iter().take_while(|block| !has_mark(block)).count();
-    let last = blocks.get(before).map_or(rest, |block| block.as_slice());
-    before * BLOCK + last.iter().take_while(|byte| !is_mark(**byte)).count()
-}
-
-fn is_mark(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = ONES << 7;
+    let (blocks, rest) = bytes.as_chunks::<8>();
+    for (index, block) in blocks.iter().enumerate() {
+        // The high bit of the first byte that is below a space, or equal to a mark, is set; those of
+        // bytes behind it may be too.
+        let word = u64::from_le_bytes(*block);
+        let equal = |mark: u8| {
+            let differing = word ^ (ONES * u64::from(mark));
+            differing.wrapping_sub(ONES) & !differing
+        };
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let found = (control | equal(b'"') | equal(b'\\')) & HIGHS;
+        if found != 0 {
+            return index * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_plain = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';
+    blocks.len() * 8 + rest.iter().take_while(is_plain).count()
 }
 
 /// The text of a string that was passed over, given with its quotes.
