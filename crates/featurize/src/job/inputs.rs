@@ -124,7 +124,7 @@ fn refuse_output_among_inputs(settings: &Settings, sources: &[Source]) -> Result
         }
     }
     for source in sources {
-        if resolved(&source.path)?.starts_with(&output) {
+        if source.real.starts_with(&output) {
             return Err(refusal(format!("files: {} is in it", source.path.display())).into());
         }
     }

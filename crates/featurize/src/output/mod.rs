@@ -11,7 +11,7 @@ use crate::Error;
 use crate::error::Refusal;
 use crate::job::Job;
 use crate::job::fingerprint::provenance_of_part;
-use crate::plan::existing::{refuse_foreign_files, take_manifest};
+use crate::plan::existing::{may_go, refuse_foreign_files};
 use crate::plan::parts::Part;
 use crate::plan::survey::{Consent, Survey};
 use crate::watch::{self, Watch};
@@ -42,12 +42,17 @@ impl Output {
         folder.make()?;
         let lock = OutputLock::acquire(&folder, job.settings.shard)?;
         let mut notes = Notes::load(&folder);
-        let known = take_manifest(&folder, consent)?;
-        let survey = Survey::take(job, known.as_ref(), &mut notes, watch)?;
-        notes.memory.insert(OPTIONS.to_owned(), options);
+        let mut manifest = SharedManifest::new(folder.clone(), Manifest::new("", Map::new()));
+        let known = match manifest.read() {
+            Err(error) if may_go(&error, consent) => {
+                folder.forget()?;
+                None
+            }
+            known => known?,
+        };
+        let survey = Survey::take(job, known, &mut notes, watch)?;
+        notes.remember(OPTIONS, options);
 
-        let fresh = Manifest::new("", survey.fingerprint.clone());
-        let manifest = SharedManifest::new(folder.clone(), fresh);
         let mut output = Self { folder, survey, manifest, notes, shard: job.settings.shard, _lock: lock };
         output.reconcile(consent)?;
         output.sweep()?;
@@ -192,8 +197,9 @@ impl Output {
     pub fn complete(&mut self) -> Result<bool, Error> {
         self.manifest.update(|_| Ok::<_, Error>(()))?;
         let Self { folder, survey, manifest, .. } = self;
+        let data = folder.data();
         Ok(manifest.hold(|manifest| {
-            let is_there = |part: &Part| survey.is_there(part, manifest, folder);
+            let is_there = |part: &Part| survey.is_there(part, manifest, |name| data.join(name));
             let is_whole = manifest.skipped.is_empty() && survey.plan.iter().all(is_there);
             if is_whole { folder.mark_whole().map(|()| true) } else { Ok(false) }
         })?)

@@ -8,7 +8,7 @@ use strata_io::{FloatType, Manifest, Notes, OutputFolder};
 
 use crate::Error;
 use crate::job::Job;
-use crate::plan::existing::{known_manifest, refuse_foreign_files};
+use crate::plan::existing::{may_go, refuse_foreign_files};
 use crate::plan::parts::Part;
 use crate::plan::survey::{Consent, Survey};
 use crate::table::documents::documents;
@@ -62,14 +62,17 @@ impl Estimate {
     pub fn take(job: &Job, consent: Consent, watch: &dyn Watch) -> Result<Self, Error> {
         let folder = &OutputFolder::new(&job.settings.output);
         refuse_foreign_files(folder, consent)?;
-        let saved = known_manifest(folder, consent)?;
+        let saved = match Manifest::load(folder) {
+            Err(error) if may_go(&error, consent) => None,
+            saved => saved?,
+        };
         let survey = Survey::take(job, saved.as_ref(), &mut Notes::load(folder), watch)?;
         let mut manifest = saved.unwrap_or_else(|| Manifest::new("", survey.fingerprint.clone()));
         survey.reconcile(&mut manifest, consent)?;
 
         let shard = job.settings.shard.unwrap_or((0, 1));
         let own = survey.plan.iter().filter(|part| part.belongs_to(shard));
-        let is_there = |part: &&Part| survey.is_there(part, &manifest, folder);
+        let is_there = |part: &&Part| survey.is_there(part, &manifest, |part| folder.find_part(part));
         let (made, to_make): (Vec<&Part>, Vec<&Part>) = own.partition(is_there);
         let rows = to_make.iter().map(|part| part.num_rows()).sum();
         let trial = if rows == 0 { None } else { Some(trial(job, &to_make, rows, watch)?) };

@@ -7,22 +7,9 @@ use crate::Error;
 use crate::error::Refusal;
 use crate::plan::survey::Consent;
 
-/// The manifest that is there. One that cannot be understood is as good as none where the folder may
-/// be started afresh.
-pub fn known_manifest(folder: &OutputFolder, consent: Consent) -> Result<Option<Manifest>, Error> {
-    match Manifest::load(folder) {
-        Err(error) if consent.overwrite && error.kind() == ErrorKind::Manifest => Ok(None),
-        manifest => Ok(manifest?),
-    }
-}
-
-/// [`known_manifest`]; what cannot be understood is then gone.
-pub fn take_manifest(folder: &OutputFolder, consent: Consent) -> Result<Option<Manifest>, Error> {
-    let manifest = known_manifest(folder, consent)?;
-    if manifest.is_none() && !folder.is_new() {
-        folder.forget()?;
-    }
-    Ok(manifest)
+/// Whether a manifest cannot be understood and may go.
+pub fn may_go(error: &strata_io::Error, consent: Consent) -> bool {
+    consent.overwrite && error.kind() == ErrorKind::Manifest
 }
 
 /// A folder without a manifest is ours only if it is empty, or if all it holds are parts of ours that

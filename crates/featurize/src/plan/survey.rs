@@ -85,9 +85,9 @@ impl Survey {
             .then_some(record)
     }
 
-    /// Whether a part of the plan is made and its file is there, as far as its size tells.
-    pub fn is_there(&self, part: &Part, manifest: &Manifest, folder: &OutputFolder) -> bool {
-        let bytes = || Stamp::of(&folder.find_part(&part.file_name)).map(|stamp| stamp.bytes).ok();
+    /// Whether a part of the plan is made and its file is at its place, as far as its size tells.
+    pub fn is_there(&self, part: &Part, manifest: &Manifest, place: impl Fn(&str) -> PathBuf) -> bool {
+        let bytes = || Stamp::of(&place(&part.file_name)).map(|stamp| stamp.bytes).ok();
         self.made(part, manifest).is_some_and(|record| Some(record.bytes) == bytes())
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Component, Path};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -33,6 +34,16 @@ pub struct Manifest {
     /// Input files that could not be read, with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub skipped: BTreeMap<String, String>,
+    /// For people and scripts; the parts are what counts.
+    #[serde(default, rename = "totals", skip_serializing)]
+    _totals: IgnoredAny,
+}
+
+/// What every version of a manifest says.
+#[derive(Deserialize)]
+struct Stated {
+    #[serde(default)]
+    format_version: Value,
 }
 
 /// An input file as it was when its parts were made.
@@ -77,6 +88,7 @@ impl Manifest {
             inputs: BTreeMap::new(),
             parts: BTreeMap::new(),
             skipped: BTreeMap::new(),
+            _totals: IgnoredAny,
         }
     }
 
@@ -93,16 +105,14 @@ impl Manifest {
             bytes => bytes?,
         };
         let invalid = |error: serde_json::Error| Error::manifest(path, error);
-        let mut json: Value = serde_json::from_slice(&bytes).map_err(invalid)?;
         // Another version may have other fields: look at the version first.
-        if let Some(found) = json.get("format_version").and_then(Value::as_u64)
+        let stated: Stated = serde_json::from_slice(&bytes).map_err(invalid)?;
+        if let Some(found) = stated.format_version.as_u64()
             && found != u64::from(version)
         {
             return Err(Error::ManifestVersion { path: path.to_owned(), expected: version, found });
         }
-        // For people and scripts; the parts are what counts.
-        json.as_object_mut().and_then(|json| json.remove(TOTALS));
-        let manifest: Self = serde_json::from_value(json).map_err(invalid)?;
+        let manifest: Self = serde_json::from_slice(&bytes).map_err(invalid)?;
         manifest.check_names()?;
         Ok(Some(Self { format_version: FORMAT_VERSION, ..manifest }))
     }

@@ -66,7 +66,10 @@ pub struct Notes {
     /// What was found in text files, by looking at all of them.
     tables: BTreeMap<String, Note>,
     /// Whatever else the machine should remember. Not interpreted here.
-    pub memory: Map<String, Value>,
+    memory: Map<String, Value>,
+    /// Whether there is anything that was not read from a folder.
+    #[serde(skip)]
+    is_new: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,15 +82,19 @@ struct Note {
 impl Notes {
     /// Reads the notes of an output folder; empty where there are none that can be used.
     pub fn load(folder: &OutputFolder) -> Self {
-        let bytes = fs_err::read(path(folder)).or_else(|_| fs_err::read(folder.old_notes()));
-        serde_json::from_slice(&bytes.unwrap_or_default()).unwrap_or_default()
+        let read = |path: PathBuf| serde_json::from_slice(&fs_err::read(path).ok()?).ok();
+        let old = || Some(Self { is_new: true, ..read(folder.old_notes())? });
+        read(path(folder)).or_else(old).unwrap_or_default()
     }
 
-    /// Adds these notes to those of an output folder.
+    /// Adds what is new in these notes to those of an output folder.
     ///
     /// # Errors
     /// [`Error::Io`] if they cannot be written.
-    pub fn save(&self, folder: &OutputFolder) -> Result<(), Error> {
+    pub fn save(&mut self, folder: &OutputFolder) -> Result<(), Error> {
+        if !self.is_new {
+            return Ok(());
+        }
         let known = Self::load(folder);
         let mut all = self.clone();
         for (notes, known) in [(&mut all.files, &known.files), (&mut all.tables, &known.tables)] {
@@ -96,11 +103,23 @@ impl Notes {
             }
             notes.retain(|path, _| Path::new(path).exists());
         }
-        if all == known {
-            return Ok(());
-        }
         let json = serde_json::to_string(&all).map_err(std::io::Error::other)?;
-        folder.write(&path(folder), json.as_bytes())
+        folder.write(&path(folder), json.as_bytes())?;
+        self.is_new = false;
+        Ok(())
+    }
+
+    /// What the machine was to remember.
+    pub fn remembered(&self, key: &str) -> Option<&Value> {
+        self.memory.get(key)
+    }
+
+    /// Remembers something for whoever looks at the output later.
+    pub fn remember(&mut self, key: &str, value: Value) {
+        if self.memory.get(key) != Some(&value) {
+            self.memory.insert(key.to_owned(), value);
+            self.is_new = true;
+        }
     }
 
     /// The hash that the file had, if nothing has touched it since.
@@ -110,7 +129,7 @@ impl Notes {
 
     /// Notes the hash of a file, which it had at some time after `stamp` was taken.
     pub fn note(&mut self, path: &Path, stamp: Stamp, hash: String) {
-        insert(&mut self.files, path, stamp, hash);
+        self.is_new |= insert(&mut self.files, path, stamp, hash);
     }
 
     /// What was found in a text file, if nothing has touched it since.
@@ -120,7 +139,7 @@ impl Notes {
 
     /// Notes what was found in a text file at some time after `stamp` was taken.
     pub(crate) fn note_table(&mut self, path: &Path, stamp: Stamp, table: String) {
-        insert(&mut self.tables, path, stamp, table);
+        self.is_new |= insert(&mut self.tables, path, stamp, table);
     }
 }
 
@@ -134,10 +153,11 @@ fn still_true<'a>(notes: &'a BTreeMap<String, Note>, path: &Path) -> Option<&'a 
     (settled && Stamp::of(path).ok()? == note.stamp).then_some(note.hash.as_str())
 }
 
-fn insert(notes: &mut BTreeMap<String, Note>, path: &Path, stamp: Stamp, hash: String) {
-    if let Some(path) = path.to_str() {
-        notes.insert(path.to_owned(), Note { stamp, noted_ns: now_ns(), hash });
-    }
+/// Returns whether there is a place for it.
+fn insert(notes: &mut BTreeMap<String, Note>, path: &Path, stamp: Stamp, hash: String) -> bool {
+    let Some(path) = path.to_str() else { return false };
+    notes.insert(path.to_owned(), Note { stamp, noted_ns: now_ns(), hash });
+    true
 }
 
 fn now_ns() -> u64 {

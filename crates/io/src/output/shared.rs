@@ -24,6 +24,16 @@ impl SharedManifest {
         Self { folder, manifest: initial, stamp: None }
     }
 
+    /// Reads the manifest, if there is one, as [`Manifest::load`] does.
+    ///
+    /// # Errors
+    /// Those of [`Manifest::load`].
+    pub fn read(&mut self) -> Result<Option<&Manifest>, Error> {
+        let is_there = !self.folder.is_new();
+        self.refresh_with_records()?;
+        Ok(is_there.then_some(&self.manifest))
+    }
+
     /// What this process knows.
     pub fn get(&self) -> &Manifest {
         &self.manifest

@@ -1,6 +1,6 @@
 //! Files, folders and patterns, resolved to an ordered list of data files.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::format::{compression, split_extension};
@@ -41,13 +41,16 @@ pub fn find_as(inputs: &[String], format: Option<Format>) -> Result<Vec<Source>,
     let mut seen = HashSet::new();
     let mut tables = Tables::default();
     for input in inputs {
-        for (path, name) in resolve(input, format.is_some(), &mut tables)? {
-            if seen.insert(fs_err::canonicalize(&path)?) {
-                sources.push(match format {
-                    Some(format) => Source::of(path, name.clone(), format, compression(&name))?,
-                    None => Source::from_path(path, name)?,
-                });
+        for Found { path, real, name } in resolve(input, format.is_some(), &mut tables)? {
+            if !seen.insert(real.clone()) {
+                continue;
             }
+            let (format, compression) = match (format, split_extension(&name)) {
+                (Some(format), _) => (format, compression(&name)),
+                (None, Some((_, format, compression))) => (format, compression),
+                (None, None) => return Err(Error::UnknownExtension { path }),
+            };
+            sources.push(Source::of(path, real, name, format, compression)?);
         }
     }
     // `-` sorts below most of what may follow a stem, so stems alone would order differently.
@@ -56,19 +59,26 @@ pub fn find_as(inputs: &[String], format: Option<Format>) -> Result<Vec<Source>,
     Ok(sources)
 }
 
-/// The files that one argument leads to, with their names; with `any`, also those whose extension is
-/// not known.
-fn resolve(input: &str, any: bool, tables: &mut Tables) -> Result<Vec<(PathBuf, String)>, Error> {
+/// A file that an argument leads to.
+struct Found {
+    path: PathBuf,
+    /// The same, absolute and without links.
+    real: PathBuf,
+    name: String,
+}
+
+/// The files that one argument leads to; with `any`, also those whose extension is not known.
+fn resolve(input: &str, any: bool, tables: &mut Tables) -> Result<Vec<Found>, Error> {
     let no_input = |found| Error::NoInput { input: input.to_owned(), found };
     let path = Path::new(input);
     if path.is_file() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        return Ok(vec![(path.to_owned(), name)]);
+        return Ok(vec![Found { path: path.to_owned(), real: fs_err::canonicalize(path)?, name }]);
     }
     refuse_dangling(path)?;
     let root = if path.is_dir() { path.to_owned() } else { literal_prefix(input) };
-    let mut search =
-        Search { root, any, tables, visited: HashSet::new(), files: Vec::new(), is_hidden: false };
+    let (folders, visited) = (HashMap::new(), HashSet::new());
+    let mut search = Search { root, any, tables, folders, visited, files: Vec::new(), is_hidden: false };
     let found = if path.is_dir() {
         search.tables.refuse(path)?;
         search.walk(path)?;
@@ -82,8 +92,8 @@ fn resolve(input: &str, any: bool, tables: &mut Tables) -> Result<Vec<(PathBuf, 
     } else {
         "nothing"
     };
-    for (file, _) in &search.files {
-        search.tables.refuse_above(file)?;
+    for file in &search.files {
+        search.tables.refuse_above(&file.path)?;
     }
     match search.files {
         files if !files.is_empty() => Ok(files),
@@ -111,10 +121,11 @@ struct Search<'a> {
     /// Whether files of unknown extension count.
     any: bool,
     tables: &'a mut Tables,
+    /// Folders of files, each with its place without links.
+    folders: HashMap<PathBuf, PathBuf>,
     /// Guards against links that lead back up.
     visited: HashSet<PathBuf>,
-    /// Data files with their names.
-    files: Vec<(PathBuf, String)>,
+    files: Vec<Found>,
     /// Whether data files were passed over for their names.
     is_hidden: bool,
 }
@@ -144,8 +155,8 @@ impl Search<'_> {
             let extension = split_extension(name).map(|(stem, ..)| name[stem.len()..].to_lowercase());
             extension.is_some_and(|extension| extension == ".json" || extension.starts_with(".json."))
         };
-        if !self.any && self.files.iter().any(|(_, name)| is_columnar(name)) {
-            self.files.retain(|(_, name)| !describes(name));
+        if !self.any && self.files.iter().any(|file| is_columnar(&file.name)) {
+            self.files.retain(|file| !describes(&file.name));
         }
     }
 
@@ -167,21 +178,38 @@ impl Search<'_> {
             self.is_hidden |= is_data;
             return Ok(());
         }
+        let kind = fs_err::symlink_metadata(&path)?.file_type();
         // A name without an extension may have stood for a folder.
-        if is_data || path.extension().is_none() {
+        if kind.is_symlink() && (is_data || path.extension().is_none()) {
             refuse_dangling(&path)?;
         }
-        if path.is_dir() {
+        if kind.is_dir() || kind.is_symlink() && path.is_dir() {
             self.tables.refuse(&path)?;
             return self.walk(&path);
         }
-        if is_data && !path.is_file() {
+        if is_data && !(kind.is_file() || kind.is_symlink() && path.is_file()) {
             return Err(Error::NotAFile { path, found: "a pipe or a device".to_owned() });
         }
         if is_data {
-            self.files.push((path, name));
+            let real =
+                if kind.is_symlink() { fs_err::canonicalize(&path)? } else { self.without_links(&path)? };
+            self.files.push(Found { path, real, name });
         }
         Ok(())
+    }
+
+    /// The place of a file that is no link itself.
+    fn without_links(&mut self, path: &Path) -> Result<PathBuf, Error> {
+        let name = path.file_name().unwrap_or_default();
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        if let Some(real) = self.folders.get(folder) {
+            return Ok(real.join(name));
+        }
+        let real = fs_err::canonicalize(folder)?;
+        let file = real.join(name);
+        self.folders.insert(folder.to_owned(), real);
+        Ok(file)
     }
 }
 

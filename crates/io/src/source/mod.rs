@@ -21,6 +21,8 @@ use format::{sniff_arrow, split_extension, without_extension};
 pub struct Source {
     /// Where the file is.
     pub path: PathBuf,
+    /// The same, absolute and without links.
+    pub real: PathBuf,
     /// What messages call it: its path, unless it stands for something else.
     pub shown: PathBuf,
     /// The path below the root of the argument that led to the file, separated by `/`. The root of
@@ -49,16 +51,24 @@ impl Source {
         let Some((_, format, compression)) = split_extension(&name) else {
             return Err(Error::UnknownExtension { path });
         };
-        Self::of(path, name, format, compression)
+        let real = fs_err::canonicalize(&path)?;
+        Self::of(path, real, name, format, compression)
     }
 
-    fn of(path: PathBuf, name: String, format: Format, compression: Compression) -> Result<Self, Error> {
+    fn of(
+        path: PathBuf,
+        real: PathBuf,
+        name: String,
+        format: Format,
+        compression: Compression,
+    ) -> Result<Self, Error> {
         let metadata = fs_err::metadata(&path)?;
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self {
             format: if format == Format::ArrowFile { sniff_arrow(&path)? } else { format },
             shown: path.clone(),
             path,
+            real,
             name,
             compression,
             bytes: metadata.len(),

@@ -1,13 +1,17 @@
 //! Folders that are tables of a lakehouse: which of their files count stands in a log.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
 
 /// Says of folders whether they are tables, each looked at once.
 #[derive(Default)]
-pub(super) struct Tables(HashMap<PathBuf, Option<&'static str>>);
+pub(super) struct Tables {
+    formats: HashMap<PathBuf, Option<&'static str>>,
+    /// Folders that are no table and in none.
+    free: HashSet<PathBuf>,
+}
 
 impl Tables {
     /// Refuses a file below a folder that is a table.
@@ -15,10 +19,14 @@ impl Tables {
     /// # Errors
     /// [`Error::TableFolder`].
     pub(super) fn refuse_above(&mut self, file: &Path) -> Result<(), Error> {
-        let file = std::path::absolute(file)?;
-        for folder in file.ancestors().skip(1) {
+        let parent = file.parent().unwrap_or(file);
+        if self.free.contains(parent) {
+            return Ok(());
+        }
+        for folder in std::path::absolute(file)?.ancestors().skip(1) {
             self.refuse(folder)?;
         }
+        self.free.insert(parent.to_owned());
         Ok(())
     }
 
@@ -27,7 +35,7 @@ impl Tables {
     /// # Errors
     /// [`Error::TableFolder`].
     pub(super) fn refuse(&mut self, folder: &Path) -> Result<(), Error> {
-        let format = self.0.entry(folder.to_owned()).or_insert_with(|| format_of(folder));
+        let format = self.formats.entry(folder.to_owned()).or_insert_with(|| format_of(folder));
         match *format {
             Some(format) => Err(Error::TableFolder { folder: folder.to_owned(), format }),
             None => Ok(()),

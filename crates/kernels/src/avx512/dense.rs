@@ -8,8 +8,8 @@ use rayon::prelude::*;
 
 use super::Avx512;
 use super::element::Lanes;
-use super::panels::{BLOCK, multiply_panel};
 use super::multiplier::Multiplier;
+use super::panels::{BLOCK, multiply_panel};
 use super::scratch::{Scratch, lines, with_scratch};
 use super::simd::{gelu, load, store, write};
 use super::strassen::{self, Matrices, Pair, pairs};

@@ -136,7 +136,7 @@ fn leave_out_gone(options: &mut Options) -> Vec<String> {
 
 /// The options of the last run, with what the user says now.
 fn options(arguments: &VerifyArguments, notes: &Notes) -> anyhow::Result<Option<Options>> {
-    let Some(remembered) = notes.memory.get(OPTIONS) else { return Ok(None) };
+    let Some(remembered) = notes.remembered(OPTIONS) else { return Ok(None) };
     let mut options: Options =
         serde_json::from_value(remembered.clone()).context("the notes of the last run are damaged")?;
     let path = |path: &Path| path.to_string_lossy().into_owned();
