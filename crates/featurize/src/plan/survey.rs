@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
-use strata_io::{
-    InputRecord, Manifest, Notes, OutputFolder, PartRecord, Stamp, blake3_file_while, differences,
-};
+use strata_io::{InputRecord, Manifest, Notes, PartRecord, Stamp, blake3_file_while, differences};
 
 use crate::Error;
 use crate::error::Refusal;
