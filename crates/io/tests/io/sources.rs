@@ -30,7 +30,7 @@ fn refused(folder: &TempDir, inputs: &[&str]) -> Error {
 
 fn named(name: &str) -> Source {
     Source {
-        real: PathBuf::new(),
+        real: name.into(),
         shown: name.into(),
         path: name.into(),
         name: name.to_owned(),
