@@ -35,8 +35,9 @@ def main() -> None:
     options = arguments()
     options.data.mkdir(parents=True, exist_ok=True)
     files = write(options.data, options.megabytes)
-    example = ["cargo", "build", "--release", "--package", "strata-io", "--example", "read"]
-    subprocess.run(example, cwd=REPOSITORY, check=True)
+    # The selection of packages that `make build` has: another would build the dependencies again.
+    packages = ["--package", "strata", "--package", "strata-io"]
+    subprocess.run(["cargo", "build", "--release", *packages, "--example", "read"], cwd=REPOSITORY, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
     reader = str(target / "release" / "examples" / "read")
     seconds = {}

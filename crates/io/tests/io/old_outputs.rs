@@ -148,5 +148,8 @@ fn notes_of_an_old_output_are_known() {
     notes.note(&input, Stamp::of(&input).unwrap(), "ab".into());
     notes.save(&folder).unwrap();
     fs_err::rename(folder.own().join("notes.json"), folder.root().join(".strata.notes.json")).unwrap();
-    assert_eq!(Notes::load(&folder), notes);
+    let mut known = Notes::load(&folder);
+    fs_err::remove_file(folder.root().join(".strata.notes.json")).unwrap();
+    known.save(&folder).unwrap();
+    assert_eq!(Notes::load(&folder), notes, "they are written to their new place");
 }
