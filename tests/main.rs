@@ -16,6 +16,8 @@ mod memory;
 mod minilm;
 mod models;
 mod numerics;
+// They were made with libtorch, whose version their fingerprint names.
+#[cfg(feature = "libtorch")]
 mod old_outputs;
 mod on_null;
 mod operations;
