@@ -48,8 +48,21 @@ impl Encoder {
     /// # Errors
     /// A text cannot be tokenized; the device has no memory for a single text, or fails.
     pub fn encode(&self, texts: &[TextInput<'_>]) -> Result<Vec<VectorColumn>, Error> {
-        let documents: Vec<_> = self.tokenizer.encode(texts)?.into_iter().map(Some).collect();
+        let documents: Vec<_> = self.documents(texts)?.into_iter().map(Some).collect();
         self.vectors(&documents, |_, _| Ok(()))
+    }
+
+    /// Texts, tokenized on the encoder's own threads.
+    ///
+    /// # Errors
+    /// A text cannot be tokenized.
+    pub fn documents(&self, texts: &[TextInput<'_>]) -> Result<Vec<Document>, Error> {
+        self.install(|| self.tokenizer.encode(texts))
+    }
+
+    /// Does `work`, which may be divided by rayon, on the encoder's own threads.
+    pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.extractor.install(work)
     }
 
     /// The vectors of documents; a missing one is a row without vectors, or no row at all where rows are

@@ -75,15 +75,19 @@ impl Extractor {
         let load = || BertModel::load(checkpoint, layers, with_pooler, &device, compute);
         let model = catch_backend(|| threads.run(load))??;
         let sentence = features.sentence.as_ref();
-        let sentence = catch_backend(|| {
-            sentence.map(|sentence| SentenceHead::load(sentence, &checkpoint.config, &device)).transpose()
-        })??;
+        let load = || sentence.map(|sentence| SentenceHead::load(sentence, &checkpoint.config, &device));
+        let sentence = catch_backend(|| threads.run(load))?.transpose()?;
         Ok(Self { model, sentence, features, device, threads, memory: MemoryLimit::default() })
     }
 
     /// The columns it computes.
     pub fn features(&self) -> &Features {
         &self.features
+    }
+
+    /// Does `work` on the threads that it computes on.
+    pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.threads.run(work)
     }
 
     /// What [`Assembly::add`](crate::Assembly::add) takes of each window of a batch, one after the

@@ -4,6 +4,7 @@
 pub(crate) mod fingerprint;
 pub(crate) mod input;
 pub(crate) mod inputs;
+pub(crate) mod model;
 mod reconcile;
 mod sentence;
 pub(crate) mod settings;
@@ -11,10 +12,10 @@ pub mod text_formats;
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::Instant;
 
 use input::JobInput;
 use inputs::Opened;
+use model::Model;
 use serde_json::{Map, Value};
 use settings::Settings;
 use strata_bert::{Checkpoint, Extractor, Features, TextTokenizer, Unit};
@@ -48,15 +49,7 @@ impl Job {
     /// Anything that makes the run impossible.
     pub fn prepare(mut settings: Settings) -> Result<Self, Error> {
         settings.refuse_addresses()?;
-        let folder = strata_hub::locate(&settings.model)?;
-        let (checkpoint, mut remarks) = sentence::open(&mut settings, &folder)?;
-        let tokenizer = TextTokenizer::load(&checkpoint, &settings.tokenizer)?;
-        remarks.extend(sentence::cut_earlier(&settings, &folder, &checkpoint, tokenizer.max_length()));
-        if let Some(sentence) = &mut settings.features.sentence {
-            sentence.prefix_tokens = tokenizer.prefix_tokens();
-        }
-        let features = Features::resolve(&settings.features, &checkpoint.config)?;
-        Extractor::check(&checkpoint, &features, settings.device, settings.compute)?;
+        let Model { folder, checkpoint, features, tokenizer, remarks } = Model::open(&mut settings)?;
         let Opened { inputs, skipped, types } = inputs::open(&settings, &features)?;
         tracing::debug!(
             "model: a {} of {} layers in {}; input files: {}",
@@ -79,11 +72,7 @@ impl Job {
     /// # Errors
     /// The weights cannot be read, or the device not be used.
     pub fn extractor(&self) -> Result<Extractor, Error> {
-        let start = Instant::now();
-        let Settings { device, compute, threads, .. } = self.settings;
-        let extractor = Extractor::load(&self.checkpoint, self.features.clone(), device, compute, threads)?;
-        tracing::debug!("the model was loaded in {:.1} seconds", start.elapsed().as_secs_f64());
-        Ok(extractor)
+        model::load(&self.checkpoint, &self.features, &self.settings)
     }
 
     /// Does `work` while the model is loaded beside it.
@@ -97,8 +86,7 @@ impl Job {
 
     /// The most tokens of a forward pass, unless a single text has more.
     pub fn max_batch_tokens(&self) -> usize {
-        let Settings { max_batch_tokens, device, threads, .. } = self.settings;
-        max_batch_tokens.unwrap_or_else(|| device.batch_tokens(threads.unwrap_or_else(settings::cores)))
+        model::max_batch_tokens(&self.settings)
     }
 
     /// The most tokens, words or spans whose vectors are computed before any is written.

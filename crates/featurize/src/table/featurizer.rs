@@ -45,6 +45,11 @@ impl TableFeaturizer {
         Self { encoder, wanted }
     }
 
+    /// What turns texts into vectors.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
     /// The schema of the tables that come of tables with the schema `input`.
     ///
     /// # Errors
@@ -60,12 +65,27 @@ impl TableFeaturizer {
     /// The table has no such columns; a text cannot be encoded, or its vector not be stored; the device
     /// has no memory for a single text, or fails.
     pub fn featurize(&self, table: &RecordBatch, first_row: u64) -> Result<RecordBatch, Error> {
+        self.featurize_while(table, first_row, |_, _| Ok(()))
+    }
+
+    /// As [`TableFeaturizer::featurize`]; `seen` is told of each batch as by [`Encoder::vectors`], and its error
+    /// ends the work.
+    ///
+    /// # Errors
+    /// As [`TableFeaturizer::featurize`]; whatever `seen` returns.
+    pub fn featurize_while<E: From<Error> + From<strata_bert::Error>>(
+        &self,
+        table: &RecordBatch,
+        first_row: u64,
+        seen: impl FnMut(usize, usize) -> Result<(), E>,
+    ) -> Result<RecordBatch, E> {
         let columns = self.columns(table.schema_ref())?;
-        let read = columns.project(table)?;
-        let subjects = [columns.subjects(&read)?];
+        let read = columns.project(table).map_err(Error::from)?;
+        let subjects = [columns.subjects(&read).map_err(Error::from)?];
         let place = |row| format!("{TABLE}, row {}", first_row + row as u64);
-        let documents = documents(self.encoder.tokenizer(), self.wanted.refuse_overflow, &subjects, place)?;
-        let vectors = self.encoder.vectors(&documents, |_, _| Ok::<_, Error>(()))?;
+        let (tokenizer, refuse_overflow) = (self.encoder.tokenizer(), self.wanted.refuse_overflow);
+        let documents = self.encoder.install(|| documents(tokenizer, refuse_overflow, &subjects, place))?;
+        let vectors = self.encoder.vectors(&documents, seen)?;
         let computed =
             Computed { batches: &[read], subjects: &subjects, first_row, documents: &documents, vectors };
         let mut pieces = Vec::new();
@@ -73,7 +93,7 @@ impl TableFeaturizer {
             pieces.push(piece.clone());
             Ok(())
         })?;
-        Ok(concat_batches(&columns.schema, &pieces)?)
+        Ok(concat_batches(&columns.schema, &pieces).map_err(Error::from)?)
     }
 
     fn columns(&self, input: &Schema) -> Result<Columns, Error> {

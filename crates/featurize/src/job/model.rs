@@ -1,0 +1,73 @@
+//! The model of a job, held against what is asked of it; and what is made of it without any file of data.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use strata_bert::{Checkpoint, Encoder, Extractor, Features, TextTokenizer};
+
+use super::sentence;
+use super::settings::{Settings, cores};
+use crate::Error;
+use crate::table::featurizer::TableFeaturizer;
+
+/// A model that can do what settings ask of it.
+pub struct Model {
+    /// Its folder.
+    pub folder: PathBuf,
+    pub checkpoint: Checkpoint,
+    pub features: Features,
+    pub tokenizer: TextTokenizer,
+    /// What the user might not expect of the folder.
+    pub remarks: Vec<String>,
+}
+
+impl Model {
+    /// Finds and opens the model of `settings`, and puts what its folder says of texts into them.
+    ///
+    /// # Errors
+    /// It is not there, or cannot do what is asked.
+    pub fn open(settings: &mut Settings) -> Result<Self, Error> {
+        let folder = strata_hub::locate(&settings.model)?;
+        let (checkpoint, mut remarks) = sentence::open(settings, &folder)?;
+        let tokenizer = TextTokenizer::load(&checkpoint, &settings.tokenizer)?;
+        remarks.extend(sentence::cut_earlier(settings, &folder, &checkpoint, tokenizer.max_length()));
+        if let Some(sentence) = &mut settings.features.sentence {
+            sentence.prefix_tokens = tokenizer.prefix_tokens();
+        }
+        let features = Features::resolve(&settings.features, &checkpoint.config)?;
+        Extractor::check(&checkpoint, &features, settings.device, settings.compute)?;
+        Ok(Self { folder, checkpoint, features, tokenizer, remarks })
+    }
+}
+
+impl TableFeaturizer {
+    /// Loads the model of `settings`, of which inputs and output do not count. Also what one might not expect of
+    /// the model's folder.
+    ///
+    /// # Errors
+    /// The model is not there, cannot do what is asked, or not be loaded.
+    pub fn load(mut settings: Settings) -> Result<(Self, Vec<String>), Error> {
+        let Model { checkpoint, features, tokenizer, remarks, .. } = Model::open(&mut settings)?;
+        let extractor = load(&checkpoint, &features, &settings)?;
+        let encoder = Encoder::new(tokenizer, extractor, max_batch_tokens(&settings));
+        Ok((Self::new(encoder, settings.wanted()), remarks))
+    }
+}
+
+/// Loads the layers of a model that the features need.
+///
+/// # Errors
+/// The weights cannot be read, or the device not be used.
+pub fn load(checkpoint: &Checkpoint, features: &Features, settings: &Settings) -> Result<Extractor, Error> {
+    let start = Instant::now();
+    let Settings { device, compute, threads, .. } = *settings;
+    let extractor = Extractor::load(checkpoint, features.clone(), device, compute, threads)?;
+    tracing::debug!("the model was loaded in {:.1} seconds", start.elapsed().as_secs_f64());
+    Ok(extractor)
+}
+
+/// The most tokens of a forward pass, unless a single text has more.
+pub fn max_batch_tokens(settings: &Settings) -> usize {
+    let Settings { max_batch_tokens, device, threads, .. } = *settings;
+    max_batch_tokens.unwrap_or_else(|| device.batch_tokens(threads.unwrap_or_else(cores)))
+}
