@@ -15,7 +15,7 @@ const UPDATE: &str = "UPDATE_DOCS";
 const INTRODUCTION: &str = "\
 # Options
 
-<!-- Made from the options themselves by `UPDATE_DOCS=1 cargo test --release --workspace --bins`. -->
+<!-- Made from the options themselves by `UPDATE_DOCS=1 cargo test --release --workspace --exclude strata-python --lib`. -->
 
 `strata COMMAND --help` says the same. An option with a key may also stand in a pipeline file, which is the argument of
 `strata run`: `--layers 0,6` there is `layers = [0, 6]` in the table `[features]`. The command line wins over the file. Paths
