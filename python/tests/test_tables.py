@@ -1,0 +1,111 @@
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from conftest import TEXTS
+
+import strata
+from strata import Encoder
+
+TABLE = pa.table({"id": pa.array(range(len(TEXTS)), pa.uint32()), "text": TEXTS})
+
+
+def test_a_table_is_the_programs_bit_for_bit(tiny, by_program):
+    texts = pa.table({"id": [1, 2, 3], "text": ["The cat sat.", None, "token " * 80]})
+    by_program = by_program(texts, "--model", tiny, "--layers", "all")
+    table = Encoder(tiny, layers="all").encode_table(texts)
+    assert table.column_names == by_program.column_names
+    for name in table.column_names:
+        assert table[name].to_pylist() == by_program[name].to_pylist(), name
+
+
+@pytest.mark.parametrize("unit", ["token", "word"])
+def test_units_are_the_programs(tiny, by_program, unit):
+    by_program = by_program(TABLE, "--model", tiny, "--unit", unit)
+    table = Encoder(tiny, unit=unit).encode_table(TABLE)
+    assert table.to_pylist() == by_program.to_pylist()
+
+
+def test_rows_are_counted_on_over_batches(tiny):
+    batches = pa.Table.from_batches(TABLE.to_batches(max_chunksize=2))
+    encoder = Encoder(tiny, unit="word")
+    divided, whole = encoder.encode_table(batches), encoder.encode_table(TABLE)
+    assert divided.drop("layer_4_mean").to_pylist() == whole.drop("layer_4_mean").to_pylist()
+    assert np.allclose(*(np.stack(table["layer_4_mean"].to_numpy()) for table in (divided, whole)), atol=1e-6)
+
+
+def test_whatever_gives_a_stream_is_taken(tiny):
+    encoder = Encoder(tiny)
+    expected = encoder.encode(TEXTS)
+    frame = TABLE.to_pandas()
+    connection = duckdb.connect()
+    sources = {
+        "pyarrow": TABLE,
+        "reader": TABLE.to_reader(),
+        "polars": pl.from_arrow(TABLE),
+        "pandas": frame,
+        "duckdb": connection.sql("from frame"),
+        "large": TABLE.set_column(1, "text", TABLE["text"].cast(pa.large_string())),
+        "views": TABLE.set_column(1, "text", TABLE["text"].cast(pa.string_view())),
+        "dictionary": TABLE.set_column(1, "text", TABLE["text"].dictionary_encode()),
+    }
+    for name, source in sources.items():
+        table = encoder.encode_table(source)
+        found = np.stack(table["layer_4_mean"].to_numpy())
+        assert (found == expected).all(), name
+        assert table["id"].to_pylist() == list(range(len(TEXTS))), name
+
+
+def test_batches_come_as_they_are_asked_for(tiny):
+    asked = []
+
+    def batches():
+        for number in range(5):
+            asked.append(number)
+            yield pa.record_batch({"text": [f"text {number}"]})
+
+    source = pa.RecordBatchReader.from_batches(pa.schema({"text": pa.string()}), batches())
+    reader = Encoder(tiny).encode_batches(source)
+    assert asked == []
+    reader.read_next_batch()
+    assert len(asked) <= 2
+
+
+def test_what_comes_is_read_by_polars_pandas_and_duckdb(tiny):
+    encoded = Encoder(tiny).encode_table(TABLE)
+    frame = pl.from_arrow(encoded)
+    assert frame["layer_4_mean"].to_numpy().shape == (len(TEXTS), 20)
+    assert duckdb.sql("select count(*), len(any_value(layer_4_mean)) from encoded").fetchall() == [(len(TEXTS), 20)]
+    assert len(encoded.to_pandas()["layer_4_mean"][0]) == 20
+
+
+def test_a_call_gives_back_what_it_was_given(tiny):
+    encoder = Encoder(tiny)
+    expected = encoder.encode(TEXTS)
+    columns = encoder({"text": TEXTS, "label": list(range(len(TEXTS)))})
+    assert columns["label"] == list(range(len(TEXTS))) and (columns["layer_4_mean"] == expected).all()
+    batch = encoder(TABLE.to_batches()[0])
+    assert isinstance(batch, pa.RecordBatch) and batch.num_rows == len(TEXTS)
+    assert isinstance(encoder(TABLE), pa.Table)
+    assert encoder(TABLE.slice(0, 0)).num_rows == 0
+
+
+def test_the_metadata_and_meaning_of_kept_columns_stay(tiny):
+    schema = pa.schema([pa.field("text", pa.string()), pa.field("at", pa.timestamp("ms", "UTC"), metadata={"a": "b"})])
+    table = Encoder(tiny).encode_table(pa.table([["a"], [pd.Timestamp("2024-01-01", tz="UTC")]], schema=schema))
+    assert table.schema.field("at").type == pa.timestamp("ms", "UTC")
+    assert table.schema.field("at").metadata == {b"a": b"b"}
+
+
+def test_columns_that_are_not_there_are_told_with_those_that_are(tiny):
+    with pytest.raises(strata.Error, match="text.*words|words.*text"):
+        Encoder(tiny).encode_table(pa.table({"words": ["a"]}))
+
+
+def test_datasets_map_keeps_the_vectors(tiny):
+    datasets = pytest.importorskip("datasets")
+    encoder = Encoder(tiny)
+    dataset = datasets.Dataset.from_dict({"text": TEXTS}).map(encoder, batched=True, batch_size=2)
+    assert np.allclose(dataset["layer_4_mean"], encoder.encode(TEXTS), atol=1e-6)
