@@ -59,7 +59,7 @@ impl Featurizer {
             None => texts.iter().map(|text| TextInput::from(&**text)).collect(),
             Some(pairs) => {
                 let both = texts.iter().zip(pairs);
-                both.map(|(text, pair)| TextInput::Pair(&**text, &**pair)).collect()
+                both.map(|(text, pair)| TextInput::Pair(text, pair)).collect()
             }
         };
         let values = py.detach(|| self.values(&inputs)).map_err(|stop| stop.exception(py))?;
