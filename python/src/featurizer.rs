@@ -5,7 +5,7 @@ use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyCapsule;
-use strata_bert::{Document, TextInput, VectorColumn};
+use strata_bert::{TextInput, VectorColumn};
 use strata_featurize::TableFeaturizer;
 
 use crate::errors::{Stop, exception};
@@ -93,13 +93,18 @@ impl Featurizer {
 }
 
 impl Featurizer {
+    /// The values of every column; not a number where a text has no vector in it.
     fn values(&self, inputs: &[TextInput<'_>]) -> Result<Vec<Vec<f32>>, Stop> {
-        let encoder = self.featurizer.encoder();
-        let mut all: Vec<Vec<f32>> = vec![Vec::new(); encoder.features().columns().len()];
-        for texts in inputs.chunks(TEXTS_AT_ONCE) {
-            let documents: Vec<Option<Document>> = encoder.documents(texts)?.into_iter().map(Some).collect();
-            let columns = encoder.vectors(&documents, |_, _| check_signals())?;
-            for (all, VectorColumn { values, .. }) in all.iter_mut().zip(columns) {
+        let columns = self.featurizer.encoder().features().columns().len();
+        let mut all: Vec<Vec<f32>> = vec![Vec::new(); columns];
+        for (chunk, texts) in inputs.chunks(TEXTS_AT_ONCE).enumerate() {
+            let place = |index| format!("the text in place {}", chunk * TEXTS_AT_ONCE + index);
+            let columns = self.featurizer.encode_while(texts, place, |_, _| check_signals())?;
+            for (all, VectorColumn { mut values, valid }) in all.iter_mut().zip(columns) {
+                let width = values.len() / valid.len().max(1);
+                for (row, _) in valid.iter().enumerate().filter(|(_, is_valid)| !**is_valid) {
+                    values[row * width..][..width].fill(f32::NAN);
+                }
                 // The first values of many are those of all of few.
                 if all.is_empty() { *all = values } else { all.extend(values) }
             }

@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import threading
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,6 +40,22 @@ PLACES = {
 }
 
 
+#: Only one thread of a process loads models at a time.
+_loading = threading.Lock()
+
+#: Models of the process that this one was forked from. Their threads are not here, so they are never taken apart.
+_of_parents: list[object] = []
+
+
+def _after_fork() -> None:
+    """Whoever held the lock is not in this process."""
+    global _loading
+    _loading = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 class ArrowStream(Protocol):
     """Whatever gives an Arrow stream: tables of pyarrow, Polars, pandas and DuckDB among them."""
 
@@ -68,7 +85,8 @@ class _Schema:
 class Encoder:
     """A BERT encoder whose layers become vectors.
 
-    The model is loaded when it is first needed, once a process: an encoder can be pickled, and used after a fork.
+    The model is loaded when it is first needed, once a process, and once more for pairs of texts: an encoder can be pickled,
+    and used after a fork. What one might not expect of a model's folder is a warning then.
     Its arguments are the options of ``strata run``; ``strata run --help`` says more of each.
 
     Parameters
@@ -201,7 +219,8 @@ class Encoder:
         -------
         dict of str to ndarray, or ndarray
             For each column an array of float32, ``(texts, width)``, or ``(texts, layers, width)`` of a stack; the array
-            itself if there is one column. Of one text, the first dimension is left out.
+            itself if there is one column. Of one text, the first dimension is left out. A text that has no vector in a
+            column, as where special tokens do not count and it has no other, is not a number there.
 
         Raises
         ------
@@ -209,7 +228,7 @@ class Encoder:
             ``unit`` is not ``row``: the vectors of tokens, words and spans are rows of their own, as
             :meth:`encode_table` gives them.
         DataError
-            A text is not a text, or the model cannot see it.
+            A text is missing, or the model cannot see it.
         """
         if self.unit != "row":
             raise UsageError(
@@ -264,13 +283,13 @@ class Encoder:
         Returns
         -------
         pyarrow.Table, pyarrow.RecordBatch, or dict of str to sequences
-            The same kind of thing, with the vectors.
+            The same kind of thing with the vectors; a table for whatever else was given.
         """
         if isinstance(batch, pa.RecordBatch):
             table = self.encode_table(pa.Table.from_batches([batch])).combine_chunks()
             return table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], table.schema)
         if isinstance(batch, Mapping):
-            table = self.encode_table(pa.table({name: pa.array(values) for name, values in batch.items()}))
+            table = self.encode_table(pa.table({name: self._column(name, values) for name, values in batch.items()}))
             return {name: _values(table[name]) for name in table.column_names}
         return self.encode_table(batch)
 
@@ -283,9 +302,11 @@ class Encoder:
 
     def transform(self, X: Iterable[str]) -> Vectors:
         """The vectors of all columns, side by side: ``(texts, values)``, float32."""
-        encoded = self.encode(list(X))
+        if isinstance(X, str):
+            raise UsageError("expected texts, found one text", "transform takes a list; encode takes a text by itself")
+        encoded = self.encode(X)
         arrays = encoded.values() if isinstance(encoded, dict) else [encoded]
-        return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
+        return np.concatenate([array.reshape(len(array), int(np.prod(array.shape[1:]))) for array in arrays], axis=1)
 
     def fit_transform(self, X: Iterable[str], y: object = None) -> Vectors:
         """The same as :meth:`transform`."""
@@ -303,9 +324,10 @@ class Encoder:
 
     def set_params(self, **params: Any) -> Encoder:
         """Changes arguments; the model is loaded again when it is next needed."""
+        unknown = [name for name in params if name not in _arguments()]
+        if unknown:
+            raise UsageError(f"expected arguments of Encoder, found {unknown[0]!r}")
         for name, value in params.items():
-            if name not in _arguments():
-                raise UsageError(f"expected an argument of Encoder, found {name!r}")
             setattr(self, name, value)
         self._forget()
         return self
@@ -326,7 +348,7 @@ class Encoder:
 
     def __repr__(self) -> str:
         defaults = _arguments()
-        given = {name: value for name, value in self.get_params().items() if value != defaults[name]}
+        given = {name: value for name, value in self.get_params().items() if _differs(value, defaults[name])}
         return f"Encoder({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
     def __getstate__(self) -> dict[str, Any]:
@@ -338,32 +360,41 @@ class Encoder:
 
     def _forget(self) -> None:
         """The model is loaded anew when it is next needed."""
-        self._loaded: dict[bool, _strata.Featurizer] = {}
+        self._loaded: dict[str, _strata.Featurizer] = {}
         self._process = os.getpid()
-        self._lock = threading.Lock()
 
     def _native(self, is_paired: bool = False) -> _strata.Featurizer:
-        """The model as this process has loaded it."""
-        if self._process != os.getpid():
-            # A fork takes neither threads nor whoever held the lock along.
-            self._forget()
-        with self._lock:
-            if is_paired not in self._loaded:
-                self._loaded[is_paired] = _strata.Featurizer(json.dumps(self._options(is_paired)))
-            return self._loaded[is_paired]
+        """The model as this process has loaded it for the arguments as they are."""
+        options = json.dumps(self._options(is_paired))
+        with _loading:
+            if self._process != os.getpid():
+                _of_parents.append(self._loaded)
+                self._forget()
+            loaded = self._loaded
+            if options not in loaded:
+                loaded[options] = _strata.Featurizer(options)
+                for remark in loaded[options].remarks:
+                    warnings.warn(remark, stacklevel=3)
+            return loaded[options]
 
     def _options(self, is_paired: bool) -> dict[str, dict[str, Any]]:
         """The arguments as a pipeline file has them. Where it reads and writes is nothing to an encoder."""
         options: dict[str, dict[str, Any]] = {"input": {"paths": ["-"]}, "output": {"path": "-"}}
         defaults = _arguments()
         for name, value in self.get_params().items():
-            if value is not None and value != defaults[name]:
+            if value is not None and _differs(value, defaults[name]):
                 table, key = PLACES.get(name, f"features.{name}").split(".")
                 options.setdefault(table, {})[key] = _plain(value)
         if is_paired:
             # Room for the special tokens of two texts.
             options["input"].setdefault("text_pair", "text_pair")
         return options
+
+    def _column(self, name: str, values: Any) -> pa.Array:
+        """A column of a table; of texts, also where all of them are missing."""
+        column = pa.array(list(values) if getattr(values, "ndim", 1) > 1 else values)
+        is_text = name in (self.text or "text", self.text_pair)
+        return column.cast(pa.string()) if is_text and pa.types.is_null(column.type) else column
 
     def _batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         native, first_row = self._native(), 0
@@ -381,10 +412,17 @@ def _arguments() -> dict[str, Any]:
     return {name: parameter.default for name, parameter in parameters.items()}
 
 
+def _differs(value: Any, default: Any) -> bool:
+    """Whether an argument says something that it does not say by itself; `model` always does."""
+    return default is inspect.Parameter.empty or bool(_plain(value) != _plain(default))
+
+
 def _plain(value: Any) -> Any:
     """A value as JSON has it."""
     if isinstance(value, (str, bool)):
         return value
+    if isinstance(value, np.bool_):
+        return bool(value)
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, (np.integer, int)):
@@ -395,6 +433,11 @@ def _plain(value: Any) -> Any:
 
 
 def _texts(texts: str | Iterable[str]) -> list[str]:
+    if isinstance(texts, Mapping) or hasattr(texts, "columns"):
+        raise UsageError(
+            f"expected texts, found a {type(texts).__name__} of columns",
+            "give one of its columns; encode_table takes all of it",
+        )
     listed = [texts] if isinstance(texts, str) else list(texts)
     for place, text in enumerate(listed):
         if not isinstance(text, str):

@@ -88,6 +88,46 @@ def test_errors_are_exceptions_with_the_programs_messages(tiny, tmp_path):
         Encoder(tiny).encode(["a", None])
 
 
+def test_a_long_text_is_refused_where_that_is_wanted(tiny):
+    with pytest.raises(strata.DataError, match="the text in place 3"):
+        Encoder(tiny, overflow="error").encode(TEXTS)
+    assert Encoder(tiny, overflow="truncate").encode(TEXTS).shape == (len(TEXTS), 20)
+
+
+def test_a_text_without_a_vector_is_not_a_number(tiny):
+    vectors = Encoder(tiny, special_tokens="exclude").encode(["cat", ""])
+    assert np.isfinite(vectors[0]).all() and np.isnan(vectors[1]).all()
+
+
+def test_whatever_has_columns_is_not_taken_for_texts(tiny):
+    import pandas as pd
+
+    for table in ({"text": TEXTS}, pd.DataFrame({"text": TEXTS})):
+        with pytest.raises(strata.UsageError, match="of columns"):
+            Encoder(tiny).encode(table)
+    with pytest.raises(strata.UsageError, match="one text"):
+        Encoder(tiny).transform("a text")
+
+
+def test_arguments_may_be_arrays_and_are_as_they_are_now(tiny):
+    encoder = Encoder(tiny, layers=np.array([0, 1]), normalize=np.bool_(True))
+    assert list(encoder.encode("a")) == ["layer_0_mean", "layer_1_mean"]
+    encoder.layers = 2
+    assert encoder.encode("a").shape == (20,) and "layers=2" in repr(encoder)
+    with pytest.raises(strata.UsageError, match="'bogus'"):
+        encoder.set_params(layers=3, bogus=1)
+    assert encoder.layers == 2
+
+
+def test_what_one_might_not_expect_of_a_model_is_a_warning(tmp_path):
+    import shutil
+
+    folder = tmp_path / "model"
+    shutil.copytree(FIXTURES / "tiny-bert", folder)
+    with pytest.warns(UserWarning, match="modules.json"):
+        Encoder(folder, pooling="sentence").encode("a")
+
+
 def test_every_error_can_be_pickled():
     for kind in (strata.UsageError, strata.NotFound, strata.SystemFailure, strata.DataError):
         error = pickle.loads(pickle.dumps(kind("what", "do this")))

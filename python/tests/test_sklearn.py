@@ -20,6 +20,7 @@ def test_values_stand_side_by_side_and_have_names(tiny):
     encoded = encoder.encode(TEXTS)
     assert values.shape == (len(TEXTS), 40) == (len(TEXTS), len(names))
     assert (values[:, 20:] == encoded["layer_4_mean"]).all()
+    assert encoder.transform([]).shape == (0, 40)
     assert names[0] == "layer_0_mean_0" and names[-1] == "layer_4_mean_19"
 
 

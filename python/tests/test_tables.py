@@ -92,6 +92,13 @@ def test_a_call_gives_back_what_it_was_given(tiny):
     assert encoder(TABLE.slice(0, 0)).num_rows == 0
 
 
+def test_missing_texts_and_arrays_beside_them_are_columns_too(tiny):
+    encoder = Encoder(tiny)
+    columns = encoder({"text": [None, None], "place": np.zeros((2, 3))})
+    assert columns["layer_4_mean"] == [None, None] and columns["place"][0] == [0, 0, 0]
+    assert len(encoder({"text": []})["layer_4_mean"]) == 0
+
+
 def test_the_metadata_and_meaning_of_kept_columns_stay(tiny):
     schema = pa.schema([pa.field("text", pa.string()), pa.field("at", pa.timestamp("ms", "UTC"), metadata={"a": "b"})])
     table = Encoder(tiny).encode_table(pa.table([["a"], [pd.Timestamp("2024-01-01", tz="UTC")]], schema=schema))

@@ -47,7 +47,8 @@ impl TableFeaturizer {
     /// # Errors
     /// The model is not there, cannot do what is asked, or not be loaded.
     pub fn load(mut settings: Settings) -> Result<(Self, Vec<String>), Error> {
-        let Model { checkpoint, features, tokenizer, remarks, .. } = Model::open(&mut settings)?;
+        let Model { checkpoint, features, tokenizer, mut remarks, .. } = Model::open(&mut settings)?;
+        remarks.extend_from_slice(tokenizer.notes());
         let extractor = load(&checkpoint, &features, &settings)?;
         let encoder = Encoder::new(tokenizer, extractor, max_batch_tokens(&settings));
         Ok((Self::new(encoder, settings.wanted()), remarks))

@@ -46,6 +46,8 @@ impl Output {
         let known = match manifest.read() {
             Err(error) if may_go(&error, consent) => {
                 folder.forget()?;
+                // What was read of it before it was found to be of no use is gone as well.
+                manifest = SharedManifest::new(folder.clone(), Manifest::new("", Map::new()));
                 None
             }
             known => known?,

@@ -31,21 +31,34 @@ pub fn documents(
     }
     let rows = || subjects.iter().flat_map(|slice| (0..slice.len()).map(|row| slice.get(row)));
     let inputs: Vec<TextInput> = rows().flatten().collect();
-    let encoded = tokenizer.encode(&inputs).map_err(|error| {
-        let strata_bert::Error::Text { index, reason } = error else { return Error::from(error) };
+    let of_text = |index| {
         let with_text = rows().enumerate().filter(|(_, text)| text.is_some());
-        let row = with_text.map(|(row, _)| row).nth(index).unwrap_or_default();
-        Refusal::bad_data(format!("{}: the text cannot be encoded: {reason}", place(row)))
+        place(with_text.map(|(row, _)| row).nth(index).unwrap_or_default())
+    };
+    let mut encoded = of_texts(tokenizer, refuse_overflow, &inputs, of_text)?.into_iter();
+    Ok(rows().map(|text| text.and_then(|_| encoded.next())).collect())
+}
+
+/// The same of texts, none of which is missing.
+///
+/// # Errors
+/// As [`documents`].
+pub fn of_texts(
+    tokenizer: &TextTokenizer,
+    refuse_overflow: bool,
+    texts: &[TextInput],
+    place: impl Fn(usize) -> String,
+) -> Result<Vec<Document>, Error> {
+    let documents = tokenizer.encode(texts).map_err(|error| {
+        let strata_bert::Error::Text { index, reason } = error else { return Error::from(error) };
+        Refusal::bad_data(format!("{}: the text cannot be encoded: {reason}", place(index)))
             .hint("leave the row out, or take a tokenizer and a model that belong together")
             .into()
     })?;
-    let mut encoded = encoded.into_iter();
-    let documents: Vec<Option<Document>> = rows().map(|text| text.and_then(|_| encoded.next())).collect();
-    let too_long = |document: &Option<Document>| document.as_ref().is_some_and(|document| document.truncated);
-    if refuse_overflow && let Some(row) = documents.iter().position(too_long) {
+    if refuse_overflow && let Some(index) = documents.iter().position(|document| document.truncated) {
         return Err(Refusal::bad_data(format!(
             "{}: the text has more than {} tokens, and --overflow is error",
-            place(row),
+            place(index),
             tokenizer.max_length()
         ))
         .hint("cut it with --overflow truncate, or see all of it with --overflow window")

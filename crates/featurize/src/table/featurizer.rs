@@ -3,12 +3,12 @@
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Schema, SchemaRef};
-use strata_bert::Encoder;
+use strata_bert::{Encoder, TextInput, VectorColumn};
 
 use crate::Error;
 use crate::table::assemble::{Computed, assemble};
 use crate::table::columns::{Columns, Wanted};
-use crate::table::documents::documents;
+use crate::table::documents::{documents, of_texts};
 
 /// What a table is called in messages.
 const TABLE: &str = "the table";
@@ -94,6 +94,23 @@ impl TableFeaturizer {
             Ok(())
         })?;
         Ok(concat_batches(&columns.schema, &pieces).map_err(Error::from)?)
+    }
+
+    /// The vectors of texts without a table around them, in the order of the encoder's columns. `place` names a text
+    /// in messages, `seen` is as for [`TableFeaturizer::featurize_while`].
+    ///
+    /// # Errors
+    /// A text cannot be encoded; the device has no memory for a single one, or fails; whatever `seen` returns.
+    pub fn encode_while<E: From<Error> + From<strata_bert::Error>>(
+        &self,
+        texts: &[TextInput<'_>],
+        place: impl Fn(usize) -> String + Send,
+        seen: impl FnMut(usize, usize) -> Result<(), E>,
+    ) -> Result<Vec<VectorColumn>, E> {
+        let (tokenizer, refuse_overflow) = (self.encoder.tokenizer(), self.wanted.refuse_overflow);
+        let documents = self.encoder.install(|| of_texts(tokenizer, refuse_overflow, texts, place))?;
+        let documents: Vec<_> = documents.into_iter().map(Some).collect();
+        self.encoder.vectors(&documents, seen)
     }
 
     fn columns(&self, input: &Schema) -> Result<Columns, Error> {

@@ -2,6 +2,7 @@
 //! what a record says, it does not have yet, or says as well.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::commit::sync_folder;
@@ -24,7 +25,11 @@ pub(super) fn load(folder: &OutputFolder) -> Result<BTreeMap<String, PartRecord>
     let mut records = BTreeMap::new();
     for (path, name) in list(&folder.records())? {
         if let Some(part) = name.strip_suffix(RECORD_SUFFIX) {
-            let bytes = fs_err::read(&path)?;
+            let bytes = match fs_err::read(&path) {
+                // The manifest has just taken it over.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                bytes => bytes?,
+            };
             let record = serde_json::from_slice(&bytes).map_err(|error| Error::manifest(&path, error))?;
             records.insert(part.to_owned(), record);
         }

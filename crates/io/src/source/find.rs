@@ -1,6 +1,7 @@
 //! Files, folders and patterns, resolved to an ordered list of data files.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::format::{compression, split_extension};
@@ -178,7 +179,11 @@ impl Search<'_> {
             self.is_hidden |= is_data;
             return Ok(());
         }
-        let kind = fs_err::symlink_metadata(&path)?.file_type();
+        let kind = match fs_err::symlink_metadata(&path) {
+            // Somebody else's file, which was there only for a moment.
+            Err(error) if error.kind() == ErrorKind::NotFound && !is_data => return Ok(()),
+            metadata => metadata?.file_type(),
+        };
         // A name without an extension may have stood for a folder.
         if kind.is_symlink() && (is_data || path.extension().is_none()) {
             refuse_dangling(&path)?;
