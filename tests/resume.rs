@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Sandbox, read_output, texts, vectors, write_table};
+use crate::support::{Sandbox, read_output, run, texts, vectors, write_table};
 
 const COMMAND: &str = "run --input in --model tiny-bert --output out --rows-per-part 2 --report report.json";
 
@@ -129,4 +129,17 @@ fn parts_of_another_size_replace_the_old_ones() {
     assert_eq!(read_output(&sandbox.path("out")).num_rows(), 5);
     run_again(&sandbox, 3, 0);
     assert_eq!(sandbox.parts("out"), parts);
+}
+
+#[test]
+fn a_record_that_cannot_be_understood_may_go_with_all_there_is() {
+    let sandbox = Sandbox::with_texts([Some("cat"), Some("dog")]);
+    let command = run("--rows-per-part 1");
+    sandbox.succeed(&command);
+    sandbox.write("out/_strata/parts/in-00000.parquet.json", "{");
+    let refused = sandbox.strata(&command).output().unwrap();
+    assert_eq!(refused.status.code(), Some(78), "{}", String::from_utf8_lossy(&refused.stderr));
+    sandbox.succeed(&format!("{command} --overwrite"));
+    assert_eq!(read_output(&sandbox.path("out")).num_rows(), 2);
+    sandbox.succeed("verify out");
 }
