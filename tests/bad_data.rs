@@ -111,3 +111,14 @@ fn a_text_of_50_megabytes_is_cut_like_any_other() {
     assert_eq!(found[1], found[2], "a text is what its first tokens make it");
     assert!(sandbox.report("r.json")["peak_memory_bytes"].as_u64().unwrap() < 2 << 30);
 }
+
+#[test]
+fn a_cut_file_is_told_by_its_own_name_whatever_its_folder_is_called() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir(sandbox.path("x.csv.d")).unwrap();
+    write_table(&sandbox.path("x.csv.d/cut.parquet"), &texts(["cat", "dog"]));
+    let bytes = fs_err::read(sandbox.path("x.csv.d/cut.parquet")).unwrap();
+    sandbox.write("x.csv.d/cut.parquet", &bytes[..bytes.len() / 2]);
+    let said = fails(&sandbox, "run --input x.csv.d --model tiny-bert --output out");
+    assert!(said.contains("x.csv.d/cut.parquet") && !said.contains("--csv-"), "{said}");
+}

@@ -362,3 +362,16 @@ fn catch_backend<T>(compute: impl FnOnce() -> T) -> Result<T, Error> {
         }
     })
 }
+
+#[cfg(all(test, feature = "libtorch"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_without_memory_is_told_as_such_and_may_have_some_later() {
+        let device = DeviceKind::Cpu.open().unwrap();
+        let result = catch_backend(|| Tensor::<1>::zeros([1 << 46], &device).into_data());
+        let Err(error @ Error::OutOfMemory(_)) = result else { panic!("{:?}", result.err()) };
+        assert_eq!(error.kind(), crate::ErrorKind::OutOfMemory);
+    }
+}
