@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn a_processor_without_memory_is_told_as_such_and_may_have_some_later() {
         let device = DeviceKind::Cpu.open().unwrap();
-        let result = catch_backend(|| Tensor::<1>::zeros([1 << 46], &device).into_data());
+        let result = catch_backend(|| Tensor::<1>::zeros([1_usize << 46], &device).into_data());
         let Err(error @ Error::OutOfMemory(_)) = result else { panic!("{:?}", result.err()) };
         assert_eq!(error.kind(), crate::ErrorKind::OutOfMemory);
     }
