@@ -90,7 +90,7 @@ check: libtorch deny
 # The compiler has the sanitizer, which it lets nobody use without the variable; by target, so that build scripts go without.
 check-unsafe:
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address $(CARGO) test -p strata-kernels --lib --tests \
-	  --target $$(rustc --print host-tuple) --target-dir $(or $(CARGO_TARGET_DIR),target)/sanitized -- --nocapture
+	  --target $$(rustc --print host-tuple) --target-dir $(or $(CARGO_TARGET_DIR),target)/sanitized
 
 deny:
 	@$(PYTHON) scripts/venv.py .venv-check scripts/requirements.txt
