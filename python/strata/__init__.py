@@ -10,8 +10,8 @@
 to whole folders of files, safe to kill at any moment.
 """
 
-from strata._version import __version__
-from strata.encoder import Encoder
+from typing import TYPE_CHECKING
+
 from strata.errors import (
     Bug,
     ConfigurationError,
@@ -22,6 +22,10 @@ from strata.errors import (
     TryAgain,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    from strata._version import __version__
+    from strata.encoder import Encoder
 
 __all__ = [
     "Bug",
@@ -35,3 +39,16 @@ __all__ = [
     "UsageError",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Imports what brings numpy and pyarrow along when it is first asked for: the program never does."""
+    if name == "Encoder":
+        from strata.encoder import Encoder
+
+        return Encoder
+    if name == "__version__":
+        from strata._version import __version__
+
+        return __version__
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
