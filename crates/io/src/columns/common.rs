@@ -35,6 +35,9 @@ fn common_stated(one: &Field, other: &Field) -> Option<Field> {
         (Some(ones), Some(others)) if !ones.is_empty() || !others.is_empty() => {
             DataType::Struct(common_keys(ones, is_open(one), others, is_open(other))?)
         }
+        // Objects without keys are kept as their text, and are no text for that.
+        (Some(_), None) if is_open(one) && !other.data_type().is_null() => return None,
+        (None, Some(_)) if is_open(other) && !one.data_type().is_null() => return None,
         _ => common_type(one.data_type(), other.data_type())?,
     };
     let metadata = match (one.data_type(), other.data_type()) {

@@ -102,8 +102,19 @@ fn json(values: &[&str]) -> String {
     values.iter().fold(String::new(), |file, value| file + "{\"k\":" + value + "}\n{\"n\":1}\n")
 }
 
+/// An object without keys is kept as its text, and is no text for that.
+#[test]
+fn a_key_of_text_in_one_file_and_of_objects_without_keys_in_another_has_no_type() {
+    for (text, object) in [("\"x\"", "{}"), ("[\"x\"]", "[{}]"), ("{\"a\":\"x\"}", "{\"a\":{}}")] {
+        assert_eq!(together("jsonl", &[json(&[text]), json(&[object])]), None, "{text} and {object}");
+        assert_eq!(together("jsonl", &[json(&[object]), json(&[text])]), None, "{object} and {text}");
+    }
+    let nothing = together("jsonl", &[json(&["{}"]), json(&["null"])]);
+    assert_eq!(nothing.map(|(_, values)| values), Some(["{}", "", "", ""].map(str::to_owned).to_vec()));
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(4000))]
 
     #[test]
     fn a_column_of_several_csv_files_has_the_type_and_the_values_it_has_in_one(
