@@ -1,24 +1,24 @@
 //! What cron and its owner rely on: an installed program, figures for machines, a plan beforehand.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 use crate::faulty::{command, sandbox, stderr, visible};
-use crate::support::{Sandbox, repository, texts, write_table};
+#[cfg(feature = "libtorch")]
+use crate::support::repository;
+use crate::support::{Sandbox, texts, write_table};
 
 #[cfg(feature = "libtorch")]
 #[test]
 fn an_installed_program_runs_from_its_own_folder_and_without_an_environment() {
     let sandbox = sandbox();
     let prefix = sandbox.path("prefix");
-    let installed = Command::new(repository().join("scripts/install.sh"))
+    let installed = std::process::Command::new(repository().join("scripts/install.sh"))
         .args([env!("CARGO_BIN_EXE_strata").as_ref(), libtorch().as_os_str(), prefix.as_os_str()])
         .output()
         .unwrap();
     assert!(installed.status.success(), "{}", stderr(&installed));
     let program = prefix.join("bin/strata");
-    let libraries = Command::new("ldd").env_clear().arg(&program).output().unwrap();
+    let libraries = std::process::Command::new("ldd").env_clear().arg(&program).output().unwrap();
     let libraries = String::from_utf8(libraries.stdout).unwrap();
     let own = fs_err::canonicalize(prefix.join("lib/strata")).unwrap();
     for line in libraries.lines().filter(|line| line.contains("torch") || line.contains("libc10")) {
@@ -37,8 +37,11 @@ fn an_installed_program_runs_from_its_own_folder_and_without_an_environment() {
         assert!(script.contains("rows-per-part"), "{script}");
     }
     let arguments = command("out");
-    let run =
-        Command::new(program).env_clear().args(arguments.split(' ')).current_dir(sandbox.path("")).output();
+    let run = std::process::Command::new(program)
+        .env_clear()
+        .args(arguments.split(' '))
+        .current_dir(sandbox.path(""))
+        .output();
     let run = run.unwrap();
     assert!(run.status.success(), "{}", stderr(&run));
 }
