@@ -122,7 +122,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    /// Of any kind.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, kind }
     }
 

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde_json::{Map, Value};
-use strata_bert::Extractor;
 use strata_io::{Notes, OutputFolder};
 
 use crate::Error;
+use crate::error::Refusal;
 use crate::job::Job;
 use crate::job::fingerprint::provenance;
 use crate::output::Output;
+use crate::pipeline::counts::counted_in;
 use crate::pipeline::target::{Folder, Stream};
 use crate::pipeline::{self, Done};
+use crate::plan::parts::Part;
 use crate::plan::survey::{Consent, Survey};
 use crate::watch::{self, Watch};
 
@@ -55,8 +57,54 @@ pub fn run(
     } else {
         (open(), None)
     };
-    let mut output = output?;
-    let result = make_missing(job, &mut output, loaded, watch, outcome);
+    complete(&mut output?, watch, outcome, |output, missing, done| {
+        let extractor = loaded.unwrap_or_else(|| job.extractor())?;
+        watch::check(watch)?;
+        watch.begin(rows_of(missing));
+        pipeline::run(job, missing, &mut Folder::new(output), &extractor, watch, done)
+    })
+}
+
+/// As [`run`], with others who make the parts: `make` is given those that are missing, and returns when
+/// [workers](crate::Worker) have committed all of them, except for those of input files that could not be read,
+/// which it returns with the reason.
+///
+/// # Errors
+/// Those of [`run`] and of `make`; the settings are those of a shard.
+pub fn run_by(
+    job: &Job,
+    consent: Consent,
+    remembered: Value,
+    make: impl FnOnce(&[Part]) -> Result<BTreeMap<String, String>, Error>,
+    watch: &dyn Watch,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    if job.settings.shard.is_some() {
+        let message = "--shard does not go with workers: they divide all parts among themselves";
+        return Err(Refusal::usage(message).hint("leave it out").into());
+    }
+    let mut output = Output::open(job, consent, remembered, watch)?;
+    complete(&mut output, watch, outcome, |output, missing, done| {
+        watch.begin(rows_of(missing));
+        let made = make(missing);
+        // Also what came before a failure.
+        for record in output.gather(missing)? {
+            let (counts, non_finite) = counted_in(record);
+            done.add_part(counts, non_finite, record.bytes);
+        }
+        done.skipped = made?;
+        Ok(())
+    })
+}
+
+/// Has what is missing of an output made by `make`, and tells what came of it.
+fn complete(
+    output: &mut Output,
+    watch: &dyn Watch,
+    outcome: &mut Outcome,
+    make: impl FnOnce(&mut Output, &[Part], &mut Done) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let result = make_missing(output, watch, outcome, make);
     let noted = output.save_notes();
     outcome.fingerprint.clone_from(&output.survey.fingerprint);
     outcome.skipped.clone_from(&output.survey.skipped);
@@ -68,11 +116,10 @@ pub fn run(
 }
 
 fn make_missing(
-    job: &Job,
     output: &mut Output,
-    loaded: Option<Result<Extractor, Error>>,
     watch: &dyn Watch,
     outcome: &mut Outcome,
+    make: impl FnOnce(&mut Output, &[Part], &mut Done) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let missing = output.missing(watch)?;
     outcome.parts_kept = (output.own_parts().count() - missing.len()) as u64;
@@ -80,14 +127,14 @@ fn make_missing(
     if missing.is_empty() {
         return Ok(());
     }
-    let extractor = loaded.unwrap_or_else(|| job.extractor())?;
-    watch::check(watch)?;
-    watch.begin(missing.iter().map(|part| part.num_rows()).sum());
-    let mut folder = Folder::new(output);
-    let result = pipeline::run(job, &missing, &mut folder, &extractor, watch, &mut outcome.done);
+    let result = make(output, &missing, &mut outcome.done);
     watch.end();
     result?;
     output.skip(std::mem::take(&mut outcome.done.skipped))
+}
+
+fn rows_of(parts: &[Part]) -> u64 {
+    parts.iter().map(Part::num_rows).sum()
 }
 
 /// Encodes everything and writes it to `out` as one Arrow IPC stream.
@@ -100,7 +147,7 @@ pub fn stream(job: &Job, out: impl Write, watch: &dyn Watch, outcome: &mut Outco
     let mut stream =
         Stream::start(out, &job.inputs, serde_json::to_string(&provenance(&survey.fingerprint))?)?;
     let extractor = loaded?;
-    watch.begin(survey.plan.iter().map(|part| part.num_rows()).sum());
+    watch.begin(rows_of(&survey.plan));
     let result = pipeline::run(job, &survey.plan, &mut stream, &extractor, watch, &mut outcome.done);
     watch.end();
     outcome.fingerprint = survey.fingerprint;

@@ -1,10 +1,12 @@
 //! The output folder of one run: who may write to it, what it already holds, what is added to it.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use strata_io::{
     ClosedPart, FinishedPart, Manifest, Notes, OutputFolder, OutputLock, PartRecord, SharedManifest, Stamp,
-    blake3_file_while, stray_parts, sweep_temporaries,
+    blake3_file_while, differences, stray_parts, sweep_temporaries,
 };
 
 use crate::Error;
@@ -26,7 +28,10 @@ pub struct Output {
     manifest: SharedManifest,
     notes: Notes,
     shard: Option<(u32, u32)>,
-    _lock: OutputLock,
+    /// Tells this process's temporary files from those of others at work.
+    pub owner: String,
+    /// None where another process holds it.
+    _lock: Option<OutputLock>,
 }
 
 impl Output {
@@ -55,10 +60,40 @@ impl Output {
         let survey = Survey::take(job, known, &mut notes, watch)?;
         notes.remember(OPTIONS, options);
 
-        let mut output = Self { folder, survey, manifest, notes, shard: job.settings.shard, _lock: lock };
+        let shard = job.settings.shard;
+        let owner = shard.map(|(index, count)| format!("{index}-of-{count}")).unwrap_or_default();
+        let mut output = Self { folder, survey, manifest, notes, shard, owner, _lock: Some(lock) };
         output.reconcile(consent)?;
         output.sweep()?;
         Ok(output)
+    }
+
+    /// Opens the folder beside the process that has opened it and holds it, to make parts for that one.
+    ///
+    /// # Errors
+    /// The folder is not there; what is made here would not be what is made there; an input file cannot be
+    /// read; the work is cancelled.
+    pub fn join(job: &Job, watch: &dyn Watch) -> Result<Self, Error> {
+        let folder = OutputFolder::new(&job.settings.output);
+        let mut notes = Notes::load(&folder);
+        let mut manifest = SharedManifest::new(folder.clone(), Manifest::new("", Map::new()));
+        let Some(known) = manifest.read()? else {
+            let message =
+                format!("expected an output that was begun at {}, found none", folder.root().display());
+            let advice = "all machines must see the output folder at the same path";
+            return Err(Refusal::not_found(message).hint(advice).into());
+        };
+        let survey = Survey::take(job, Some(known), &mut notes, watch)?;
+        let differences = differences(&known.fingerprint, &survey.fingerprint);
+        if !differences.is_empty() {
+            let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
+            let message = format!("parts that this machine makes would be others: {}", list.join("; "));
+            let advice = "give every machine the same model and the same build of strata";
+            return Err(Refusal::configuration(message).hint(advice).into());
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let owner = format!("worker-{:x}-{since:x}", std::process::id());
+        Ok(Self { folder, survey, manifest, notes, shard: None, owner, _lock: None })
     }
 
     /// Brings the manifest to the present.
@@ -124,9 +159,36 @@ impl Output {
         Ok(if hash == record.blake3 { Intact::Read(stamp, hash) } else { Intact::No })
     }
 
-    /// Tells this process's temporary files from those of other shards.
-    pub fn owner(&self) -> String {
-        self.shard.map(|(index, count)| format!("{index}-of-{count}")).unwrap_or_default()
+    /// The part of the plan that has this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn part(&self, file_name: &str) -> Result<&Part, Refusal> {
+        let part = self.survey.plan.iter().find(|part| part.file_name == file_name);
+        part.ok_or_else(|| {
+            Refusal::configuration(format!(
+                "the input files as this machine sees them make no part {file_name}"
+            ))
+            .hint("all machines must see the same input files at the same paths")
+        })
+    }
+
+    /// Whether a part that was missing when the run began was committed since.
+    pub fn is_committed(&self, part: &Part) -> bool {
+        self.manifest.has_record(&part.file_name)
+    }
+
+    /// What others have made of `parts` meanwhile. What they left unfinished goes.
+    ///
+    /// # Errors
+    /// The manifest cannot be read or written, or the leftovers not be removed.
+    pub fn gather<'a>(
+        &'a mut self,
+        parts: &'a [Part],
+    ) -> Result<impl Iterator<Item = &'a PartRecord>, Error> {
+        self.manifest.update(|_| Ok::<_, Error>(()))?;
+        self.sweep()?;
+        Ok(parts.iter().filter_map(|part| self.survey.made(part, self.manifest.get())))
     }
 
     /// Gives a part its name and enters it into the manifest, in one step as far as other shards can
@@ -225,10 +287,12 @@ impl Output {
     /// Removes what dead runs left: their temporary files, and parts that the manifest does not name.
     /// Under the manifest's lock, where no part of a living run has a name but no entry.
     fn sweep(&mut self) -> Result<(), Error> {
-        let (own, folder, shard) = (self.owner(), &self.folder, self.shard);
+        let (own, folder, shard) = (&self.owner, &self.folder, self.shard);
         self.manifest.hold(|manifest| {
             let others = |owner: &str| {
-                shard.is_some_and(|(_, count)| owner != own && owner.ends_with(&format!("-of-{count}")))
+                shard.is_some_and(|(_, count)| {
+                    owner != own.as_str() && owner.ends_with(&format!("-of-{count}"))
+                })
             };
             sweep_temporaries(folder, others)?;
             for part in stray_parts(folder, manifest)? {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::{Map, Value, json};
+use strata_io::PartRecord;
 
 use crate::pipeline::stages::StageTimes;
 
@@ -36,6 +38,32 @@ impl std::ops::AddAssign for Counts {
         self.truncated += truncated;
         self.tokens += tokens;
     }
+}
+
+/// What the manifest notes about a part beside its rows.
+pub fn recorded(counts: Counts, non_finite: &NonFinite) -> Map<String, Value> {
+    let Counts { nulls, truncated, tokens, without_vector, rows: _, output_rows: _ } = counts;
+    let fields = [("nulls", nulls), ("truncated", truncated), ("tokens", tokens)];
+    let lacking = (without_vector > 0).then_some(("without_vector", without_vector));
+    let fields = fields.into_iter().chain(lacking).map(|(name, count)| (name.to_owned(), json!(count)));
+    let broken = (!non_finite.is_empty()).then(|| ("non_finite".to_owned(), json!(non_finite)));
+    fields.chain(broken).collect()
+}
+
+/// What was counted in a part, from what the manifest notes about it.
+pub fn counted_in(part: &PartRecord) -> (Counts, NonFinite) {
+    let count = |name: &str| part.counts.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let counts = Counts {
+        rows: part.rows[1] - part.rows[0],
+        output_rows: part.output_rows,
+        without_vector: count("without_vector"),
+        nulls: count("nulls"),
+        truncated: count("truncated"),
+        tokens: count("tokens"),
+    };
+    let broken = part.counts.get("non_finite").and_then(Value::as_object).into_iter().flatten();
+    let broken = broken.filter_map(|(column, count)| Some((column.clone(), count.as_u64()?)));
+    (counts, broken.collect())
 }
 
 /// How the stages of a run spent their time.

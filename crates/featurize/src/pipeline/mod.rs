@@ -47,6 +47,18 @@ pub struct Done {
     pub skipped: BTreeMap<String, String>,
 }
 
+impl Done {
+    /// Counts a part that was ended.
+    pub(crate) fn add_part(&mut self, counts: Counts, non_finite: NonFinite, bytes: u64) {
+        self.counts += counts;
+        self.parts += 1;
+        self.bytes += bytes;
+        for (column, count) in non_finite {
+            *self.non_finite.entry(column).or_default() += count;
+        }
+    }
+}
+
 /// Makes `parts` and gives them to `target`.
 ///
 /// # Errors

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::writer::StreamWriter;
-use serde_json::{Map, Value, json};
 use strata_io::{PROVENANCE_KEY, PartWriter, WriterOptions};
 
 use crate::Error;
 use crate::job::Job;
 use crate::job::input::JobInput;
 use crate::output::Output;
-use crate::pipeline::counts::{Counts, NonFinite};
+use crate::pipeline::counts::{Counts, NonFinite, recorded};
 use crate::plan::parts::Part;
 
 /// Takes the rows of parts that come one after the other.
@@ -49,7 +48,7 @@ impl Target for Folder<'_> {
             format: job.settings.format,
             provenance: Some(self.output.provenance(part)?),
             growing_in: Some(self.output.folder.own()),
-            owner: self.output.owner(),
+            owner: self.output.owner.clone(),
             ..WriterOptions::default()
         };
         let schema = job.inputs[part.input].columns.schema.clone();
@@ -69,16 +68,6 @@ impl Target for Folder<'_> {
         tracing::debug!("{}: rows {start}..{end} of the input, {bytes} bytes", part.file_name);
         Ok(bytes)
     }
-}
-
-/// What the manifest notes about a part.
-fn recorded(counts: Counts, non_finite: &NonFinite) -> Map<String, Value> {
-    let Counts { nulls, truncated, tokens, without_vector, rows: _, output_rows: _ } = counts;
-    let fields = [("nulls", nulls), ("truncated", truncated), ("tokens", tokens)];
-    let lacking = (without_vector > 0).then_some(("without_vector", without_vector));
-    let fields = fields.into_iter().chain(lacking).map(|(name, count)| (name.to_owned(), json!(count)));
-    let broken = (!non_finite.is_empty()).then(|| ("non_finite".to_owned(), json!(non_finite)));
-    fields.chain(broken).collect()
 }
 
 /// An Arrow IPC stream.

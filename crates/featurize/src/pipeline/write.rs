@@ -54,12 +54,8 @@ pub fn write(
             }
             so_far += counts;
             if ends_part {
-                done.bytes += target.end(part, so_far, &non_finite)?;
-                done.counts += so_far;
-                done.parts += 1;
-                for (column, count) in non_finite {
-                    *done.non_finite.entry(column).or_default() += count;
-                }
+                let bytes = target.end(part, so_far, &non_finite)?;
+                done.add_part(so_far, non_finite, bytes);
             } else {
                 open = Some((index, so_far, non_finite));
             }

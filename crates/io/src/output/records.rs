@@ -48,6 +48,7 @@ pub(super) fn remove(folder: &OutputFolder, records: Vec<(&String, &PartRecord)>
     sync_folder(&folder.records())
 }
 
-fn path(folder: &OutputFolder, part: &str) -> PathBuf {
+/// The place of a part's record.
+pub(super) fn path(folder: &OutputFolder, part: &str) -> PathBuf {
     folder.records().join(format!("{part}{RECORD_SUFFIX}"))
 }

@@ -108,6 +108,11 @@ impl SharedManifest {
         Ok(part)
     }
 
+    /// Whether a part was committed since the manifest was last saved.
+    pub fn has_record(&self, part: &str) -> bool {
+        records::path(&self.folder, part).exists()
+    }
+
     /// Reads the manifest's file again if somebody has replaced it.
     fn refresh(&mut self) -> Result<(), Error> {
         let stamp = self.file_stamp()?;
