@@ -1,5 +1,6 @@
 //! The program as a library, for those that carry it: the command line, and the options of a run.
 
+mod cluster;
 mod commands;
 mod console;
 mod options;
@@ -8,11 +9,16 @@ mod signals;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 
 use clap::Parser;
 
+pub use cluster::{Cluster, Order};
+use commands::report::Report;
 use options::Options;
-use options::cli::{Cli, Command};
+pub use options::cli::Workers;
+use options::cli::{Cli, Command, RayArguments};
+use signals::Signals;
 use strata_featurize::{Refusal, Settings};
 
 /// The settings that options mean, which are said in JSON by the tables and keys of a pipeline file.
@@ -25,24 +31,53 @@ pub fn settings(options: &str) -> Result<Settings, Refusal> {
     Settings::try_from(options)
 }
 
-/// Does what a command line asks for, the program's name first, and ends the process.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) {
+/// Does what a command line asks for, the program's name first, and ends the process. `ray` is asked where the
+/// command is that.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, ray: Option<&dyn Cluster>) {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     panics::keep_quiet();
     console::color::choose(arguments.iter().cloned());
     let cli = Cli::parse_from(arguments);
     console::start_log(cli.log_format, cli.level());
-    let result = panics::caught(|| match cli.command {
-        Command::Run(arguments) => commands::run(&arguments),
+    // Nothing is used after a panic: the process ends.
+    let result = panics::caught(AssertUnwindSafe(|| match cli.command {
+        Command::Run(arguments) => commands::run(&arguments, None, &Signals::listen()?, &mut Report::begin()),
+        Command::Ray(arguments) => {
+            let RayArguments { run, workers } = *arguments;
+            let ray = ray.ok_or_else(no_cluster)?;
+            commands::run(&run, Some((ray, &workers)), &Signals::listen()?, &mut Report::begin())
+        }
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Verify(arguments) => commands::verify(&arguments),
         Command::Fetch(arguments) => commands::fetch(&arguments),
         Command::Completions { shell } => commands::completions(shell),
         Command::Man { folder } => commands::man(&folder),
-    });
+    }));
     let code = result.map_or_else(|error| console::failure::explain(&error), |()| 0);
     let _ = std::io::stdout().flush();
     // All is written and closed. An ordinary exit would take libtorch's operators apart one by one,
     // nearly a tenth of a second.
     signal_hook::low_level::exit(code.into());
+}
+
+/// Does what a command line of the command `ray` asks for, the program's name first, in a process that has signals
+/// and a log of its own. Returns the figures of the run, as `--report` writes them.
+///
+/// # Errors
+/// Those of the command.
+pub fn run_by(arguments: impl IntoIterator<Item = OsString>, ray: &dyn Cluster) -> Result<String, Refusal> {
+    let cli = Cli::try_parse_from(arguments).map_err(|error| Refusal::usage(error.to_string().trim_end()))?;
+    console::start_log(cli.log_format, cli.level());
+    let Command::Ray(arguments) = cli.command else {
+        return Err(Refusal::usage("expected the command ray"));
+    };
+    let mut report = Report::begin();
+    commands::run(&arguments.run, Some((ray, &arguments.workers)), &Signals::default(), &mut report)
+        .and_then(|()| Ok(serde_json::to_string(&report)?))
+        .map_err(|error| console::failure::as_refusal(&error))
+}
+
+fn no_cluster() -> Refusal {
+    Refusal::usage("strata ray belongs to the Python package of strata; this program was built without it")
+        .hint("pip install strata-vectors[ray], and run its strata")
 }

@@ -1,5 +1,5 @@
 //! `strata` turns a column of text into columns of BERT layer vectors.
 
 fn main() {
-    strata::main(std::env::args_os());
+    strata::main(std::env::args_os(), None);
 }

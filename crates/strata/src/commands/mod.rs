@@ -5,7 +5,7 @@ mod dry_run;
 mod fetch;
 mod inspect;
 mod metrics;
-mod report;
+pub mod report;
 mod run;
 mod stdio;
 mod verify;

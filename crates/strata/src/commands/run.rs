@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use serde_json::Value;
-use strata_featurize::{Consent, Job, OnNull, Outcome, Refusal, STDIO, Settings};
+use strata_featurize::{Consent, Job, OnNull, Outcome, Part, Refusal, STDIO, Settings};
 use strata_io::OutputFormat;
 
+use crate::cluster::{Cluster, Order};
 use crate::commands::dry_run::dry_run;
 use crate::commands::report::{self, Report};
 use crate::commands::{metrics, stdio};
@@ -13,23 +14,29 @@ use crate::console::failure::say_only;
 use crate::console::progress::Terminal;
 use crate::console::{counted, note};
 use crate::options::Options;
-use crate::options::cli::RunArguments;
+use crate::options::cli::{RunArguments, Workers};
 use crate::signals::Signals;
+
+/// Whoever makes the parts, if this process does not.
+type Others<'a> = Option<(&'a dyn Cluster, &'a Workers)>;
 
 /// Does what the arguments ask for, and tells about it whatever came of it.
 ///
 /// # Errors
 /// The run is refused, fails on the way, or is interrupted; the report cannot be written.
-pub fn run(arguments: &RunArguments) -> anyhow::Result<()> {
+pub fn run(
+    arguments: &RunArguments,
+    others: Others<'_>,
+    signals: &Signals,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let files = [("--report", &arguments.report), ("--metrics-file", &arguments.metrics_file)];
     for (option, path) in files {
         path.as_deref().map_or(Ok(()), |path| report::check_folder(option, path))?;
     }
-    let signals = Signals::listen()?;
-    let mut report = Report::begin();
-    let result = attempt(arguments, &signals, &mut report).map_err(|error| signals.cause_of(error));
+    let result = attempt(arguments, others, signals, report).map_err(|error| signals.cause_of(error));
     report.end(&result);
-    let told = tell(arguments, &report);
+    let told = tell(arguments, report);
     match (result, told) {
         (Ok(()), told) => told,
         (Err(error), told) => {
@@ -39,7 +46,12 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     }
 }
 
-fn attempt(arguments: &RunArguments, signals: &Signals, report: &mut Report) -> anyhow::Result<()> {
+fn attempt(
+    arguments: &RunArguments,
+    others: Others<'_>,
+    signals: &Signals,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let options = match &arguments.pipeline {
         Some(path) => arguments.options.over_file(path)?,
         None => arguments.options.clone(),
@@ -47,6 +59,9 @@ fn attempt(arguments: &RunArguments, signals: &Signals, report: &mut Report) -> 
     report.options = options.stated()?;
     let mut settings = Settings::try_from(options.clone())?;
     set_threads(settings.threads);
+    if others.is_some() {
+        refuse_streams(&settings)?;
+    }
     let _stdin = stdio::spool_stdin(&mut settings, signals)?;
 
     let job = Job::prepare(settings)?;
@@ -61,8 +76,15 @@ fn attempt(arguments: &RunArguments, signals: &Signals, report: &mut Report) -> 
     } else if arguments.dry_run {
         return dry_run(&job, consent, &watch);
     } else {
-        let remembered = options.remembered(job.checkpoint.folder())?;
-        strata_featurize::run(&job, consent, remembered, &watch, &mut outcome)
+        let remembered = options.with_absolute_paths(absolute(job.checkpoint.folder())?)?.stated()?;
+        match others {
+            None => strata_featurize::run(&job, consent, remembered, &watch, &mut outcome),
+            Some((cluster, workers)) => {
+                let order = Order { options: options.for_workers(workers)?, workers };
+                let make = |parts: &[Part]| cluster.make(&order, parts, &watch);
+                strata_featurize::run_by(&job, consent, remembered, make, &watch, &mut outcome)
+            }
+        }
     };
     report.add(&outcome);
     result?;
@@ -131,22 +153,43 @@ fn set_threads(threads: Option<usize>) {
     }
 }
 
+/// Refuses what is there for this process alone.
+fn refuse_streams(settings: &Settings) -> Result<(), Refusal> {
+    let is_stream = settings.writes_to_stdout() || settings.inputs.iter().any(|input| input == STDIO);
+    if !is_stream {
+        return Ok(());
+    }
+    Err(Refusal::usage(
+        "- as input or output does not go with workers, who have no part in this process's streams",
+    )
+    .hint("name files and a folder that every machine sees at the same path"))
+}
+
+/// A path that means the same wherever one starts.
+fn absolute(path: impl AsRef<Path>) -> anyhow::Result<String> {
+    let path = path.as_ref();
+    let absolute = if path == Path::new(STDIO) { path.to_owned() } else { std::path::absolute(path)? };
+    Ok(absolute.to_string_lossy().into_owned())
+}
+
 impl Options {
-    /// These options with paths that mean the same wherever one starts, for whoever looks at the
-    /// output later on this machine. `model` is where the model was found: an id may stand for another
-    /// one by then.
-    fn remembered(&self, model: &Path) -> anyhow::Result<Value> {
-        fn absolute(path: impl AsRef<Path>) -> anyhow::Result<String> {
-            let path = path.as_ref();
-            let absolute =
-                if path == Path::new(STDIO) { path.to_owned() } else { std::path::absolute(path)? };
-            Ok(absolute.to_string_lossy().into_owned())
-        }
+    /// These options with paths that mean the same wherever one starts, and this model: for whoever looks at the
+    /// output later on this machine the folder in which it was found, as an id may stand for another one by then.
+    fn with_absolute_paths(&self, model: String) -> anyhow::Result<Self> {
         let mut options = self.clone();
         options.input.paths =
             self.input.paths.as_ref().map(|paths| paths.iter().map(absolute).collect()).transpose()?;
-        options.model.path = Some(absolute(model)?);
+        options.model.path = Some(model);
         options.output.path = self.output.path.as_ref().map(absolute).transpose()?;
+        Ok(options)
+    }
+
+    /// These options for workers, on whose machines an id may stand for another folder.
+    fn for_workers(&self, workers: &Workers) -> anyhow::Result<Value> {
+        let model = self.model.path.clone().unwrap_or_default();
+        let model = if Path::new(&model).is_dir() { absolute(model)? } else { model };
+        let mut options = self.with_absolute_paths(model)?;
+        options.run.threads = Some(workers.num_cpus as usize);
         options.stated()
     }
 

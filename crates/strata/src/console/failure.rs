@@ -1,6 +1,6 @@
 //! What the user reads when something goes wrong, and the exit code that scripts read.
 
-use strata_featurize::{Error, ErrorKind, Refusal};
+use strata_featurize::{Error, ErrorKind, Refusal, in_one_line};
 
 /// Exit codes, after BSD's sysexits.
 mod code {
@@ -33,6 +33,15 @@ fn name(signal: usize) -> &'static str {
 pub fn explain(error: &anyhow::Error) -> u8 {
     say_only(error);
     exit_code(error)
+}
+
+/// An error with its causes, its kind and its hint.
+pub fn as_refusal(error: &anyhow::Error) -> Refusal {
+    let known = error.chain().find_map(known);
+    let is_io = || error.chain().any(|cause| cause.is::<std::io::Error>());
+    let (kind, hint) = known.unwrap_or_else(|| (if is_io() { ErrorKind::Io } else { ErrorKind::Bug }, None));
+    let refusal = Refusal::new(kind, in_one_line(error.as_ref()));
+    hint.into_iter().fold(refusal, Refusal::hint)
 }
 
 /// Tells an error that does not decide about the exit code.

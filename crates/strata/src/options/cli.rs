@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
+use serde::Serialize;
 use strata_hub::ModelId;
 use tracing::level_filters::LevelFilter;
 
@@ -82,6 +83,8 @@ impl Cli {
 pub enum Command {
     /// Encode texts and write a folder of parts.
     Run(Box<RunArguments>),
+    /// The same by workers on a Ray cluster. Part of the Python package.
+    Ray(Box<RayArguments>),
     /// Show what an output folder holds: schema, provenance, counts, a summary of every vector column.
     Inspect(InspectArguments),
     /// Hold an output folder against its manifest, and encode a sample of its rows again.
@@ -131,6 +134,31 @@ pub struct RunArguments {
     /// Write the run's figures to this file in the Prometheus text format.
     #[arg(long, value_name = "PATH")]
     pub metrics_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct RayArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+
+    #[command(flatten)]
+    pub workers: Workers,
+}
+
+/// The workers of a run on a cluster.
+#[derive(Debug, Clone, Args, Serialize)]
+pub struct Workers {
+    /// Workers, each with a model of its own [default: as many as the cluster has processors for].
+    #[arg(long, value_name = "N", help_heading = "Workers", value_parser = value_parser!(u32).range(1..))]
+    pub num_workers: Option<u32>,
+
+    /// Processors of each worker.
+    #[arg(long, value_name = "N", help_heading = "Workers", default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
+    pub num_cpus: u32,
+
+    /// The cluster [default: the one that Ray knows of, or a new one on this machine].
+    #[arg(long, value_name = "ADDRESS", help_heading = "Workers")]
+    pub address: Option<String>,
 }
 
 #[derive(Debug, Args)]
