@@ -272,6 +272,11 @@ class Encoder:
         """The schema of the tables that come of tables with this schema."""
         return pa.schema(_Schema(self._native().schema(schema.__arrow_c_schema__())))
 
+    @property
+    def columns(self) -> dict[str, tuple[int, ...]]:
+        """The columns of vectors, and the shape of a row of each."""
+        return {name: tuple(shape) for name, shape in self._native().columns}
+
     def __call__(self, batch: Any) -> Any:
         """From batch to batch: what Ray Data, Daft and ``datasets`` hand to a function.
 
@@ -314,8 +319,7 @@ class Encoder:
 
     def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:
         """A name for each value that :meth:`transform` gives: its column and its place there."""
-        columns = self._native().columns
-        names = [f"{name}_{place}" for name, shape in columns for place in range(int(np.prod(shape)))]
+        names = [f"{name}_{place}" for name, shape in self.columns.items() for place in range(int(np.prod(shape)))]
         return np.asarray(names, dtype=object)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

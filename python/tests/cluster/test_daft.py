@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+from conftest import TINY, texts
+
+import strata
+from strata import Encoder
+
+daft = pytest.importorskip("daft")
+
+
+def test_a_data_frame_gets_the_vectors_that_an_encoder_gives():
+    from strata.daft import featurize
+
+    rows = texts(1000)
+    frame = daft.from_pydict({"id": list(range(1000)), "text": rows})
+    encoded = featurize(frame, TINY, layers=[0, -1])
+    assert encoded.column_names == ["id", "text", "n_tokens", "truncated", "layer_0_mean", "layer_4_mean"]
+    assert encoded.schema()["layer_4_mean"].dtype == daft.DataType.embedding(daft.DataType.float32(), 20)
+    made = encoded.to_pydict()
+    are_there = [row for row, text in enumerate(rows) if text is not None]
+    expected = Encoder(TINY).encode([rows[row] for row in are_there])
+    assert (np.array([made["layer_4_mean"][row] for row in are_there], np.float32) == expected).all()
+    assert all(made["layer_4_mean"][row] is None for row, text in enumerate(rows) if text is None)
+
+
+def test_rows_of_their_own_are_refused():
+    from strata.daft import featurize
+
+    with pytest.raises(strata.UsageError, match="'token'"):
+        featurize(daft.from_pydict({"text": ["a"]}), TINY, unit="token")
