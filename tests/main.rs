@@ -30,6 +30,7 @@ mod refusals;
 mod resume;
 mod sentence;
 mod signals;
+mod slurm;
 mod stdio;
 mod support;
 mod text_formats;
