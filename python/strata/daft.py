@@ -16,9 +16,6 @@ try:
 except ImportError as failure:
     raise ConfigurationError(f"expected Daft, found {failure}", "pip install 'strata-vectors[daft]'") from failure
 
-#: The column that holds all vectors before they are columns of their own.
-VECTORS = "__strata"
-
 
 def featurize(
     df: DataFrame, model: str | Path, *, text: str = "text", num_workers: int | None = None, **arguments: Any
@@ -34,7 +31,7 @@ def featurize(
     text : str
         The column of texts.
     num_workers : int, optional
-        Processes, each with a model of its own: one, in this process, if nothing is said.
+        Encoders at work side by side, each with a model of its own: as Daft chooses if nothing is said.
     **arguments
         Those of :class:`strata.Encoder`.
 
@@ -58,22 +55,18 @@ def featurize(
     arguments = {"model": str(model), "text": text, "keep": "none", **arguments}
     schema = Encoder(**arguments).schema(pa.schema({text: pa.string()}))
     vectors = DataType.struct({field.name: _type(field.type) for field in schema})
-    encode = daft.udf(return_dtype=vectors, concurrency=num_workers)(_Encode)
-    encode = encode.with_init_args(arguments)
-    columns = [col(VECTORS)[field.name].alias(field.name) for field in schema]
-    return df.with_column(VECTORS, encode(col(text))).select(*[col(name) for name in df.column_names], *columns)
 
+    @daft.cls(max_concurrency=num_workers)
+    class Vectors:
+        def __init__(self) -> None:
+            self._encoder = Encoder(**arguments)
 
-class _Encode:
-    """Texts to structs of vectors."""
+        @daft.method.batch(return_dtype=vectors, unnest=True)  # type: ignore[untyped-decorator]
+        def of(self, texts: Series) -> pa.Array:
+            batches = self._encoder.encode_table(pa.table({text: texts.to_arrow()})).to_batches()
+            return pa.concat_arrays([batch.to_struct_array() for batch in batches])
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        self._encoder = Encoder(**arguments)
-        self._text = arguments["text"]
-
-    def __call__(self, texts: Series) -> pa.Array:
-        table = self._encoder.encode_table(pa.table({self._text: texts.to_arrow()}))
-        return pa.chunked_array([batch.to_struct_array() for batch in table.to_batches()]).combine_chunks()
+    return df.select(*[col(name) for name in df.column_names], Vectors().of(col(text)))
 
 
 def _type(kind: pa.DataType) -> DataType:

@@ -12,6 +12,7 @@ from strata.errors import ConfigurationError, UsageError
 
 try:
     import duckdb
+    from duckdb.func import ARROW, SPECIAL
 except ImportError as failure:
     raise ConfigurationError(f"expected DuckDB, found {failure}", "pip install 'strata-vectors[duckdb]'") from failure
 
@@ -54,5 +55,5 @@ def create_function(connection: duckdb.DuckDBPyConnection, name: str, model: str
         return encoder.encode_table(pa.table({"text": texts}))[column]
 
     connection.create_function(
-        name, vectors, [duckdb.type("VARCHAR")], type_, type="arrow", null_handling="special"
+        name, vectors, [duckdb.type("VARCHAR")], type_, type=ARROW, null_handling=SPECIAL
     )

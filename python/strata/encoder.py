@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -305,15 +306,41 @@ class Encoder:
         self._native()
         return self
 
-    def transform(self, X: Iterable[str]) -> Vectors:
-        """The vectors of all columns, side by side: ``(texts, values)``, float32."""
+    def transform(self, X: Iterable[str]) -> Any:
+        """The vectors of all columns, side by side: ``(texts, values)``, float32, in what :meth:`set_output` asks for."""
         if isinstance(X, str):
             raise UsageError("expected texts, found one text", "transform takes a list; encode takes a text by itself")
         encoded = self.encode(X)
         arrays = encoded.values() if isinstance(encoded, dict) else [encoded]
-        return np.concatenate([array.reshape(len(array), int(np.prod(array.shape[1:]))) for array in arrays], axis=1)
+        sides = [array.reshape(len(array), int(np.prod(array.shape[1:]))) for array in arrays]
+        return self._output(np.concatenate(sides, axis=1), X)
 
-    def fit_transform(self, X: Iterable[str], y: object = None) -> Vectors:
+    def set_output(self, *, transform: str | None = None) -> Encoder:
+        """What :meth:`transform` gives: ``default`` (an array), ``pandas`` or ``polars``; as before if nothing is said."""
+        if transform not in (None, "default", "pandas", "polars"):
+            raise UsageError(f"expected transform to be default, pandas or polars, found {transform!r}")
+        if transform is not None:
+            # Where scikit-learn looks when it clones an estimator.
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def _output(self, values: Vectors, X: object) -> Any:
+        config = getattr(self, "_sklearn_output_config", None)
+        if config is None and "sklearn" in sys.modules:
+            config = {"transform": sys.modules["sklearn"].get_config()["transform_output"]}
+        match config:
+            case {"transform": "pandas"}:
+                import pandas as pd
+
+                index = X.index if isinstance(X, pd.Series) else None
+                return pd.DataFrame(values, columns=self.get_feature_names_out(), index=index)
+            case {"transform": "polars"}:
+                import polars as pl
+
+                return pl.DataFrame(values, schema=self.get_feature_names_out().tolist(), orient="row")
+        return values
+
+    def fit_transform(self, X: Iterable[str], y: object = None) -> Any:
         """The same as :meth:`transform`."""
         return self.fit(X, y).transform(X)
 
@@ -356,7 +383,8 @@ class Encoder:
         return f"Encoder({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.get_params()
+        output = {name: value for name, value in self.__dict__.items() if name == "_sklearn_output_config"}
+        return self.get_params() | output
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

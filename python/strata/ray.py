@@ -104,19 +104,17 @@ def _connected(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    # In the main thread, Ray would take SIGTERM for itself.
+    # In the main thread, Ray would take SIGTERM for itself. What it starts dies with the thread that starts it.
     with ThreadPoolExecutor(1) as thread:
-        settings = {"address": address, "logging_level": logging.ERROR, "include_dashboard": False}
-        if address is not None or "RAY_ADDRESS" in os.environ:
-            del settings["include_dashboard"]
         try:
-            thread.submit(ray.init, **settings).result()
+            thread.submit(ray.init, address, logging_level=logging.ERROR).result()
         except (ConnectionError, ValueError, RuntimeError) as failure:
-            raise TryAgain(f"cannot reach a Ray cluster: {failure}", "give its --address, or start one with ray start") from failure
-    try:
-        yield
-    finally:
-        ray.shutdown()
+            advice = "give its --address, or start one with ray start"
+            raise TryAgain(f"cannot reach a Ray cluster: {failure}", advice) from failure
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 @dataclass
@@ -344,5 +342,4 @@ def featurize(
         batch_size=batch_size,
         compute=ray.data.ActorPoolStrategy(size=num_workers),
         num_cpus=threads / 2,
-        scheduling_strategy="SPREAD",
     )

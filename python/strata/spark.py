@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
@@ -46,22 +47,20 @@ def featurize(df: DataFrame, model: str | Path, *, threads: int | None = None, *
         threads = int(df.sparkSession.conf.get("spark.task.cpus", "1") or 1)
     arguments = {"model": str(model), "threads": threads, **arguments}
     schema = _of_spark(Encoder(**arguments).schema(to_arrow_schema(df.schema)))
-    encode: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]] = partial(_encode, arguments, schema)
+    encode: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]] = partial(_encode, json.dumps(arguments), schema)
     return df.mapInArrow(encode, from_arrow_schema(schema))
 
 
-def _encode(
-    arguments: dict[str, Any], schema: pa.Schema, batches: Iterator[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    encoder = _encoder(tuple(arguments.items()))
+def _encode(arguments: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    encoder = _encoder(arguments)
     for batch in batches:
         yield encoder(batch).cast(schema)
 
 
 @lru_cache(maxsize=1)
-def _encoder(arguments: tuple[tuple[str, Any], ...]) -> Encoder:
+def _encoder(arguments: str) -> Encoder:
     """The encoder of this process, which serves one task after the other."""
-    return Encoder(**dict(arguments))
+    return Encoder(**json.loads(arguments))
 
 
 def _of_spark(schema: pa.Schema) -> pa.Schema:

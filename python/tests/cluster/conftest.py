@@ -26,6 +26,7 @@ def marked_environment():
     name, value = MARK.split("=")
     os.environ[name] = value
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["PYSPARK_PYTHON"] = sys.executable
 
 
 def texts(rows: int) -> list[str | None]:

@@ -2,7 +2,6 @@ import random
 import signal
 import subprocess
 import threading
-import time
 
 import numpy as np
 import pyarrow as pa
@@ -77,18 +76,15 @@ def test_a_run_whose_workers_are_killed_ten_times_gives_the_bytes_of_the_program
     generator = random.Random(1)
 
     def murder():
-        wait_until(lambda: parts(output) >= 5)
-        while len(killed) < 10:
-            victims = processes(WORKER)
-            if victims and parts(output) < 195:
-                killed.append(generator.choice(victims))
-                kill(killed[-1])
-            time.sleep(generator.uniform(0.2, 0.6))
+        for turn in range(10):
+            wait_until(lambda least=5 + 18 * turn: parts(output) >= least and processes(WORKER))
+            killed.append((generator.choice(processes(WORKER)), parts(output)))
+            kill(killed[-1][0])
 
     murderer = beside(murder)
     strata.ray.run(None, *options(corpus, output), num_workers=3)
     wait_until(lambda: not murderer.is_alive(), 5)
-    assert len(killed) == 10
+    assert len(killed) == 10 and all(there < 200 for _, there in killed)
     assert visible(output) == by_program
     assert leftovers(output) == []
 
@@ -125,8 +121,8 @@ def test_damaged_files_are_skipped_by_name(own_cluster, corpus, tmp_path):
     folder.mkdir()
     (folder / "a.parquet").write_bytes((corpus / "c.parquet").read_bytes())
     damaged = bytearray((corpus / "c.parquet").read_bytes())
-    middle = len(damaged) // 3
-    damaged[middle : middle + 400] = bytes(400)
+    page = pq.ParquetFile(folder / "a.parquet").metadata.row_group(0).column(1).data_page_offset
+    damaged[page + 100 : page + 200] = bytes(100)
     (folder / "b.parquet").write_bytes(bytes(damaged))
     arguments = ["--input", str(folder), "--model", str(TINY), "--progress", "never", "--on-bad-file", "skip"]
     with pytest.raises(strata.DataError, match="b.parquet"):
@@ -159,7 +155,7 @@ def test_the_command_makes_a_cluster_of_its_own_and_ends_it(corpus, by_program, 
     pipeline = tmp_path / "pipeline.toml"
     pipeline.write_text(f'[model]\npath = "{TINY}"\n[features]\nlayers = [0, -1]\n[output]\nrows_per_part = 50\n')
     given = options(corpus, tmp_path / "out")
-    arguments = [*given[: given.index("--model")], "--output", tmp_path / "out", "--num-workers", "2"]
+    arguments = [*given[: given.index("--model")], "--output", tmp_path / "out", "--num-workers", "2", "--address", "local"]
     done = subprocess.run([PROGRAM, "ray", pipeline, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "10,000 rows in 200 parts" in done.stderr and "Traceback" not in done.stderr
@@ -170,7 +166,7 @@ def test_the_command_makes_a_cluster_of_its_own_and_ends_it(corpus, by_program, 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_command_in_order_and_it_goes_on_from_there(corpus, by_program, tmp_path, number):
     output = tmp_path / "out"
-    command = [PROGRAM, "ray", *options(corpus, output), "--num-workers", "2"]
+    command = [PROGRAM, "ray", *options(corpus, output), "--num-workers", "2", "--address", "local"]
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: parts(output) >= 5)
     child.send_signal(number)

@@ -40,5 +40,5 @@ def test_a_stack_is_a_list_of_lists_and_words_have_rows_of_their_own(spark):
     stack = featurize(frame, TINY, layers="all", combine="stack").toArrow().sort_by("id")
     expected = Encoder(TINY, layers="all", combine="stack").encode(["the cat sat", "hello world"])
     assert np.array(stack[stack.column_names[-1]].to_pylist(), np.float32).shape == expected.shape == (2, 5, 20)
-    words = featurize(frame, TINY, unit="word", dtype="float16").toArrow()
+    words = featurize(frame, TINY, unit="word", keep=["id"], dtype="float16").toArrow()
     assert sorted(words["id"].to_pylist()) == [1, 1, 1, 2, 2]
