@@ -71,7 +71,8 @@ fn anchors(path: &Path) -> BTreeSet<String> {
 #[test]
 fn every_promise_names_tests_that_exist() {
     let promises = fs_err::read_to_string(repository().join("docs/promises.md")).unwrap();
-    let tests = source_of(&repository().join("tests")) + &source_of(&repository().join("crates/io/tests"));
+    let folders = ["tests", "crates/io/tests", "python/tests"];
+    let tests: String = folders.iter().map(|folder| source_of(&repository().join(folder))).collect();
     let mut rows = 0;
     for row in promises.lines().filter(|line| line.starts_with("| ")).skip(1) {
         let (_, proofs) = row.trim_end_matches(" |").rsplit_once(" | ").unwrap();
@@ -79,7 +80,8 @@ fn every_promise_names_tests_that_exist() {
             proofs.split('`').skip(1).step_by(2).filter(|name| !name.contains(' ')).collect();
         assert!(!named.is_empty(), "no test proves {row}");
         for name in named {
-            let exists = repository().join(name).exists() || tests.contains(&format!("fn {name}("));
+            let exists = repository().join(name).exists()
+                || ["fn", "def"].iter().any(|word| tests.contains(&format!("{word} {name}(")));
             assert!(exists, "there is no test {name}");
         }
         rows += 1;
@@ -87,14 +89,14 @@ fn every_promise_names_tests_that_exist() {
     assert!(rows > 10, "only {rows} promises were found");
 }
 
-/// All Rust code below a folder.
+/// All code below a folder.
 fn source_of(folder: &Path) -> String {
     let mut source = String::new();
     for entry in fs_err::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             source += &source_of(&path);
-        } else if path.extension().is_some_and(|it| it == "rs") {
+        } else if path.extension().is_some_and(|it| it == "rs" || it == "py") {
             source += &fs_err::read_to_string(path).unwrap();
         }
     }

@@ -14,6 +14,7 @@ fn help_names_the_verbs() {
 
     Commands:
       run          Encode texts and write a folder of parts
+      ray          Encode texts by workers on a Ray cluster: a part of the Python package
       inspect      Show what an output folder holds: schema, provenance, counts, a summary of every
                    vector column
       verify       Hold an output folder against its manifest, and encode a sample of its rows again

@@ -29,8 +29,9 @@ fn an_array_gives_the_bytes_of_one_run_however_often_tasks_are_killed_and_queued
     let numbers: Vec<u32> = (FIRST..FIRST + TASKS).collect();
     let mut killed = 0;
     for round in 0..5_u64 {
-        let mut tasks: Vec<_> =
-            numbers.iter().map(|&number| start(&mut task(&sandbox, number, "out"))).collect();
+        let output = format!("out-{round}");
+        let begin = || numbers.iter().map(|&number| start(&mut task(&sandbox, number, &output)));
+        let mut tasks: Vec<_> = begin().collect();
         std::thread::sleep(Duration::from_millis(60 + 40 * round));
         for (place, task) in tasks.iter_mut().enumerate() {
             // Two of them die with their node, one meets its time limit.
@@ -49,21 +50,14 @@ fn an_array_gives_the_bytes_of_one_run_however_often_tasks_are_killed_and_queued
             assert!(is_killed || ended.status.success(), "{}", stderr(&ended));
             killed += u32::from(is_killed);
         }
-        assert_sound(&sandbox.path("out"), &clean);
-        // As if it were another day: what is made again is killed again.
-        for gone in ["out/_SUCCESS", "out/data/b-00001.parquet"] {
-            let path = sandbox.path(gone);
-            if path.exists() {
-                fs_err::remove_file(path).unwrap();
-            }
+        assert_sound(&sandbox.path(&output), &clean);
+        let tasks: Vec<_> = begin().collect();
+        for task in tasks {
+            let ended = task.wait_with_output().unwrap();
+            assert!(ended.status.success(), "{}", stderr(&ended));
         }
+        assert_eq!(visible(&sandbox.path(&output)), clean);
+        assert!(leftovers(&sandbox.path(&output)).is_empty());
     }
     assert!(killed > 0, "every task was done before it could be killed");
-    let tasks: Vec<_> = numbers.iter().map(|&number| start(&mut task(&sandbox, number, "out"))).collect();
-    for task in tasks {
-        let ended = task.wait_with_output().unwrap();
-        assert!(ended.status.success(), "{}", stderr(&ended));
-    }
-    assert_eq!(visible(&sandbox.path("out")), clean);
-    assert!(leftovers(&sandbox.path("out")).is_empty());
 }

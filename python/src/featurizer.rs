@@ -5,14 +5,11 @@ use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyCapsule;
-use strata_bert::{TextInput, VectorColumn};
+use strata_bert::TextInput;
 use strata_featurize::TableFeaturizer;
 
 use crate::errors::{Stop, exception};
 use crate::table;
-
-/// Texts whose tokens are in memory at a time.
-const TEXTS_AT_ONCE: usize = 4096;
 
 /// The schema and the columns of a table, as Arrow's C data interface hands them over.
 type Capsules<'py> = (Bound<'py, PyCapsule>, Bound<'py, PyCapsule>);
@@ -62,7 +59,8 @@ impl Featurizer {
                 both.map(|(text, pair)| TextInput::Pair(text, pair)).collect()
             }
         };
-        let values = py.detach(|| self.values(&inputs)).map_err(|stop| stop.exception(py))?;
+        let values = || self.featurizer.values_while(&inputs, |_, _| check_signals());
+        let values = py.detach(values).map_err(|stop: Stop| stop.exception(py))?;
         Ok(values.into_iter().map(|values| PyArray1::from_vec(py, values)).collect())
     }
 
@@ -89,27 +87,6 @@ impl Featurizer {
         let featurize = || self.featurizer.featurize_while(&batch, first_row, |_, _| check_signals());
         let vectors = py.detach(featurize).map_err(|stop: Stop| stop.exception(py))?;
         table::export(py, &vectors)
-    }
-}
-
-impl Featurizer {
-    /// The values of every column; not a number where a text has no vector in it.
-    fn values(&self, inputs: &[TextInput<'_>]) -> Result<Vec<Vec<f32>>, Stop> {
-        let columns = self.featurizer.encoder().features().columns().len();
-        let mut all: Vec<Vec<f32>> = vec![Vec::new(); columns];
-        for (chunk, texts) in inputs.chunks(TEXTS_AT_ONCE).enumerate() {
-            let place = |index| format!("the text in place {}", chunk * TEXTS_AT_ONCE + index);
-            let columns = self.featurizer.encode_while(texts, place, |_, _| check_signals())?;
-            for (all, VectorColumn { mut values, valid }) in all.iter_mut().zip(columns) {
-                let width = values.len() / valid.len().max(1);
-                for (row, _) in valid.iter().enumerate().filter(|(_, is_valid)| !**is_valid) {
-                    values[row * width..][..width].fill(f32::NAN);
-                }
-                // The first values of many are those of all of few.
-                if all.is_empty() { *all = values } else { all.extend(values) }
-            }
-        }
-        Ok(all)
     }
 }
 

@@ -36,8 +36,8 @@ def create_function(connection: duckdb.DuckDBPyConnection, name: str, model: str
     >>> import duckdb
     >>> connection = duckdb.connect()
     >>> create_function(connection, "embed", "tests/fixtures/tiny-bert")
-    >>> connection.sql("SELECT len(embed('a text'))").fetchone()
-    (20,)
+    >>> connection.sql("SELECT len(embed('a text'))").fetchall()
+    [(20,)]
     """
     encoder = Encoder(model, text="text", keep="none", **arguments)
     columns = encoder.columns

@@ -17,6 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from strata import _strata
+from strata._arrow import Batch, Schema
+from strata._served import Served
 from strata.errors import DataError, UsageError
 
 Vectors = npt.NDArray[np.float32]
@@ -63,26 +65,6 @@ class ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
-class _Batch:
-    """A record batch, for pyarrow to take over."""
-
-    def __init__(self, capsules: tuple[object, object]) -> None:
-        self._capsules = capsules
-
-    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
-        return self._capsules
-
-
-class _Schema:
-    """A schema, for pyarrow to take over."""
-
-    def __init__(self, capsule: object) -> None:
-        self._capsule = capsule
-
-    def __arrow_c_schema__(self) -> object:
-        return self._capsule
-
-
 class Encoder:
     """A BERT encoder whose layers become vectors.
 
@@ -125,7 +107,7 @@ class Encoder:
     random_weights : int, optional
         The seed of weights as they are before training, in place of the folder's.
     device : str
-        ``cpu``; a build with libtorch knows ``cuda``.
+        ``cpu``; a ``program`` that was built with CUDA knows ``cuda``.
     compute : str
         The type of the matrix products: ``float32``, or ``bfloat16`` where the processor has instructions for it.
     threads : int, optional
@@ -140,6 +122,9 @@ class Encoder:
         The type of the values in tables: ``float32`` or ``float16``.
     on_null : str
         What becomes of a table's row without a text: ``null``, ``nan`` or ``drop``.
+    program : str or Path, optional
+        A strata program that has the model in a process of its own, such as one that was built with CUDA. In this
+        process if nothing is said.
 
     Examples
     --------
@@ -177,6 +162,7 @@ class Encoder:
         keep: str | Sequence[str] | None = None,
         dtype: str = "float32",
         on_null: str = "null",
+        program: str | Path | None = None,
     ) -> None:
         self.model = model
         self.layers = layers
@@ -204,6 +190,7 @@ class Encoder:
         self.keep = keep
         self.dtype = dtype
         self.on_null = on_null
+        self.program = program
         self._forget()
 
     def encode(self, texts: str | Iterable[str], pairs: str | Iterable[str] | None = None) -> Any:
@@ -271,7 +258,7 @@ class Encoder:
 
     def schema(self, schema: pa.Schema) -> pa.Schema:
         """The schema of the tables that come of tables with this schema."""
-        return pa.schema(_Schema(self._native().schema(schema.__arrow_c_schema__())))
+        return pa.schema(Schema(self._native().schema(schema.__arrow_c_schema__())))
 
     @property
     def columns(self) -> dict[str, tuple[int, ...]]:
@@ -392,10 +379,10 @@ class Encoder:
 
     def _forget(self) -> None:
         """The model is loaded anew when it is next needed."""
-        self._loaded: dict[str, _strata.Featurizer] = {}
+        self._loaded: dict[str, _strata.Featurizer | Served] = {}
         self._process = os.getpid()
 
-    def _native(self, is_paired: bool = False) -> _strata.Featurizer:
+    def _native(self, is_paired: bool = False) -> _strata.Featurizer | Served:
         """The model as this process has loaded it for the arguments as they are."""
         options = json.dumps(self._options(is_paired))
         with _loading:
@@ -404,7 +391,10 @@ class Encoder:
                 self._forget()
             loaded = self._loaded
             if options not in loaded:
-                loaded[options] = _strata.Featurizer(options)
+                if self.program is None:
+                    loaded[options] = _strata.Featurizer(options)
+                else:
+                    loaded[options] = Served(str(self.program), options)
                 for remark in loaded[options].remarks:
                     warnings.warn(remark, stacklevel=3)
             return loaded[options]
@@ -414,7 +404,7 @@ class Encoder:
         options: dict[str, dict[str, Any]] = {"input": {"paths": ["-"]}, "output": {"path": "-"}}
         defaults = _arguments()
         for name, value in self.get_params().items():
-            if value is not None and _differs(value, defaults[name]):
+            if name != "program" and value is not None and _differs(value, defaults[name]):
                 table, key = PLACES.get(name, f"features.{name}").split(".")
                 options.setdefault(table, {})[key] = _plain(value)
         if is_paired:
@@ -434,7 +424,7 @@ class Encoder:
             for start in range(0, batch.num_rows, ROWS_AT_ONCE):
                 rows = batch.slice(start, ROWS_AT_ONCE)
                 schema, array = rows.__arrow_c_array__()
-                yield pa.record_batch(_Batch(native.featurize(schema, array, first_row)))
+                yield pa.record_batch(Batch(native.featurize(schema, array, first_row)))
                 first_row += rows.num_rows
 
 

@@ -6,6 +6,7 @@ import re
 import pytest
 from conftest import REPOSITORY
 
+import strata.duckdb
 import strata.encoder
 
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -21,7 +22,7 @@ def test_a_documents_example_runs(document, place, code, monkeypatch):
     exec(compile(code, f"{document.name}, example {place}", "exec"), {})
 
 
-@pytest.mark.parametrize("module", [strata, strata.encoder], ids=["strata", "strata.encoder"])
+@pytest.mark.parametrize("module", [strata, strata.encoder, strata.duckdb], ids=["strata", "strata.encoder", "strata.duckdb"])
 def test_docstrings_show_what_comes(module, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     results = doctest.testmod(module)

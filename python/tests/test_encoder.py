@@ -208,7 +208,7 @@ def test_threads_belong_to_an_encoder(tiny):
     assert count() <= before + 1
 
 
-def test_the_seeds_tasks_are_one_call_each():
+def test_what_people_do_most_is_one_call_each_and_equals_transformers():
     """A layer by number, all layers of one sentence, and the first tokens of chosen layers."""
     sentence = "The cook burns the rye bread."
     third = Encoder(MINILM, layers=3).encode(sentence)

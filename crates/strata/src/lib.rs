@@ -47,6 +47,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, ray: Option<&dyn Clus
             let ray = ray.ok_or_else(no_cluster)?;
             commands::run(&run, Some((ray, &workers)), &Signals::listen()?, &mut Report::begin())
         }
+        Command::Serve => commands::serve(),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Verify(arguments) => commands::verify(&arguments),
         Command::Fetch(arguments) => commands::fetch(&arguments),

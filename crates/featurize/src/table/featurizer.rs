@@ -13,6 +13,9 @@ use crate::table::documents::{documents, of_texts};
 /// What a table is called in messages.
 const TABLE: &str = "the table";
 
+/// Texts whose tokens are in memory at a time.
+const TEXTS_AT_ONCE: usize = 4096;
+
 /// Turns tables of text into tables of vectors.
 ///
 /// ```
@@ -96,21 +99,34 @@ impl TableFeaturizer {
         Ok(concat_batches(&columns.schema, &pieces).map_err(Error::from)?)
     }
 
-    /// The vectors of texts without a table around them, in the order of the encoder's columns. `place` names a text
-    /// in messages, `seen` is as for [`TableFeaturizer::featurize_while`].
+    /// The vectors of texts without a table around them: for each of the encoder's columns the values of all texts,
+    /// end to end, and not a number where a text has no vector in it. `seen` is as for
+    /// [`TableFeaturizer::featurize_while`].
     ///
     /// # Errors
     /// A text cannot be encoded; the device has no memory for a single one, or fails; whatever `seen` returns.
-    pub fn encode_while<E: From<Error> + From<strata_bert::Error>>(
+    pub fn values_while<E: From<Error> + From<strata_bert::Error>>(
         &self,
         texts: &[TextInput<'_>],
-        place: impl Fn(usize) -> String + Send,
-        seen: impl FnMut(usize, usize) -> Result<(), E>,
-    ) -> Result<Vec<VectorColumn>, E> {
+        mut seen: impl FnMut(usize, usize) -> Result<(), E>,
+    ) -> Result<Vec<Vec<f32>>, E> {
         let (tokenizer, refuse_overflow) = (self.encoder.tokenizer(), self.wanted.refuse_overflow);
-        let documents = self.encoder.install(|| of_texts(tokenizer, refuse_overflow, texts, place))?;
-        let documents: Vec<_> = documents.into_iter().map(Some).collect();
-        self.encoder.vectors(&documents, seen)
+        let mut all: Vec<Vec<f32>> = vec![Vec::new(); self.encoder.features().columns().len()];
+        for (chunk, texts) in texts.chunks(TEXTS_AT_ONCE).enumerate() {
+            let place = |index| format!("the text in place {}", chunk * TEXTS_AT_ONCE + index);
+            let documents = self.encoder.install(|| of_texts(tokenizer, refuse_overflow, texts, place))?;
+            let documents: Vec<_> = documents.into_iter().map(Some).collect();
+            let columns = self.encoder.vectors(&documents, &mut seen)?;
+            for (all, VectorColumn { mut values, valid }) in all.iter_mut().zip(columns) {
+                let width = values.len() / valid.len().max(1);
+                for (row, _) in valid.iter().enumerate().filter(|(_, is_valid)| !**is_valid) {
+                    values[row * width..][..width].fill(f32::NAN);
+                }
+                // The first values of many are those of all of few.
+                if all.is_empty() { *all = values } else { all.extend(values) }
+            }
+        }
+        Ok(all)
     }
 
     fn columns(&self, input: &Schema) -> Result<Columns, Error> {

@@ -7,6 +7,7 @@ mod inspect;
 mod metrics;
 pub mod report;
 mod run;
+mod serve;
 mod stdio;
 mod verify;
 
@@ -14,4 +15,5 @@ pub use complete::{completions, man};
 pub use fetch::fetch;
 pub use inspect::inspect;
 pub use run::run;
+pub use serve::serve;
 pub use verify::verify;

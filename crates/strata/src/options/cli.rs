@@ -83,8 +83,11 @@ impl Cli {
 pub enum Command {
     /// Encode texts and write a folder of parts.
     Run(Box<RunArguments>),
-    /// The same by workers on a Ray cluster. Part of the Python package.
+    /// Encode texts by workers on a Ray cluster: a part of the Python package.
     Ray(Box<RayArguments>),
+    /// Encode what another program hands over on stdin. The Python package knows how to ask.
+    #[command(hide = true)]
+    Serve,
     /// Show what an output folder holds: schema, provenance, counts, a summary of every vector column.
     Inspect(InspectArguments),
     /// Hold an output folder against its manifest, and encode a sample of its rows again.

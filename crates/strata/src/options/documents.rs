@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use clap::{Arg, Command, CommandFactory, Parser};
+use clap::{Arg, CommandFactory, Parser};
 use strata_featurize::Settings;
 
 use crate::options::Options;
@@ -39,12 +39,20 @@ fn the_document_of_the_options_is_made_from_them() {
 
 fn document() -> String {
     let (mut out, command) = (INTRODUCTION.to_owned(), Cli::command());
-    for subcommand in command.get_subcommands() {
+    let of_run: Vec<&Arg> = command.find_subcommand("run").unwrap().get_arguments().collect();
+    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
         let (name, about) = (subcommand.get_name(), subcommand.get_about().unwrap());
         write!(out, "\n## strata {name}\n\n{}.\n", in_a_cell(&about.to_string())).unwrap();
-        describe(&mut out, "###", subcommand);
+        let arguments: Vec<&Arg> = subcommand.get_arguments().collect();
+        if name != "run" && of_run.iter().all(|argument| arguments.contains(argument)) {
+            let own = arguments.into_iter().filter(|argument| !of_run.contains(argument));
+            out += "\nAll that `strata run` takes, and:\n";
+            describe(&mut out, "###", &own.collect::<Vec<_>>());
+        } else {
+            describe(&mut out, "###", &arguments);
+        }
     }
-    describe(&mut out, "##", &command);
+    describe(&mut out, "##", &command.get_arguments().collect::<Vec<_>>());
     let environment = command.get_after_help().unwrap().to_string();
     let variables = environment.strip_prefix("Environment:\n").unwrap();
     write!(out, "\n## Environment\n\n```\n{variables}\n```\n").unwrap();
@@ -52,9 +60,9 @@ fn document() -> String {
 }
 
 /// A table of options for each heading, in the order of the help.
-fn describe(out: &mut String, level: &str, command: &Command) {
+fn describe(out: &mut String, level: &str, arguments: &[&Arg]) {
     let mut headings: Vec<Option<&str>> = Vec::new();
-    for argument in command.get_arguments() {
+    for argument in arguments {
         if !headings.contains(&argument.get_help_heading()) {
             headings.push(argument.get_help_heading());
         }
@@ -63,8 +71,8 @@ fn describe(out: &mut String, level: &str, command: &Command) {
         if let Some(heading) = heading {
             write!(out, "\n{level} {heading}\n").unwrap();
         }
-        let arguments: Vec<&Arg> =
-            command.get_arguments().filter(|argument| argument.get_help_heading() == heading).collect();
+        let arguments: Vec<&&Arg> =
+            arguments.iter().filter(|argument| argument.get_help_heading() == heading).collect();
         let is_key = |id: &str| id.contains('.');
         let has_keys = arguments.iter().any(|argument| is_key(argument.get_id().as_str()));
         let (title, line) = if has_keys { (" key in a file |", "---|") } else { ("", "") };
