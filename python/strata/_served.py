@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import threading
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from strata._arrow import Batch, Schema
+from strata._strata import Cancel
 from strata.errors import (
     Bug,
     ConfigurationError,
@@ -22,6 +24,9 @@ from strata.errors import (
     TryAgain,
     UsageError,
 )
+
+#: Seconds that Ctrl-C may have to wait.
+PERIOD = 0.1
 
 #: What the program's exit codes mean.
 ERRORS: dict[int, type[Error]] = {
@@ -59,8 +64,10 @@ class Served:
         empty = pa.RecordBatch.from_pylist([], pa.schema(Schema(schema)))
         return self._ask("schema", empty).schema.__arrow_c_schema__()
 
-    def featurize(self, schema: object, array: object, first_row: int) -> tuple[object, object]:
-        """The table that comes of a table."""
+    def featurize(self, schema: object, array: object, first_row: int, cancel: Cancel) -> tuple[object, object]:
+        """The table that comes of a table, which is not begun once `cancel` is set."""
+        if cancel.is_set():
+            raise Bug("a table was asked for after the work was cancelled")
         table = self._ask("featurize", pa.record_batch(Batch((schema, array))), first_row).combine_chunks()
         batches = table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]
         capsules: tuple[object, object] = batches[0].__arrow_c_array__()
@@ -102,6 +109,9 @@ class Served:
                 for message in messages:
                     process.stdin.write(message)
                 process.stdin.flush()
+                # A signal may come to another thread, which does not wake this one.
+                while not select.select([process.stdout], [], [], PERIOD)[0]:
+                    pass
                 line = process.stdout.readline()
                 answer: dict[str, Any] = json.loads(line)
                 table = process.stdout.read(answer.get("bytes", 0))

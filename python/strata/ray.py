@@ -334,7 +334,8 @@ def featurize(
     """
     if num_workers is None:
         num_workers = max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
-    return dataset.map_batches(
+    # Otherwise small files are one block, for which there is one worker.
+    return dataset.repartition(target_num_rows_per_block=batch_size).map_batches(
         Featurizer,
         fn_constructor_args=(str(model),),
         fn_constructor_kwargs={"threads": threads, **arguments},

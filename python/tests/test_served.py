@@ -70,8 +70,9 @@ def test_after_a_failure_it_answers_again(tiny):
 
 
 def test_a_program_that_is_no_more_is_told_and_started_again(tiny):
+    before = servers()
     encoder = Encoder(tiny, program=PROGRAM).fit([])
-    [server] = servers()
+    [server] = set(servers()) - set(before)
     os.kill(server, signal.SIGKILL)
     with pytest.raises(strata.SystemFailure, match="exit code -9"):
         encoder.encode("a text")
@@ -92,8 +93,9 @@ def test_ctrl_c_ends_the_work_and_not_the_encoder(tiny):
 
 
 def test_it_ends_with_its_encoder(tiny):
+    before = servers()
     encoder = Encoder(tiny, program=PROGRAM).fit([])
-    assert len(servers()) == 1
+    assert len(servers()) == len(before) + 1
     del encoder
     gc.collect()
-    assert servers() == []
+    assert len(servers()) <= len(before)

@@ -1,3 +1,8 @@
+import os
+import signal
+import threading
+import time
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -71,6 +76,25 @@ def test_batches_come_as_they_are_asked_for(tiny):
     assert asked == []
     reader.read_next_batch()
     assert len(asked) <= 2
+
+
+def test_ctrl_c_ends_a_table_between_two_forward_passes(tiny):
+    encoder = Encoder(tiny).fit([])
+    table = pa.table({"text": [f"the cat {number} " * 20 for number in range(200_000)]})
+    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        encoder.encode_table(table)
+    assert time.monotonic() - start < 5
+    assert encoder.encode("a text").shape == (20,)
+
+
+def test_a_reader_that_is_left_ends_its_work(tiny):
+    encoder = Encoder(tiny)
+    reader = encoder.encode_batches(pa.table({"text": TEXTS * 10_000}))
+    reader.read_next_batch()
+    del reader
+    assert encoder.encode("a text").shape == (20,)
 
 
 def test_what_comes_is_read_by_polars_pandas_and_duckdb(tiny):
