@@ -1,14 +1,12 @@
 //! A loaded model that turns texts and tables into vectors.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use arrow::datatypes::Schema;
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyCapsule;
 use strata_bert::TextInput;
-use strata_featurize::{Error, TableFeaturizer};
+use strata_featurize::TableFeaturizer;
 
 use crate::errors::{Stop, exception};
 use crate::table;
@@ -77,44 +75,18 @@ impl Featurizer {
         table::export_schema(py, &schema)
     }
 
-    /// The table that comes of a table whose first row is called `first_row` in messages and in rows of units. Ends
-    /// early if `cancel` is set, for whoever calls from a thread that sees no signals.
+    /// The table that comes of a table whose first row is called `first_row` in messages and in rows of units.
     fn featurize<'py>(
         &self,
         py: Python<'py>,
         schema: &Bound<'py, PyCapsule>,
         array: &Bound<'py, PyCapsule>,
         first_row: u64,
-        cancel: &Bound<'py, Cancel>,
     ) -> PyResult<Capsules<'py>> {
-        let (batch, cancel) = (table::import(schema, array)?, cancel.get());
-        let check =
-            |_, _| if cancel.is_set() { Err(Stop::Failed(Error::Cancelled)) } else { check_signals() };
-        let featurize = || self.featurizer.featurize_while(&batch, first_row, check);
+        let batch = table::import(schema, array)?;
+        let featurize = || self.featurizer.featurize_while(&batch, first_row, |_, _| check_signals());
         let vectors = py.detach(featurize).map_err(|stop: Stop| stop.exception(py))?;
         table::export(py, &vectors)
-    }
-}
-
-/// Whether work is to end early.
-#[pyclass(frozen, module = "strata._strata")]
-#[derive(Default)]
-pub struct Cancel(AtomicBool);
-
-#[pymethods]
-impl Cancel {
-    #[new]
-    fn new() -> Self {
-        Self::default()
-    }
-
-    /// Ends the work between two forward passes.
-    fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }
 

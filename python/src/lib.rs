@@ -17,7 +17,7 @@ use errors::exception;
 #[pymodule]
 mod _strata {
     #[pymodule_export]
-    use super::featurizer::{Cancel, Featurizer};
+    use super::featurizer::Featurizer;
     #[pymodule_export]
     use super::worker::Worker;
     #[pymodule_export]

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from strata._arrow import Batch, Schema
-from strata._strata import Cancel
 from strata.errors import (
     Bug,
     ConfigurationError,
@@ -64,10 +63,8 @@ class Served:
         empty = pa.RecordBatch.from_pylist([], pa.schema(Schema(schema)))
         return self._ask("schema", empty).schema.__arrow_c_schema__()
 
-    def featurize(self, schema: object, array: object, first_row: int, cancel: Cancel) -> tuple[object, object]:
-        """The table that comes of a table, which is not begun once `cancel` is set."""
-        if cancel.is_set():
-            raise Bug("a table was asked for after the work was cancelled")
+    def featurize(self, schema: object, array: object, first_row: int) -> tuple[object, object]:
+        """The table that comes of a table."""
         table = self._ask("featurize", pa.record_batch(Batch((schema, array))), first_row).combine_chunks()
         batches = table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]
         capsules: tuple[object, object] = batches[0].__arrow_c_array__()

@@ -8,9 +8,7 @@ import os
 import sys
 import threading
 import warnings
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +23,7 @@ from strata.errors import DataError, UsageError
 
 Vectors = npt.NDArray[np.float32]
 
-#: Rows of a table that are encoded at once. Those of two are in memory.
+#: Rows of a table whose vectors are in memory at a time.
 ROWS_AT_ONCE = 4096
 
 #: Where arguments stand in a pipeline file; those that are not here are of the table `features`.
@@ -421,28 +419,13 @@ class Encoder:
         return column.cast(pa.string()) if is_text and pa.types.is_null(column.type) else column
 
     def _batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-        native, cancel = self._native(), _strata.Cancel()
-
-        def featurize(rows: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
-            schema, array = rows.__arrow_c_array__()
-            return pa.record_batch(Batch(native.featurize(schema, array, first_row, cancel)))
-
-        # One batch is tokenized while another is encoded, and encoded while whoever asked works on the one before.
-        with ThreadPoolExecutor(2) as threads:
-            at_work: deque[Future[pa.RecordBatch]] = deque()
-            try:
-                first_row = 0
-                for batch in reader:
-                    for start in range(0, batch.num_rows, ROWS_AT_ONCE):
-                        rows = batch.slice(start, ROWS_AT_ONCE)
-                        at_work.append(threads.submit(featurize, rows, first_row))
-                        first_row += rows.num_rows
-                        if len(at_work) > 1:
-                            yield at_work.popleft().result()
-                while at_work:
-                    yield at_work.popleft().result()
-            finally:
-                cancel.set()
+        native, first_row = self._native(), 0
+        for batch in reader:
+            for start in range(0, batch.num_rows, ROWS_AT_ONCE):
+                rows = batch.slice(start, ROWS_AT_ONCE)
+                schema, array = rows.__arrow_c_array__()
+                yield pa.record_batch(Batch(native.featurize(schema, array, first_row)))
+                first_row += rows.num_rows
 
 
 def _arguments() -> dict[str, Any]:
