@@ -35,8 +35,6 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SHORTER = 5
 BATCH = 1024
 FILES = 10
-#: These are slow, and far from where a few percent count.
-ONCE = ["strata.ray.featurize", "sentence-transformers, map_batches"]
 
 
 class SentenceTransformers:
@@ -59,27 +57,18 @@ def main() -> None:
     options = arguments()
     figures = machine.begin(REPOSITORY, options.threads) | {"rows": options.rows, "rounds": []}
     folder = Path(tempfile.mkdtemp(prefix="strata-doors-"))
-    contenders = {
-        "strata run": by_program,
-        "Encoder": by_encoder,
-        "Encoder, in a process of the program": by_served_encoder,
-        "strata.ray.run": by_ray_run,
-        "strata.ray.featurize": by_ray_data,
-        "sentence-transformers, map_batches": by_sentence_transformers,
-    }
     ray.init(num_cpus=options.threads, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         corpus = sentences(folder, options)
         for turn in range(options.rounds):
-            names = [name for name in contenders if turn == 0 or name not in ONCE]
-            names = names if turn % 2 == 0 else names[::-1]
+            names = options.contenders if turn % 2 == 0 else options.contenders[::-1]
             figures["rounds"].append({})
             for name in names:
                 shutil.rmtree(folder / "out", ignore_errors=True)
                 start = time.monotonic()
-                contenders[name](corpus, folder / "out", options)
+                CONTENDERS[name](corpus, folder / "out", options)
                 figures["rounds"][-1][name] = round(time.monotonic() - start, 2)
                 print(name, figures["rounds"][-1][name], flush=True)
                 written = sum(pq.read_metadata(path).num_rows for path in (folder / "out").rglob("*.parquet"))
@@ -87,9 +76,9 @@ def main() -> None:
     finally:
         ray.shutdown()
         shutil.rmtree(folder)
-    target = machine.results(options.results, figures, "doors")
+    target = machine.results(options.results, figures, f"doors-{options.rows}")
     target.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
-    page = markdown(figures, list(contenders))
+    page = markdown(figures, options.contenders)
     target.with_suffix(".md").write_text(page)
     print(page)
 
@@ -105,8 +94,8 @@ def sentences(folder: Path, options: argparse.Namespace) -> Path:
     table = pa.table({"id": range(options.rows), "text": texts})
     # Ray Data divides files among its workers, and not what is in them.
     for place in range(FILES):
-        share = table.slice(place * options.rows // FILES, options.rows // FILES)
-        pq.write_table(share, path / f"{place}.parquet")
+        begin, end = (options.rows * number // FILES for number in (place, place + 1))
+        pq.write_table(table.slice(begin, end - begin), path / f"{place}.parquet")
     return path
 
 
@@ -164,6 +153,16 @@ def by_sentence_transformers(corpus: Path, out: Path, options: argparse.Namespac
     ).write_parquet(str(out))
 
 
+CONTENDERS = {
+    "strata run": by_program,
+    "Encoder": by_encoder,
+    "Encoder, in a process of the program": by_served_encoder,
+    "strata.ray.run": by_ray_run,
+    "strata.ray.featurize": by_ray_data,
+    "sentence-transformers, map_batches": by_sentence_transformers,
+}
+
+
 def markdown(figures: dict, names: list[str]) -> str:
     described, rounds = figures["machine"], figures["rounds"]
     lines = [
@@ -176,9 +175,8 @@ def markdown(figures: dict, names: list[str]) -> str:
         "|---|" + "---|" * (len(rounds) + 1),
     ]
     for name in names:
-        ratio = median(each["strata run"] / each[name] for each in rounds if name in each)
-        seconds = " | ".join(f"{each[name]:.1f}" if name in each else "" for each in rounds)
-        lines.append(f"| {name} | {seconds} | {ratio:.2f} |")
+        ratio = median(each["strata run"] / each[name] for each in rounds)
+        lines.append(f"| {name} | " + " | ".join(f"{each[name]:.1f}" for each in rounds) + f" | {ratio:.2f} |")
     return "\n".join(lines) + "\n"
 
 
@@ -186,6 +184,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=20000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), metavar="NAME")
     parser.add_argument("--threads", type=int, default=machine.cores())
     parser.add_argument("--program", type=Path, default=REPOSITORY / ".venv-python" / "bin" / "strata", help="the package's own")
     parser.add_argument("--model", type=Path, default=REPOSITORY / ".models" / "all-MiniLM-L6-v2")

@@ -10,7 +10,7 @@ use strata_featurize::{Error, Part, Watch};
 
 use crate::errors::error;
 
-/// `make(order, parts)`, of which `order` is JSON and `parts` are names with numbers of rows. It gives an iterator
+/// `make(order, parts)`, of which `order` is JSON and `parts` are names with numbers of rows and of files. It gives an iterator
 /// of rows, tokens and skipped files, each since the item before, which comes often even if nothing does.
 pub struct Function {
     make: Py<PyAny>,
@@ -54,6 +54,15 @@ impl Function {
 }
 
 impl Cluster for Function {
+    fn is_cancelled(&self) -> bool {
+        let checked = Python::attach(|py| py.check_signals());
+        let is_cancelled = checked.is_err();
+        if let Err(raised) = checked {
+            *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised);
+        }
+        is_cancelled
+    }
+
     fn make(
         &self,
         order: &Order<'_>,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import subprocess
@@ -24,8 +25,8 @@ from strata.errors import (
     UsageError,
 )
 
-#: Seconds that Ctrl-C may have to wait.
-PERIOD = 0.1
+#: Milliseconds that Ctrl-C may have to wait.
+PERIOD = 100
 
 #: What the program's exit codes mean.
 ERRORS: dict[int, type[Error]] = {
@@ -107,14 +108,20 @@ class Served:
                     process.stdin.write(message)
                 process.stdin.flush()
                 # A signal may come to another thread, which does not wake this one.
-                while not select.select([process.stdout], [], [], PERIOD)[0]:
+                waiting = select.poll()
+                waiting.register(process.stdout, select.POLLIN)
+                while not waiting.poll(PERIOD):
                     pass
-                line = process.stdout.readline()
-                answer: dict[str, Any] = json.loads(line)
+                answer: dict[str, Any] = json.loads(process.stdout.readline())
                 table = process.stdout.read(answer.get("bytes", 0))
-            except (OSError, ValueError) as failure:
-                code = process.wait()
-                raise SystemFailure(f"{' '.join(self._command)} has ended with exit code {code}") from failure
+                if len(table) < answer.get("bytes", 0):
+                    raise EOFError
+            except (OSError, ValueError, EOFError) as failure:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(1)
+                code = process.poll()
+                ended = "says what is no answer" if code is None else f"has ended with exit code {code}"
+                raise SystemFailure(f"{' '.join(self._command)} {ended}") from failure
         except BaseException:
             # Whoever is asked next answers from the beginning.
             process.kill()

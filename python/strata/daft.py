@@ -7,14 +7,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from strata._rows import refuse_others
 from strata.encoder import Encoder
-from strata.errors import ConfigurationError, UsageError
+from strata.errors import ConfigurationError
 
 try:
     import daft
     from daft import DataFrame, DataType, Series, col
 except ImportError as failure:
-    raise ConfigurationError(f"expected Daft, found {failure}", "pip install 'strata-vectors[daft]'") from failure
+    raise ConfigurationError(f"expected Daft, found {failure}", "pip install daft") from failure
 
 
 def featurize(
@@ -43,15 +44,9 @@ def featurize(
     Raises
     ------
     UsageError
-        Tokens, words or spans are to have rows of their own: Daft's functions give a value for each row.
+        The arguments would make other rows, as those of tokens: Daft's functions give a value for each row.
     """
-    if arguments.get("unit", "row") != "row":
-        raise UsageError(
-            f"Daft's functions give a value for each row, and unit is {arguments['unit']!r}",
-            "strata run gives rows of their own to tokens, words and spans",
-        )
-    if "keep" in arguments:
-        raise UsageError("all columns are kept, so that `keep` says nothing", "select columns of the data frame")
+    refuse_others("Daft", arguments)
     arguments = {"model": str(model), "text": text, "keep": "none", **arguments}
     schema = Encoder(**arguments).schema(pa.schema({text: pa.string()}))
     vectors = DataType.struct({field.name: _type(field.type) for field in schema})
@@ -63,8 +58,7 @@ def featurize(
 
         @daft.method.batch(return_dtype=vectors, unnest=True)  # type: ignore[untyped-decorator]
         def of(self, texts: Series) -> pa.Array:
-            batches = self._encoder.encode_table(pa.table({text: texts.to_arrow()})).to_batches()
-            return pa.concat_arrays([batch.to_struct_array() for batch in batches])
+            return self._encoder.encode_table(pa.table({text: texts.to_arrow()})).to_struct_array().combine_chunks()
 
     return df.select(*[col(name) for name in df.column_names], Vectors().of(col(text)))
 

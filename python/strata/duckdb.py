@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from strata._rows import refuse_others
 from strata.encoder import Encoder
 from strata.errors import ConfigurationError, UsageError
 
@@ -14,7 +15,7 @@ try:
     import duckdb
     from duckdb.func import ARROW, SPECIAL
 except ImportError as failure:
-    raise ConfigurationError(f"expected DuckDB, found {failure}", "pip install 'strata-vectors[duckdb]'") from failure
+    raise ConfigurationError(f"expected DuckDB, found {failure}", "pip install duckdb") from failure
 
 
 def create_function(connection: duckdb.DuckDBPyConnection, name: str, model: str | Path, **arguments: Any) -> None:
@@ -29,7 +30,7 @@ def create_function(connection: duckdb.DuckDBPyConnection, name: str, model: str
     model : str or Path
         A Hugging Face checkpoint folder, or an id.
     **arguments
-        Those of :class:`strata.Encoder`. They give one column.
+        Those of :class:`strata.Encoder` but for columns and ``dtype``. They give one column.
 
     Examples
     --------
@@ -39,11 +40,12 @@ def create_function(connection: duckdb.DuckDBPyConnection, name: str, model: str
     >>> connection.sql("SELECT len(embed('a text'))").fetchall()
     [(20,)]
     """
+    refuse_others("DuckDB", arguments, "text", "dtype")
     encoder = Encoder(model, text="text", keep="none", **arguments)
     columns = encoder.columns
-    if encoder.unit != "row" or len(columns) != 1:
+    if len(columns) != 1:
         raise UsageError(
-            f"expected one vector for each text, found {', '.join(columns)} for each {encoder.unit}",
+            f"expected one vector for each text, found {', '.join(columns)}",
             "choose one layer and one pooling, or combine layers",
         )
     [(column, shape)] = columns.items()

@@ -250,6 +250,11 @@ class Encoder:
             The columns that ``strata run`` writes: a row for each row of the table, or for each token, word or span.
         """
         reader = pa.RecordBatchReader.from_stream(data)
+        texts = {self.text or "text", self.text_pair}
+        typed = [f.with_type(pa.string()) if f.name in texts and pa.types.is_null(f.type) else f for f in reader.schema]
+        if typed != list(reader.schema):
+            # Texts of which all are missing.
+            reader = reader.cast(pa.schema(typed, reader.schema.metadata))
         return pa.RecordBatchReader.from_batches(self.schema(reader.schema), self._batches(reader))
 
     def encode_table(self, data: ArrowStream) -> pa.Table:
@@ -279,8 +284,10 @@ class Encoder:
             The same kind of thing with the vectors; a table for whatever else was given.
         """
         if isinstance(batch, pa.RecordBatch):
-            table = self.encode_table(pa.Table.from_batches([batch])).combine_chunks()
-            return table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], table.schema)
+            batches = self.encode_table(pa.Table.from_batches([batch])).combine_chunks().to_batches()
+            if len(batches) > 1:
+                raise DataError("the vectors and columns of one batch are too large for one", "hand over fewer rows at a time")
+            return batches[0] if batches else pa.RecordBatch.from_pylist([], self.schema(batch.schema))
         if isinstance(batch, Mapping):
             table = self.encode_table(pa.table({name: self._column(name, values) for name, values in batch.items()}))
             return {name: _values(table[name]) for name in table.column_names}

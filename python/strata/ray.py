@@ -11,6 +11,8 @@ import contextlib
 import json
 import logging
 import os
+import sys
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,9 +26,19 @@ from strata.errors import ConfigurationError, Error, TryAgain
 
 try:
     import ray
-    from ray.exceptions import RayActorError, RayTaskError
+    from ray.exceptions import (
+        NodeDiedError,
+        ObjectLostError,
+        OutOfMemoryError,
+        RayActorError,
+        RayTaskError,
+        WorkerCrashedError,
+    )
 except ImportError as failure:
-    raise ConfigurationError(f"expected Ray, found {failure}", "pip install 'strata-vectors[ray]'") from failure
+    raise ConfigurationError(f"expected Ray, found {failure}", "pip install 'ray[data]'") from failure
+
+#: What a call raises whose worker is no more.
+LOST = (NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError)
 
 #: Parts that a worker is given at once, if they follow each other in a file: text formats are read from their start.
 MOST_PARTS = 8
@@ -34,8 +46,11 @@ MOST_PARTS = 8
 #: Such shares that each worker is to have, so that all end at about the same time.
 SHARES_OF_A_WORKER = 4
 
-#: How often parts are given to another worker after the one that had them was lost.
+#: So many workers in a row that are lost over the same parts, or before they could begin, end the run.
 MOST_LOSSES = 20
+
+#: Seconds without any worker after which that is told.
+PATIENCE = 60
 
 #: Seconds between two looks at what the workers have done.
 PERIOD = 0.5
@@ -188,6 +203,9 @@ class _Crew:
         #: Those that make parts, by what they will answer.
         self._making: dict[Any, tuple[Any, _Seen]] = {}
         self._encoded: dict[Any, tuple[int, int]] = {}
+        self._claims = claims
+        #: How many were lost in a row before they could begin.
+        self._still_born = 0
 
     def __enter__(self) -> _Crew:
         for _ in range(self._size):
@@ -196,15 +214,20 @@ class _Crew:
 
     def __exit__(self, *_: object) -> None:
         for worker in [*self._starting.values(), *self._idle, *(worker for worker, _ in self._making.values())]:
-            ray.kill(worker)
+            with contextlib.suppress(*LOST):
+                ray.kill(worker)
 
     def make(self, shares: deque[_Share]) -> Iterator[tuple[int, int, dict[str, str]]]:
         """Has all shares made; gives rows and tokens since the last time, and skipped files."""
         made_rows = told_rows = made_tokens = told_tokens = 0
+        asked = begun = time.monotonic()
+        is_told = False
         while shares or self._making:
             while shares and self._idle:
                 self._give(self._idle.pop(), shares.popleft())
-            ready, _ = ray.wait([*self._making, *self._starting], timeout=PERIOD)
+            expected = [*self._making, *self._starting]
+            ray.wait(expected, timeout=PERIOD)
+            ready, _ = ray.wait(expected, num_returns=len(expected), timeout=0)
             skipped: dict[str, str] = {}
             for answer in ready:
                 if answer in self._starting:
@@ -216,10 +239,10 @@ class _Crew:
                 except RayTaskError as failure:
                     self._idle.append(worker)
                     raise (failure.cause if isinstance(failure.cause, Error) else failure) from None
-                except RayActorError as failure:
+                except LOST as failure:
                     self._lose(worker)
                     seen.share.losses += 1
-                    if seen.share.losses > MOST_LOSSES:
+                    if seen.share.losses >= MOST_LOSSES:
                         raise TryAgain(
                             f"{seen.share.losses} workers were lost that made {', '.join(seen.share.names)}: {failure}",
                             "give workers more memory, or see Ray's logs",
@@ -229,7 +252,13 @@ class _Crew:
                     self._idle.append(worker)
                     made_rows += seen.share.rows
                     made_tokens += self._tokens_of(seen)
-            self._ask()
+            now = time.monotonic()
+            if now - asked >= PERIOD:
+                asked = now
+                self._ask()
+            if not is_told and not self._making and now - begun > PATIENCE:
+                is_told = True
+                print(f"note: no worker could begin for {PATIENCE} seconds: each claims {self._claims}", file=sys.stderr)
             at_work = [seen for _, seen in self._making.values()]
             rows = made_rows + sum(min(seen.now[0] - seen.before[0], seen.share.rows) for seen in at_work)
             tokens = made_tokens + sum(self._tokens_of(seen) for seen in at_work)
@@ -250,15 +279,20 @@ class _Crew:
         worker = self._starting.pop(answer)
         try:
             ray.get(answer)
-        except RayActorError:
+        except LOST as failure:
+            self._still_born += 1
+            if getattr(failure, "actor_init_failed", False) or self._still_born >= MOST_LOSSES:
+                advice = "install the same strata on all machines, or see Ray's logs"
+                raise TryAgain(f"workers cannot start: {failure}", advice) from failure
             self._lose(worker)
         else:
+            self._still_born = 0
             self._idle.append(worker)
 
     def _lose(self, worker: Any) -> None:
         """Replaces a worker, which may live on where nobody can reach it."""
         self._encoded.pop(worker, None)
-        with contextlib.suppress(RayActorError):
+        with contextlib.suppress(*LOST):
             ray.kill(worker)
         self._hire()
 
@@ -273,7 +307,7 @@ class _Crew:
                 if not ray.wait([seen.asked], timeout=0)[0]:
                     continue
                 # Whoever is lost is found by what it was to make.
-                with contextlib.suppress(RayActorError):
+                with contextlib.suppress(*LOST):
                     seen.now = self._encoded[worker] = ray.get(seen.asked)
             seen.asked = worker.encoded.remote()
 
@@ -330,7 +364,8 @@ def featurize(
     Returns
     -------
     ray.data.Dataset
-        The columns that ``strata run`` writes.
+        The columns that ``strata run`` writes. Where tokens, words or spans are rows, or rows are dropped, ``row`` counts
+        within a worker's batch: keep a column that names rows.
     """
     if num_workers is None:
         num_workers = max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)

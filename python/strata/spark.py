@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import pickle
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,9 +15,9 @@ from strata.errors import ConfigurationError
 
 try:
     from pyspark.sql import DataFrame
-    from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+    from pyspark.sql.pandas.types import from_arrow_schema
 except ImportError as failure:
-    raise ConfigurationError(f"expected PySpark, found {failure}", "pip install 'strata-vectors[spark]'") from failure
+    raise ConfigurationError(f"expected PySpark, found {failure}", "pip install pyspark") from failure
 
 #: What stands for types that Spark lacks.
 WIDER = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.int64(), pa.float16(): pa.float32()}
@@ -45,22 +45,26 @@ def featurize(df: DataFrame, model: str | Path, *, threads: int | None = None, *
     """
     if threads is None:
         threads = int(df.sparkSession.conf.get("spark.task.cpus", "1") or 1)
-    arguments = {"model": str(model), "threads": threads, **arguments}
-    schema = _of_spark(Encoder(**arguments).schema(to_arrow_schema(df.schema)))
-    encode: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]] = partial(_encode, json.dumps(arguments), schema)
-    return df.mapInArrow(encode, from_arrow_schema(schema))
+    encoder = Encoder(model, threads=threads, **arguments)
+    # What Spark itself makes of its types.
+    schema = _of_spark(encoder.schema(df.limit(0).toArrow().schema))
+    encode: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+    encode = partial(_encode, pickle.dumps(encoder), schema)
+    return df.mapInArrow(encode, from_arrow_schema(schema, prefer_timestamp_ntz=True))
 
 
-def _encode(arguments: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    encoder = _encoder(arguments)
+def _encode(pickled: bytes, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    encoder = _encoder(pickled)
     for batch in batches:
-        yield encoder(batch).cast(schema)
+        for encoded in encoder.encode_batches(pa.Table.from_batches([batch])):
+            yield encoded.cast(schema)
 
 
 @lru_cache(maxsize=1)
-def _encoder(arguments: str) -> Encoder:
+def _encoder(pickled: bytes) -> Encoder:
     """The encoder of this process, which serves one task after the other."""
-    return Encoder(**json.loads(arguments))
+    encoder: Encoder = pickle.loads(pickled)
+    return encoder
 
 
 def _of_spark(schema: pa.Schema) -> pa.Schema:

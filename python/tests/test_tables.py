@@ -89,12 +89,24 @@ def test_ctrl_c_ends_a_table_between_two_forward_passes(tiny):
     assert encoder.encode("a text").shape == (20,)
 
 
-def test_a_reader_that_is_left_ends_its_work(tiny):
+def test_slices_are_their_own_rows(tiny):
     encoder = Encoder(tiny)
-    reader = encoder.encode_batches(pa.table({"text": TEXTS * 10_000}))
-    reader.read_next_batch()
-    del reader
-    assert encoder.encode("a text").shape == (20,)
+    kept = TABLE.append_column("list", pa.array([[row] * row for row in range(len(TEXTS))]))
+    kept = kept.append_column("fixed", pa.FixedSizeListArray.from_arrays(pa.array(range(2 * len(TEXTS))), 2))
+    kept = kept.append_column("name", TABLE["text"].dictionary_encode())
+    whole = encoder.encode_table(kept)
+    for start, length in ((1, 3), (4, 1), (2, 0)):
+        part, batch = kept.slice(start, length), kept.to_batches()[0].slice(start, length)
+        expected = whole.slice(start, length).drop(["layer_4_mean"]).to_pylist()
+        for found in (encoder.encode_table(part), encoder(batch), encoder(part)):
+            assert found.select(whole.drop(["layer_4_mean"]).column_names).to_pylist() == expected
+        columns = encoder({name: part[name] for name in part.column_names})
+        assert len(columns["layer_4_mean"]) == length
+
+
+def test_a_column_of_texts_that_are_all_missing_needs_no_type(tiny):
+    made = Encoder(tiny)(pa.table({"id": [1, 2], "text": pa.nulls(2)}))
+    assert made["layer_4_mean"].null_count == 2 and made["id"].to_pylist() == [1, 2]
 
 
 def test_what_comes_is_read_by_polars_pandas_and_duckdb(tiny):

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use strata_io::{Notes, OutputFolder};
 
 use crate::Error;
-use crate::error::Refusal;
+use crate::error::{ErrorKind, Refusal};
 use crate::job::Job;
 use crate::job::fingerprint::provenance;
 use crate::output::Output;
@@ -87,14 +87,27 @@ pub fn run_by(
     complete(&mut output, watch, outcome, |output, missing, done| {
         watch.begin(rows_of(missing));
         let made = make(missing);
+        output.gather()?;
         // Also what came before a failure.
-        for record in output.gather(missing)? {
+        for record in missing.iter().filter_map(|part| output.made(part)) {
             let (counts, non_finite) = counted_in(record);
             done.add_part(counts, non_finite, record.bytes);
         }
         done.skipped = made?;
-        Ok(())
+        let is_skipped = |part: &Part| done.skipped.contains_key(&output.survey.names[part.input]);
+        let lost = missing.iter().find(|part| output.made(part).is_none() && !is_skipped(part));
+        lost.map_or(Ok(()), |part| Err(refuse_lost(output, part).into()))
     })
+}
+
+/// The refusal of a part that workers say they have made.
+fn refuse_lost(output: &Output, part: &Part) -> Refusal {
+    let (folder, name) = (output.folder.root().display(), &part.file_name);
+    Refusal::new(
+        ErrorKind::TryAgain,
+        format!("workers have made the part {name}, and {folder} does not have it"),
+    )
+    .hint("all machines must see the same output folder at that path; the same command makes what is missing")
 }
 
 /// Has what is missing of an output made by `make`, and tells what came of it.

@@ -9,7 +9,7 @@ use strata_featurize::{Error, Part, Watch};
 use crate::options::cli::Workers;
 
 /// What knows of machines, and has parts made on them.
-pub trait Cluster {
+pub trait Cluster: Sync {
     /// Has `parts` made by [workers](strata_featurize::Worker), and tells `watch` about it. Returns the input files
     /// that were skipped, with the reason.
     ///
@@ -21,6 +21,11 @@ pub trait Cluster {
         parts: &[Part],
         watch: &dyn Watch,
     ) -> Result<BTreeMap<String, String>, Error>;
+
+    /// Whether the run is to end as soon as it can, also before there are parts to make.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
 }
 
 /// What workers are told, and how many there are to be.

@@ -80,5 +80,5 @@ pub fn run_by(arguments: impl IntoIterator<Item = OsString>, ray: &dyn Cluster) 
 
 fn no_cluster() -> Refusal {
     Refusal::usage("strata ray belongs to the Python package of strata; this program was built without it")
-        .hint("pip install strata-vectors[ray], and run its strata")
+        .hint("pip install . in a checkout of strata brings a strata that knows it")
 }

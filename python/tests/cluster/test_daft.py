@@ -19,12 +19,22 @@ def test_a_data_frame_gets_the_vectors_that_an_encoder_gives():
     made = encoded.to_pydict()
     are_there = [row for row, text in enumerate(rows) if text is not None]
     expected = Encoder(TINY).encode([rows[row] for row in are_there])
-    assert (np.array([made["layer_4_mean"][row] for row in are_there], np.float32) == expected).all()
+    found = np.array([made["layer_4_mean"][row] for row in are_there], np.float32)
+    assert np.allclose(found, expected, atol=1e-6)
     assert all(made["layer_4_mean"][row] is None for row, text in enumerate(rows) if text is None)
 
 
-def test_rows_of_their_own_are_refused():
+def test_a_data_frame_without_rows_has_the_columns():
     from strata.daft import featurize
 
-    with pytest.raises(strata.UsageError, match="'token'"):
-        featurize(daft.from_pydict({"text": ["a"]}), TINY, unit="token")
+    empty = daft.from_pydict({"text": ["a"]}).where(daft.col("text") == "b")
+    made = featurize(empty, TINY)
+    assert made.column_names[-1] == "layer_4_mean" and made.count_rows() == 0 and made.to_pydict()["layer_4_mean"] == []
+
+
+@pytest.mark.parametrize("argument", [{"unit": "token"}, {"on_null": "drop"}, {"text_pair": "text"}, {"keep": "none"}])
+def test_other_rows_and_columns_are_refused(argument):
+    from strata.daft import featurize
+
+    with pytest.raises(strata.UsageError, match=f"{next(iter(argument))} is"):
+        featurize(daft.from_pydict({"text": ["a"]}), TINY, **argument)

@@ -27,5 +27,5 @@ def test_an_example_runs(language, code, tmp_path):
     # Of a cluster that others have on this machine, nothing is wanted.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"RAY_ADDRESS": "local", "PATH": path}
-    done = subprocess.run([*shell, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run([*shell, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=400)
     assert done.returncode == 0, done.stderr

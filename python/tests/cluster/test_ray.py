@@ -78,7 +78,10 @@ def test_a_run_whose_workers_are_killed_ten_times_gives_the_bytes_of_the_program
     def murder():
         for turn in range(10):
             wait_until(lambda least=5 + 18 * turn: parts(output) >= least and processes(WORKER))
-            killed.append((generator.choice(processes(WORKER)), parts(output)))
+            victims = []
+            while not victims:
+                victims = processes(WORKER)
+            killed.append((generator.choice(victims), parts(output)))
             kill(killed[-1][0])
 
     murderer = beside(murder)
@@ -153,7 +156,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is(own_cluster, corpus, 
 
 def test_the_command_makes_a_cluster_of_its_own_and_ends_it(corpus, by_program, tmp_path):
     pipeline = tmp_path / "pipeline.toml"
-    pipeline.write_text(f'[model]\npath = "{TINY}"\n[features]\nlayers = [0, -1]\n[output]\nrows_per_part = 50\n')
+    pipeline.write_text(f'[model]\npath = "{TINY}"\n[features]\nlayers = [0, -1]\n[output]\nrows_per_part = 50\n[run]\nmax_batch_tokens = 1024\n')
     given = options(corpus, tmp_path / "out")
     arguments = [*given[: given.index("--model")], "--output", tmp_path / "out", "--num-workers", "2", "--address", "local"]
     done = subprocess.run([PROGRAM, "ray", pipeline, *arguments], capture_output=True, text=True, check=False)
@@ -187,4 +190,12 @@ def test_ray_data_keeps_vectors_as_fixed_size_lists_and_reads_beside(own_cluster
     assert made.schema.field("layer_4_mean").type == pa.list_(pa.field("item", pa.float32()), 20)
     expected = Encoder(TINY).encode(table["text"].to_pylist())
     assert made["id"].to_pylist() == list(range(3000))
-    assert (np.stack(made["layer_4_mean"].to_numpy()) == expected).all()
+    assert np.allclose(np.stack(made["layer_4_mean"].to_numpy()), expected, atol=1e-6)
+
+
+def test_ray_data_of_texts_that_are_all_missing_or_none_at_all(own_cluster):
+    data = ray.data.from_items([{"id": 1, "text": None}, {"id": 2, "text": None}])
+    made = pa.concat_tables(ray.get(strata.ray.featurize(data, TINY).to_arrow_refs()))
+    assert made["layer_4_mean"].null_count == 2 and made["id"].to_pylist() == [1, 2]
+    none = ray.data.from_arrow(pa.table({"text": pa.array([], pa.string())}))
+    assert strata.ray.featurize(none, TINY).count() == 0

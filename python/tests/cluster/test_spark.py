@@ -29,7 +29,21 @@ def test_a_data_frame_gets_the_vectors_that_an_encoder_gives(spark):
     expected = Encoder(TINY, layers=[0, -1]).encode_table(pa.table({"id": range(2000), "text": rows}))
     assert made["n_tokens"].to_pylist() == expected["n_tokens"].to_pylist()
     for name in ("layer_0_mean", "layer_4_mean"):
-        assert made[name].to_pylist() == expected[name].to_pylist(), name
+        for row, (found, wanted) in enumerate(zip(made[name].to_pylist(), expected[name].to_pylist(), strict=True)):
+            assert (found is None) == (wanted is None) and (found is None or np.allclose(found, wanted, atol=1e-6)), row
+
+
+def test_times_stay_what_they_are_and_partitions_may_be_empty_or_without_texts(spark):
+    from strata.spark import featurize
+
+    times = "timestamp '2024-02-29 10:30:00.25'", "timestamp_ntz '2024-02-29 10:30:00.25'"
+    frame = spark.sql(f"SELECT id, {times[0]} AS at, {times[1]} AS local, CAST(NULL AS string) AS text FROM range(5)")
+    made = featurize(frame.repartition(8), TINY, layers=[0, -1])
+    assert dict(made.dtypes)["at"] == "timestamp" and dict(made.dtypes)["local"] == "timestamp_ntz"
+    rows = made.orderBy("id").collect()
+    before = frame.orderBy("id").collect()
+    assert [(row.at, row.local, row.layer_4_mean) for row in rows] == [(row.at, row.local, None) for row in before]
+    assert featurize(frame.where("id < 0"), TINY).count() == 0
 
 
 def test_a_stack_is_a_list_of_lists_and_words_have_rows_of_their_own(spark):

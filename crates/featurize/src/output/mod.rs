@@ -32,6 +32,8 @@ pub struct Output {
     pub owner: String,
     /// None where another process holds it.
     _lock: Option<OutputLock>,
+    /// Who that is; a run that begins after it is another.
+    held_by: Option<String>,
 }
 
 impl Output {
@@ -62,7 +64,8 @@ impl Output {
 
         let shard = job.settings.shard;
         let owner = shard.map(|(index, count)| format!("{index}-of-{count}")).unwrap_or_default();
-        let mut output = Self { folder, survey, manifest, notes, shard, owner, _lock: Some(lock) };
+        let mut output =
+            Self { folder, survey, manifest, notes, shard, owner, _lock: Some(lock), held_by: None };
         output.reconcile(consent)?;
         output.sweep()?;
         Ok(output)
@@ -83,6 +86,7 @@ impl Output {
             let advice = "all machines must see the output folder at the same path";
             return Err(Refusal::not_found(message).hint(advice).into());
         };
+        let held_by = OutputLock::signature(&folder);
         let survey = Survey::take(job, Some(known), &mut notes, watch)?;
         let differences = differences(&known.fingerprint, &survey.fingerprint);
         if !differences.is_empty() {
@@ -91,9 +95,18 @@ impl Output {
             let advice = "give every machine the same model and the same build of strata";
             return Err(Refusal::configuration(message).hint(advice).into());
         }
+        let is_other = |(index, name): &(usize, &String)| {
+            let known = known.inputs.get(*name).map(|record| record.blake3.as_str());
+            known != survey.content(*index)
+        };
+        if let Some((_, name)) = survey.names.iter().enumerate().find(is_other) {
+            let message = format!("the input file `{name}` that this machine sees is not the one of the run");
+            let advice = "all machines must see the same input files at the same paths";
+            return Err(Refusal::configuration(message).hint(advice).into());
+        }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let owner = format!("worker-{:x}-{since:x}", std::process::id());
-        Ok(Self { folder, survey, manifest, notes, shard: None, owner, _lock: None })
+        Ok(Self { folder, survey, manifest, notes, shard: None, owner, _lock: None, held_by })
     }
 
     /// Brings the manifest to the present.
@@ -178,17 +191,18 @@ impl Output {
         self.manifest.has_record(&part.file_name)
     }
 
-    /// What others have made of `parts` meanwhile. What they left unfinished goes.
+    /// Takes in what others have made meanwhile. What they left unfinished goes.
     ///
     /// # Errors
     /// The manifest cannot be read or written, or the leftovers not be removed.
-    pub fn gather<'a>(
-        &'a mut self,
-        parts: &'a [Part],
-    ) -> Result<impl Iterator<Item = &'a PartRecord>, Error> {
+    pub fn gather(&mut self) -> Result<(), Error> {
         self.manifest.update(|_| Ok::<_, Error>(()))?;
-        self.sweep()?;
-        Ok(parts.iter().filter_map(|part| self.survey.made(part, self.manifest.get())))
+        self.sweep()
+    }
+
+    /// What is known of a part of the plan, if somebody has made it.
+    pub fn made(&self, part: &Part) -> Option<&PartRecord> {
+        self.survey.made(part, self.manifest.get())
     }
 
     /// Gives a part its name and enters it into the manifest, in one step as far as other shards can
@@ -202,11 +216,14 @@ impl Output {
         closed: ClosedPart,
         counts: Map<String, Value>,
     ) -> Result<FinishedPart, Error> {
-        let Self { folder, survey, manifest, notes, .. } = self;
+        let Self { folder, survey, manifest, notes, held_by, .. } = self;
         let input = &survey.names[part.input];
         let is_ours = |manifest: &Manifest| {
             let content = manifest.inputs.get(input).map(|record| record.blake3.as_str());
-            if manifest.fingerprint == survey.fingerprint && content == survey.content(part.input) {
+            // Another run may be about other rows of the same content.
+            let is_held = held_by.is_none() || *held_by == OutputLock::signature(folder);
+            if is_held && manifest.fingerprint == survey.fingerprint && content == survey.content(part.input)
+            {
                 return Ok(());
             }
             let folder = folder.root().display();

@@ -30,6 +30,9 @@ pub(super) struct Holder {
     pid: u32,
     /// UTC, RFC 3339, to the second.
     since: String,
+    /// The same in nanoseconds since 1970: one process may hold it twice within a second.
+    #[serde(default)]
+    since_ns: i64,
 }
 
 impl OutputLock {
@@ -55,6 +58,13 @@ impl OutputLock {
         take(|| own.try_lock(), || read_holder(&path), folder)?;
         sign(&own)?;
         Ok(Self { _shard: Some(own), _folder: whole })
+    }
+}
+
+impl OutputLock {
+    /// What the run that has `folder` to itself, or had it last, has signed with: no two sign with the same.
+    pub fn signature(folder: &OutputFolder) -> Option<String> {
+        fs_err::read_to_string(folder.own().join(LOCK_FILE)).ok()
     }
 }
 
@@ -159,8 +169,10 @@ pub(super) fn read_holder(path: &Path) -> Option<Holder> {
 
 /// Writes this process's name into a lock file that it holds.
 fn sign(mut file: &File) -> Result<(), Error> {
+    let now = Utc::now();
+    let since_ns = now.timestamp_nanos_opt().unwrap_or_default();
     let holder =
-        Holder { pid: std::process::id(), since: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true) };
+        Holder { pid: std::process::id(), since: now.to_rfc3339_opts(SecondsFormat::Secs, true), since_ns };
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(serde_json::to_string(&holder).map_err(io::Error::other)?.as_bytes())?;

@@ -147,16 +147,21 @@ fn path(folder: &OutputFolder) -> PathBuf {
     folder.own().join(NOTES_FILE)
 }
 
+/// What a file is noted under, wherever one starts.
+fn key(path: &Path) -> Option<String> {
+    std::path::absolute(path).ok()?.to_str().map(str::to_owned)
+}
+
 fn still_true<'a>(notes: &'a BTreeMap<String, Note>, path: &Path) -> Option<&'a str> {
-    let note = notes.get(path.to_str()?)?;
+    let note = notes.get(&key(path)?)?;
     let settled = note.noted_ns.saturating_sub(note.stamp.changed_ns) > SETTLED_NS;
     (settled && Stamp::of(path).ok()? == note.stamp).then_some(note.hash.as_str())
 }
 
 /// Returns whether there is a place for it.
 fn insert(notes: &mut BTreeMap<String, Note>, path: &Path, stamp: Stamp, hash: String) -> bool {
-    let Some(path) = path.to_str() else { return false };
-    notes.insert(path.to_owned(), Note { stamp, noted_ns: now_ns(), hash });
+    let Some(path) = key(path) else { return false };
+    notes.insert(path, Note { stamp, noted_ns: now_ns(), hash });
     true
 }
 

@@ -61,13 +61,16 @@ fn attempt(
     set_threads(settings.threads);
     if others.is_some() {
         refuse_streams(&settings)?;
+        if settings.threads.is_some() {
+            note("--threads is about this process; each worker has as many as --num-cpus says");
+        }
     }
     let _stdin = stdio::spool_stdin(&mut settings, signals)?;
 
     let job = Job::prepare(settings)?;
     job.remarks.iter().chain(job.tokenizer.notes()).for_each(note);
     signals.check()?;
-    let watch = Terminal::new(arguments.progress, signals);
+    let watch = Terminal::new(arguments.progress, signals, others.map(|(cluster, _)| cluster));
     let mut outcome = Outcome::default();
     let consent = Consent { overwrite: arguments.overwrite, prune: arguments.prune };
     let result = if job.settings.writes_to_stdout() {

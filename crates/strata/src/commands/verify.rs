@@ -41,7 +41,7 @@ pub fn verify(arguments: &VerifyArguments) -> anyhow::Result<()> {
 
 fn attempt(arguments: &VerifyArguments, signals: &Signals) -> anyhow::Result<()> {
     let folder = &arguments.folder;
-    let watch = Terminal::new(ProgressMode::Never, signals);
+    let watch = Terminal::new(ProgressMode::Never, signals, None);
     let output = OutputFolder::new(folder);
     refuse_if_locked(&output)?;
     let manifest = manifest_of(&output)?;

@@ -9,6 +9,7 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, Prog
 use strata_featurize::Watch;
 use tracing::Level;
 
+use crate::cluster::Cluster;
 use crate::console::say;
 use crate::options::cli::ProgressMode;
 use crate::signals::Signals;
@@ -19,13 +20,15 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Terminal<'a> {
     mode: ProgressMode,
     signals: &'a Signals,
+    /// Whoever else may stop it.
+    cluster: Option<&'a dyn Cluster>,
     progress: OnceLock<Progress>,
 }
 
 impl<'a> Terminal<'a> {
     /// Shows nothing before something is to be done.
-    pub fn new(mode: ProgressMode, signals: &'a Signals) -> Self {
-        Self { mode, signals, progress: OnceLock::new() }
+    pub fn new(mode: ProgressMode, signals: &'a Signals, cluster: Option<&'a dyn Cluster>) -> Self {
+        Self { mode, signals, cluster, progress: OnceLock::new() }
     }
 }
 
@@ -43,7 +46,7 @@ impl Watch for Terminal<'_> {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.signals.check().is_err()
+        self.signals.check().is_err() || self.cluster.is_some_and(Cluster::is_cancelled)
     }
 }
 
