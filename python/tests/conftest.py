@@ -1,4 +1,5 @@
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import strata
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIXTURES = REPOSITORY / "tests" / "fixtures"
 MINILM = REPOSITORY / ".models" / "all-MiniLM-L6-v2"
+
+# Where a shell has started this in the background, Ctrl-C is nothing to Python.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEXTS = ["The cat sat on the dog.", "", "hello world", "token " * 60, "The dog sat."]
 

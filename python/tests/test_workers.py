@@ -154,6 +154,11 @@ def test_ctrl_c_ends_a_run_while_it_is_planned(arguments, tmp_path):
         (tmp_path / f"{place}.jsonl").write_text(lines)
     inputs = [str(tmp_path / f"{place}.jsonl") for place in range(4)]
     place = arguments().index("--model")
+
+    def too_late(order, parts):
+        raise AssertionError("the plan was made to its end")
+        yield
+
     threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
-        run(["--input", *inputs, *arguments()[place:]], in_one)
+        run(["--input", *inputs, *arguments()[place:]], too_late)
