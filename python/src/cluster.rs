@@ -28,6 +28,10 @@ impl Function {
         self.raised.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn note(&self, raised: PyErr) {
+        *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised);
+    }
+
     fn follow(
         &self,
         py: Python<'_>,
@@ -55,12 +59,7 @@ impl Function {
 
 impl Cluster for Function {
     fn is_cancelled(&self) -> bool {
-        let checked = Python::attach(|py| py.check_signals());
-        let is_cancelled = checked.is_err();
-        if let Err(raised) = checked {
-            *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised);
-        }
-        is_cancelled
+        Python::attach(|py| py.check_signals()).map_err(|raised| self.note(raised)).is_err()
     }
 
     fn make(
@@ -72,7 +71,7 @@ impl Cluster for Function {
         Python::attach(|py| {
             self.follow(py, order, parts, watch).unwrap_or_else(|raised| {
                 let failure = error(py, &raised);
-                *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised);
+                self.note(raised);
                 Err(failure)
             })
         })

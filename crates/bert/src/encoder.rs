@@ -48,16 +48,9 @@ impl Encoder {
     /// # Errors
     /// A text cannot be tokenized; the device has no memory for a single text, or fails.
     pub fn encode(&self, texts: &[TextInput<'_>]) -> Result<Vec<VectorColumn>, Error> {
-        let documents: Vec<_> = self.documents(texts)?.into_iter().map(Some).collect();
+        let documents: Vec<_> =
+            self.install(|| self.tokenizer.encode(texts))?.into_iter().map(Some).collect();
         self.vectors(&documents, |_, _| Ok(()))
-    }
-
-    /// Texts, tokenized on the encoder's own threads.
-    ///
-    /// # Errors
-    /// A text cannot be tokenized.
-    pub fn documents(&self, texts: &[TextInput<'_>]) -> Result<Vec<Document>, Error> {
-        self.install(|| self.tokenizer.encode(texts))
     }
 
     /// Does `work`, which may be divided by rayon, on the encoder's own threads.

@@ -2,7 +2,8 @@
 //!
 //! [`Settings`] say what is wanted. [`Job::prepare`] holds them against the model and the input files, and
 //! refuses what cannot be done. [`run`] makes what is missing of the output folder, or has it made by several
-//! [`Worker`]s as [`run_by`]; [`stream`] writes it all to one place. [`Estimate`], [`Inspection`] and [`verify`] look without writing.
+//! [`Worker`]s as [`run_by`]; [`stream`] writes it all to one place. [`Estimate`], [`Inspection`] and
+//! [`verify`] look without writing.
 //!
 //! Whoever waits for the work implements [`Watch`]: it is told how far the work is, and asked whether to
 //! go on. Nothing here knows a command line, a terminal or an exit code.

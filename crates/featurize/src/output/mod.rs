@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 use strata_io::{
     ClosedPart, FinishedPart, Manifest, Notes, OutputFolder, OutputLock, PartRecord, SharedManifest, Stamp,
-    blake3_file_while, differences, stray_parts, sweep_temporaries,
+    blake3_file_while, stray_parts, sweep_temporaries,
 };
 
 use crate::Error;
@@ -21,7 +21,10 @@ use crate::watch::{self, Watch};
 /// The key of the options of the last run among what the machine remembers of an output.
 pub const OPTIONS: &str = "options";
 
-/// An output folder that this process has locked.
+/// What to do where machines see different input files.
+const SAME_INPUTS: &str = "all machines must see the same input files at the same paths";
+
+/// An output folder that this process has locked, or that another has for which it makes parts.
 pub struct Output {
     pub folder: OutputFolder,
     pub survey: Survey,
@@ -88,10 +91,9 @@ impl Output {
         };
         let held_by = OutputLock::signature(&folder);
         let survey = Survey::take(job, Some(known), &mut notes, watch)?;
-        let differences = differences(&known.fingerprint, &survey.fingerprint);
+        let differences = survey.differences(known);
         if !differences.is_empty() {
-            let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
-            let message = format!("parts that this machine makes would be others: {}", list.join("; "));
+            let message = format!("parts that this machine makes would be others: {differences}");
             let advice = "give every machine the same model and the same build of strata";
             return Err(Refusal::configuration(message).hint(advice).into());
         }
@@ -101,8 +103,7 @@ impl Output {
         };
         if let Some((_, name)) = survey.names.iter().enumerate().find(is_other) {
             let message = format!("the input file `{name}` that this machine sees is not the one of the run");
-            let advice = "all machines must see the same input files at the same paths";
-            return Err(Refusal::configuration(message).hint(advice).into());
+            return Err(Refusal::configuration(message).hint(SAME_INPUTS).into());
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let owner = format!("worker-{:x}-{since:x}", std::process::id());
@@ -182,7 +183,7 @@ impl Output {
             Refusal::configuration(format!(
                 "the input files as this machine sees them make no part {file_name}"
             ))
-            .hint("all machines must see the same input files at the same paths")
+            .hint(SAME_INPUTS)
         })
     }
 

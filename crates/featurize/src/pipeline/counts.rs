@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use strata_io::PartRecord;
 
@@ -61,9 +61,8 @@ pub fn counted_in(part: &PartRecord) -> (Counts, NonFinite) {
         truncated: count("truncated"),
         tokens: count("tokens"),
     };
-    let broken = part.counts.get("non_finite").and_then(Value::as_object).into_iter().flatten();
-    let broken = broken.filter_map(|(column, count)| Some((column.clone(), count.as_u64()?)));
-    (counts, broken.collect())
+    let non_finite = part.counts.get("non_finite").and_then(|broken| NonFinite::deserialize(broken).ok());
+    (counts, non_finite.unwrap_or_default())
 }
 
 /// How the stages of a run spent their time.

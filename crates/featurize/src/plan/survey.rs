@@ -145,15 +145,17 @@ impl Survey {
         self.names.iter().chain(self.skipped.keys()).map(String::as_str).collect()
     }
 
-    fn made_otherwise(&self, manifest: &Manifest) -> Refusal {
+    /// In what the parts of a manifest and of this plan are made otherwise; nothing if in nothing.
+    pub fn differences(&self, manifest: &Manifest) -> String {
         let differences = differences(&manifest.fingerprint, &self.fingerprint);
         let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
-        Refusal::configuration(format!(
-            "{} holds parts made otherwise: {}",
-            self.folder.display(),
-            list.join("; ")
-        ))
-        .hint("write to another folder, or start afresh with --overwrite")
+        list.join("; ")
+    }
+
+    fn made_otherwise(&self, manifest: &Manifest) -> Refusal {
+        let (folder, differences) = (self.folder.display(), self.differences(manifest));
+        Refusal::configuration(format!("{folder} holds parts made otherwise: {differences}"))
+            .hint("write to another folder, or start afresh with --overwrite")
     }
 }
 

@@ -59,9 +59,7 @@ impl OutputLock {
         sign(&own)?;
         Ok(Self { _shard: Some(own), _folder: whole })
     }
-}
 
-impl OutputLock {
     /// What the run that has `folder` to itself, or had it last, has signed with: no two sign with the same.
     pub fn signature(folder: &OutputFolder) -> Option<String> {
         fs_err::read_to_string(folder.own().join(LOCK_FILE)).ok()
