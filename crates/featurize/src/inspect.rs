@@ -5,11 +5,10 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use strata_io::{Manifest, OutputFolder, PartFile, VectorSummary, is_vector};
+use strata_io::{Manifest, OutputFolder, PartFile, Stores, VectorSummary, is_vector};
 
 use crate::Error;
 use crate::error::Refusal;
-use crate::job::settings::refuse_address;
 
 /// What an output folder holds.
 #[derive(Debug, Serialize)]
@@ -74,14 +73,14 @@ impl Inspection {
     ///
     /// # Errors
     /// The folder is no output of strata, or a part cannot be read.
-    pub fn take(folder: &Path) -> Result<Self, Error> {
-        let folder = &OutputFolder::new(folder);
+    pub fn take(folder: &Path, stores: &Stores) -> Result<Self, Error> {
+        let folder = &OutputFolder::at(folder, stores)?;
         let manifest = manifest_of(folder)?;
         let (mut schema, mut summaries) = (Vec::new(), BTreeMap::new());
         let on_null = manifest.fingerprint.get("settings").and_then(|settings| settings.get("on_null"));
         let nan_is_null = on_null.is_some_and(|on_null| on_null == "nan");
-        for (index, name) in manifest.parts.keys().enumerate() {
-            let part = PartFile::open(&folder.find_part(name))?;
+        for (index, (name, record)) in manifest.parts.iter().enumerate() {
+            let part = PartFile::open_in(folder.store(), &folder.find_part(record.file_name(name)))?;
             if index == 0 {
                 let columns = part.schema.fields().iter().map(|field| OutputColumn {
                     name: field.name().clone(),
@@ -93,7 +92,7 @@ impl Inspection {
         }
         Ok(Self {
             folder: folder.root().display().to_string(),
-            is_whole: folder.is_whole(),
+            is_whole: folder.is_whole()?,
             rows: manifest.parts.values().map(|part| part.output_rows).sum(),
             parts: manifest.parts.len(),
             files: manifest.inputs.len(),
@@ -110,7 +109,6 @@ impl Inspection {
 /// # Errors
 /// There is none, or none that can be understood.
 pub fn manifest_of(folder: &OutputFolder) -> Result<Manifest, Error> {
-    refuse_address("DIR", "a folder", &folder.root().to_string_lossy())?;
     Manifest::load(folder)?.ok_or_else(|| {
         Refusal::configuration(format!("{} holds no output of strata", folder.root().display()))
             .hint("name a folder that `strata run` wrote")

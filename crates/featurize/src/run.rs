@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde_json::{Map, Value};
-use strata_io::{Notes, OutputFolder};
+use strata_io::Notes;
 
 use crate::Error;
 use crate::error::{ErrorKind, Refusal};
@@ -48,7 +48,7 @@ pub fn run(
     watch: &dyn Watch,
     outcome: &mut Outcome,
 ) -> Result<(), Error> {
-    let is_new = OutputFolder::new(&job.settings.output).is_new();
+    let is_new = job.settings.folder()?.is_new()?;
     let open = || Output::open(job, consent, remembered, watch);
     // An old output may have all its parts; a new one needs the model, whose files must be summed too.
     let (output, loaded) = if is_new {

@@ -38,9 +38,14 @@ impl Worker {
     pub fn make(&mut self, names: &[String], watch: &dyn Watch) -> Result<BTreeMap<String, String>, Error> {
         let Self { job, output, extractor } = self;
         let parts = names.iter().map(|name| output.part(name)).collect::<Result<Vec<&Part>, _>>()?;
-        let parts: Vec<Part> = parts.into_iter().filter(|part| !output.is_committed(part)).cloned().collect();
+        let mut to_make = Vec::new();
+        for part in parts {
+            if !output.is_committed(part)? {
+                to_make.push(part.clone());
+            }
+        }
         let mut done = Done::default();
-        pipeline::run(job, &parts, &mut Folder::new(output), extractor, watch, &mut done)?;
+        pipeline::run(job, &to_make, &mut Folder::new(output), extractor, watch, &mut done)?;
         Ok(done.skipped)
     }
 }

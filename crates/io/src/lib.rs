@@ -28,6 +28,7 @@ mod error;
 mod output;
 mod reader;
 mod source;
+mod store;
 mod writable;
 mod writer;
 
@@ -36,16 +37,19 @@ pub use columns::{
     is_text_list, is_vector, row_bytes, span_labels, storable_field, vector_array, vector_field,
     vector_shape,
 };
-pub use error::{Error, ErrorKind, Unfit};
+pub use error::{Error, ErrorKind, StoreTrouble, Unfit};
 pub use output::{
-    Difference, FORMAT_VERSION, InputRecord, Manifest, Notes, OutputFolder, OutputLock, PartRecord,
-    SharedManifest, Stamp, blake3_file, blake3_file_while, differences, refuse_if_locked, stray_parts,
-    sweep_temporaries, sync_folder, unknown_files, write_atomically,
+    Content, Difference, FORMAT_VERSION, InputRecord, Manifest, Notes, OutputFolder, OutputLock, PartRecord,
+    PartStamps, SharedManifest, Stamp, blake3_file, blake3_file_while, differences, refuse_if_locked,
+    stray_parts, sweep_temporaries, sync_folder, unknown_files, write_atomically,
 };
 pub use reader::{
     BATCH_BYTES, BATCH_ROWS, ColumnType, CsvDialect, Input, PartFile, ReadOptions, RecordBatches, column_at,
     field_at, partition_types,
 };
 pub use source::{Compression, Format, Source, find, find_as, is_pattern_input, pattern_reaches, resolved};
+pub use store::{StorageOptions, Store, Stores, is_address, scheme_of};
 pub use writable::check_writable;
-pub use writer::{ClosedPart, FinishedPart, OutputFormat, PROVENANCE_KEY, PartWriter, WriterOptions};
+pub use writer::{
+    ClosedPart, FinishedPart, Growing, OutputFormat, PROVENANCE_KEY, PartWriter, WriterOptions,
+};

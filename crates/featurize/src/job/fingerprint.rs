@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use strata_bert::{Division, TokenizerOptions};
+use strata_io::Content;
 
 use crate::Error;
 use crate::job::Job;
@@ -50,6 +51,7 @@ pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
         rows_per_part: _,
         threads: _,
         shard: _,
+        stores: _,
     } = settings;
     let layers = asked.layers.resolve(checkpoint.config.num_hidden_layers)?;
     let encoded: Map<String, Value> = subject
@@ -139,11 +141,18 @@ pub fn provenance(fingerprint: &Map<String, Value>) -> Map<String, Value> {
 pub fn provenance_of_part(
     fingerprint: &Map<String, Value>,
     input: &str,
-    content: Option<&str>,
+    content: Option<&Content>,
     rows: [u64; 2],
 ) -> Result<String, serde_json::Error> {
     let mut provenance = provenance(fingerprint);
-    provenance.insert("input".to_owned(), json!({"file": input, "blake3": content, "rows": rows}));
+    let mut made_from = json!({"file": input, "rows": rows});
+    let (key, content) = match content {
+        Some(Content::Blake3(hash)) => ("blake3", json!(hash)),
+        Some(Content::Tag(tag)) => ("etag", json!(tag)),
+        None => ("blake3", Value::Null),
+    };
+    made_from[key] = content;
+    provenance.insert("input".to_owned(), made_from);
     serde_json::to_string(&provenance)
 }
 

@@ -7,8 +7,8 @@ use arrow::datatypes::Fields;
 use rayon::prelude::*;
 use strata_bert::Features;
 use strata_io::{
-    Input, Notes, OutputFolder, OutputFormat, ReadOptions, Source, check_writable, find_as, is_pattern_input,
-    partition_types, pattern_reaches, resolved,
+    Input, Notes, OutputFolder, OutputFormat, ReadOptions, Source, check_writable, find_as, is_address,
+    is_pattern_input, partition_types, pattern_reaches, resolved,
 };
 
 use crate::Error;
@@ -39,7 +39,7 @@ pub fn open(settings: &Settings, features: &Features) -> Result<Opened, Error> {
     if !settings.writes_to_stdout() {
         refuse_output_among_inputs(settings, &[])?;
     }
-    let mut sources = find_as(&settings.inputs, settings.text_formats.format)?;
+    let mut sources = find_as(&settings.inputs, settings.text_formats.format, &settings.stores)?;
     if settings.reads_stdin {
         // A copy of it, of which nobody has heard.
         sources.iter_mut().for_each(|source| source.shown = "stdin".into());
@@ -51,7 +51,7 @@ pub fn open(settings: &Settings, features: &Features) -> Result<Opened, Error> {
     let wanted = settings.wanted();
     let partitions = partition_types(&sources);
     let options = ReadOptions { partitions: partitions.clone(), ..settings.text_formats.options.clone() };
-    let notes = Notes::load(&OutputFolder::new(&settings.output));
+    let notes = if settings.writes_to_stdout() { Notes::default() } else { Notes::load(&settings.folder()?) };
     let (mut files, mut skipped) = (Vec::with_capacity(sources.len()), BTreeMap::new());
     // The first file in order that cannot be used is told, so that a group is opened whole.
     for group in sources.chunks(OPENED_AT_ONCE) {
@@ -116,7 +116,10 @@ fn refuse_output_among_inputs(settings: &Settings, sources: &[Source]) -> Result
     for input in &settings.inputs {
         let leads_there = match is_pattern_input(input) {
             true => parts.iter().any(|part| pattern_reaches(input, &data, part)),
-            false => Path::new(input).is_dir() && output.starts_with(resolved(Path::new(input))?),
+            false => {
+                (is_address(Path::new(input)) || Path::new(input).is_dir())
+                    && output.starts_with(resolved(Path::new(input))?)
+            }
         };
         if leads_there {
             let kind = if is_pattern_input(input) { "pattern" } else { "folder" };

@@ -48,7 +48,6 @@ impl Job {
     /// # Errors
     /// Anything that makes the run impossible.
     pub fn prepare(mut settings: Settings) -> Result<Self, Error> {
-        settings.refuse_addresses()?;
         let Model { folder, checkpoint, features, tokenizer, remarks } = Model::open(&mut settings)?;
         let Opened { inputs, skipped, types } = inputs::open(&settings, &features)?;
         tracing::debug!(

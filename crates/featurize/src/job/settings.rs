@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use strata_bert::{Compute, DeviceKind, FeatureRequest, TokenizerOptions};
-use strata_io::{FloatType, OutputFormat};
+use strata_io::{FloatType, OutputFolder, OutputFormat, Stores};
 use strum::{Display, EnumString, VariantNames};
 
 use crate::Error;
@@ -66,6 +66,8 @@ pub struct Settings {
     pub shard: Option<(u32, u32)>,
     /// What happens when an input file turns out to be damaged.
     pub on_bad_file: OnBadFile,
+    /// How stores are reached, where inputs and output are addresses.
+    pub stores: Stores,
 }
 
 /// What happens when an input file turns out to be damaged.
@@ -101,17 +103,12 @@ impl OnBadFile {
 }
 
 impl Settings {
-    /// Refuses addresses of stores: as paths, they would be those of folders called `s3:` and the like.
+    /// The folder of the output.
     ///
     /// # Errors
-    /// One of the paths is such an address.
-    pub fn refuse_addresses(&self) -> Result<(), Refusal> {
-        let inputs =
-            self.inputs.iter().map(|input| ("--input", "files, folders or patterns", input.as_str()));
-        let folders = [("--output", &self.output), ("--model", &self.model)];
-        let folders =
-            folders.into_iter().filter_map(|(option, path)| Some((option, "a folder", path.to_str()?)));
-        inputs.chain(folders).try_for_each(|(option, expected, path)| refuse_address(option, expected, path))
+    /// It is at an address to which nothing can be written.
+    pub fn folder(&self) -> Result<OutputFolder, Error> {
+        Ok(OutputFolder::at(&self.output, &self.stores)?)
     }
 
     /// The mean of the last layer's tokens for every text in `column` of some input files, beside all their
@@ -152,6 +149,7 @@ impl Settings {
             shard: None,
             on_bad_file: OnBadFile::default(),
             on_null: OnNull::default(),
+            stores: Stores::default(),
         })
     }
 
@@ -179,24 +177,4 @@ pub const STDIO: &str = "-";
 /// The processor threads there are for this process.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Refuses `scheme://…` where a path is expected.
-///
-/// # Errors
-/// `path` is such an address.
-pub fn refuse_address(option: &str, expected: &str, path: &str) -> Result<(), Refusal> {
-    let is_scheme = |scheme: &str| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-    };
-    let Some((scheme, _)) = path.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
-        return Ok(());
-    };
-    Err(Refusal::usage(format!(
-        "{option}: expected {expected}, found {path}; {scheme}:// is not supported yet"
-    ))
-    .hint(format!(
-        "copy it from or to this machine; ./{path} is a path that begins with a folder `{scheme}:`"
-    )))
 }

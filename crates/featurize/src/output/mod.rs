@@ -1,12 +1,13 @@
 //! The output folder of one run: who may write to it, what it already holds, what is added to it.
 
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use strata_io::{
-    ClosedPart, FinishedPart, Manifest, Notes, OutputFolder, OutputLock, PartRecord, SharedManifest, Stamp,
-    blake3_file_while, stray_parts, sweep_temporaries,
+    ClosedPart, FinishedPart, Manifest, Notes, OutputFolder, OutputLock, PartRecord, PartStamps,
+    SharedManifest, Stamp, blake3_file_while, stray_parts, sweep_temporaries,
 };
 
 use crate::Error;
@@ -47,10 +48,11 @@ impl Output {
     /// The folder cannot be written or is in use; it holds parts made otherwise without `consent` to
     /// lose them, or files that are not strata's; an input file cannot be read; the work is cancelled.
     pub fn open(job: &Job, consent: Consent, options: Value, watch: &dyn Watch) -> Result<Self, Error> {
-        let folder = OutputFolder::new(&job.settings.output);
+        let folder = job.settings.folder()?;
         refuse_foreign_files(&folder, consent)?;
         folder.make()?;
         let lock = OutputLock::acquire(&folder, job.settings.shard)?;
+        let folder = folder.under(&lock);
         let mut notes = Notes::load(&folder);
         let mut manifest = SharedManifest::new(folder.clone(), Manifest::new("", Map::new()));
         let known = match manifest.read() {
@@ -80,7 +82,7 @@ impl Output {
     /// The folder is not there; what is made here would not be what is made there; an input file cannot be
     /// read; the work is cancelled.
     pub fn join(job: &Job, watch: &dyn Watch) -> Result<Self, Error> {
-        let folder = OutputFolder::new(&job.settings.output);
+        let folder = job.settings.folder()?;
         let mut notes = Notes::load(&folder);
         let mut manifest = SharedManifest::new(folder.clone(), Manifest::new("", Map::new()));
         let Some(known) = manifest.read()? else {
@@ -98,7 +100,7 @@ impl Output {
             return Err(Refusal::configuration(message).hint(advice).into());
         }
         let is_other = |(index, name): &(usize, &String)| {
-            let known = known.inputs.get(*name).map(|record| record.blake3.as_str());
+            let known = known.inputs.get(*name).map(|record| &record.content);
             known != survey.content(*index)
         };
         if let Some((_, name)) = survey.names.iter().enumerate().find(is_other) {
@@ -136,18 +138,17 @@ impl Output {
     /// A part cannot be read; the work is cancelled.
     pub fn missing(&mut self, watch: &dyn Watch) -> Result<Vec<Part>, Error> {
         let own: Vec<&Part> = self.own_parts().collect();
+        let stamps = self.folder.stamps()?;
         let looked = own
             .into_par_iter()
-            .map(|part| Ok((part.clone(), self.is_intact(part, watch)?)))
+            .map(|part| Ok((part.clone(), self.is_intact(part, &stamps, watch)?)))
             .collect::<Result<Vec<_>, Error>>()?;
         let mut missing = Vec::new();
         for (part, intact) in looked {
             match intact {
                 Intact::No => missing.push(part),
                 Intact::Noted => {}
-                Intact::Read(stamp, hash) => {
-                    self.notes.note(&self.folder.data().join(&part.file_name), stamp, hash);
-                }
+                Intact::Read { path, stamp, hash } => self.notes.note(&path, stamp, hash),
             }
         }
         if !missing.is_empty() {
@@ -159,18 +160,17 @@ impl Output {
         Ok(missing)
     }
 
-    fn is_intact(&self, part: &Part, watch: &dyn Watch) -> Result<Intact, Error> {
-        let path = self.folder.data().join(&part.file_name);
+    fn is_intact(&self, part: &Part, stamps: &PartStamps, watch: &dyn Watch) -> Result<Intact, Error> {
         let Some(record) = self.survey.made(part, self.manifest.get()) else { return Ok(Intact::No) };
-        let Ok(stamp) = Stamp::of(&path) else { return Ok(Intact::No) };
-        if stamp.bytes != record.bytes {
+        let path = self.folder.data().join(record.file_name(&part.file_name));
+        let Some(stamp) = stamps.of(&path).filter(|stamp| stamp.bytes == record.bytes) else {
             return Ok(Intact::No);
-        }
-        if let Some(hash) = self.notes.hash_of(&path) {
+        };
+        if let Some(hash) = self.notes.hash_of(&path, &stamp) {
             return Ok(if hash == record.blake3 { Intact::Noted } else { Intact::No });
         }
-        let hash = blake3_file_while(&path, || watch::check(watch))?;
-        Ok(if hash == record.blake3 { Intact::Read(stamp, hash) } else { Intact::No })
+        let hash = blake3_file_while(self.folder.store(), &path, || watch::check(watch))?;
+        Ok(if hash == record.blake3 { Intact::Read { path, stamp, hash } } else { Intact::No })
     }
 
     /// The part of the plan that has this name.
@@ -188,8 +188,11 @@ impl Output {
     }
 
     /// Whether a part that was missing when the run began was committed since.
-    pub fn is_committed(&self, part: &Part) -> bool {
-        self.manifest.has_record(&part.file_name)
+    ///
+    /// # Errors
+    /// That cannot be found out.
+    pub fn is_committed(&self, part: &Part) -> Result<bool, Error> {
+        Ok(self.manifest.has_record(&part.file_name)?)
     }
 
     /// Takes in what others have made meanwhile. What they left unfinished goes.
@@ -220,7 +223,7 @@ impl Output {
         let Self { folder, survey, manifest, notes, held_by, .. } = self;
         let input = &survey.names[part.input];
         let is_ours = |manifest: &Manifest| {
-            let content = manifest.inputs.get(input).map(|record| record.blake3.as_str());
+            let content = manifest.inputs.get(input).map(|record| &record.content);
             // Another run may be about other rows of the same content.
             let is_held = held_by.is_none() || *held_by == OutputLock::signature(folder);
             if is_held && manifest.fingerprint == survey.fingerprint && content == survey.content(part.input)
@@ -242,9 +245,10 @@ impl Output {
             bytes: file.bytes,
             blake3: file.blake3.clone(),
             counts,
+            stored_as: file.stored_as.clone(),
         })?;
-        let path = folder.data().join(&finished.file_name);
-        notes.note(&path, Stamp::of(&path)?, finished.blake3.clone());
+        let path = folder.data().join(finished.stored_as.as_ref().unwrap_or(&finished.file_name));
+        notes.note(&path, folder.store().stamp(&path)?, finished.blake3.clone());
         Ok(finished)
     }
 
@@ -259,7 +263,7 @@ impl Output {
             return Ok(());
         }
         self.manifest.update(|manifest| {
-            manifest.skipped.extend(skipped);
+            manifest.skipped.extend(skipped.clone());
             Ok(())
         })
     }
@@ -278,10 +282,14 @@ impl Output {
     /// The marker cannot be written.
     pub fn complete(&mut self) -> Result<bool, Error> {
         self.manifest.update(|_| Ok::<_, Error>(()))?;
+        if !self.folder.store().is_local() {
+            // Whoever lost the output while it was asleep may have woken up since.
+            self.sweep()?;
+        }
         let Self { folder, survey, manifest, .. } = self;
-        let data = folder.data();
         Ok(manifest.hold(|manifest| {
-            let is_there = |part: &Part| survey.is_there(part, manifest, |name| data.join(name));
+            let stamps = folder.stamps()?;
+            let is_there = |part: &Part| survey.is_there(part, manifest, folder, &stamps);
             let is_whole = manifest.skipped.is_empty() && survey.plan.iter().all(is_there);
             if is_whole { folder.mark_whole().map(|()| true) } else { Ok(false) }
         })?)
@@ -306,6 +314,12 @@ impl Output {
     /// Under the manifest's lock, where no part of a living run has a name but no entry.
     fn sweep(&mut self) -> Result<(), Error> {
         let (own, folder, shard) = (&self.owner, &self.folder, self.shard);
+        // A store has no lock on the manifest: a part of another shard may be there and not yet in a record. Of what
+        // is there by now, nothing is another's if by now there is no other.
+        let seen = folder.stamps()?;
+        if !OutputLock::is_alone(folder, shard)? {
+            return Ok(());
+        }
         self.manifest.hold(|manifest| {
             let others = |owner: &str| {
                 shard.is_some_and(|(_, count)| {
@@ -314,7 +328,9 @@ impl Output {
             };
             sweep_temporaries(folder, others)?;
             for part in stray_parts(folder, manifest)? {
-                fs_err::remove_file(part)?;
+                if folder.store().is_local() || seen.of(&part).is_some() {
+                    folder.remove(&part)?;
+                }
             }
             Ok(())
         })
@@ -327,5 +343,9 @@ enum Intact {
     /// Nothing has touched it since its bytes were last read or written.
     Noted,
     /// Its bytes were read.
-    Read(Stamp, String),
+    Read {
+        path: PathBuf,
+        stamp: Stamp,
+        hash: String,
+    },
 }

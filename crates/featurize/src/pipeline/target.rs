@@ -47,7 +47,7 @@ impl Target for Folder<'_> {
         let options = WriterOptions {
             format: job.settings.format,
             provenance: Some(self.output.provenance(part)?),
-            growing_in: Some(self.output.folder.own()),
+            growing: self.output.folder.growing(),
             owner: self.output.owner.clone(),
             ..WriterOptions::default()
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use strata_bert::{Document, Encoding, Unit, batch};
-use strata_io::{FloatType, Manifest, Notes, OutputFolder};
+use strata_io::{FloatType, Manifest, Notes};
 
 use crate::Error;
 use crate::job::Job;
@@ -60,7 +60,7 @@ impl Estimate {
     /// # Errors
     /// Whatever would make the run itself fail before it starts.
     pub fn take(job: &Job, consent: Consent, watch: &dyn Watch) -> Result<Self, Error> {
-        let folder = &OutputFolder::new(&job.settings.output);
+        let folder = &job.settings.folder()?;
         refuse_foreign_files(folder, consent)?;
         let saved = match Manifest::load(folder) {
             Err(error) if may_go(&error, consent) => None,
@@ -72,7 +72,8 @@ impl Estimate {
 
         let shard = job.settings.shard.unwrap_or((0, 1));
         let own = survey.plan.iter().filter(|part| part.belongs_to(shard));
-        let is_there = |part: &&Part| survey.is_there(part, &manifest, |part| folder.find_part(part));
+        let stamps = folder.stamps()?;
+        let is_there = |part: &&Part| survey.is_there(part, &manifest, folder, &stamps);
         let (made, to_make): (Vec<&Part>, Vec<&Part>) = own.partition(is_there);
         let rows = to_make.iter().map(|part| part.num_rows()).sum();
         let trial = if rows == 0 { None } else { Some(trial(job, &to_make, rows, watch)?) };

@@ -15,12 +15,12 @@ pub fn may_go(error: &strata_io::Error, consent: Consent) -> bool {
 /// A folder without a manifest is ours only if it is empty, or if all it holds are parts of ours that
 /// may go.
 pub fn refuse_foreign_files(folder: &OutputFolder, consent: Consent) -> Result<(), Error> {
-    if !folder.is_new() {
+    if !folder.is_new()? {
         return Ok(());
     }
     let nothing = Manifest::new("", Map::new());
     let mut foreign = unknown_files(folder, &nothing)?;
-    foreign.extend(folder.is_whole().then(|| folder.marker()));
+    foreign.extend(folder.is_whole()?.then(|| folder.marker()));
     if consent.overwrite {
         let ours = stray_parts(folder, &nothing)?;
         foreign.retain(|path| *path != folder.marker() && !ours.contains(path));

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
-use strata_io::{InputRecord, Manifest, Notes, PartRecord, Stamp, blake3_file_while, differences};
+use strata_io::{
+    Content, InputRecord, Manifest, Notes, OutputFolder, PartRecord, PartStamps, Source, Stamp,
+    blake3_file_while, differences,
+};
 
 use crate::Error;
 use crate::error::Refusal;
@@ -71,9 +74,9 @@ impl Survey {
         Ok(Self { fingerprint, plan, names, skipped, records, folder: job.settings.output.clone() })
     }
 
-    /// The content hash of an input of the job.
-    pub fn content(&self, input: usize) -> Option<&str> {
-        self.records[input].as_ref().map(|record| record.blake3.as_str())
+    /// What tells the content of an input of the job.
+    pub fn content(&self, input: usize) -> Option<&Content> {
+        self.records[input].as_ref().map(|record| &record.content)
     }
 
     /// What the manifest says of a planned part, if it is the part that is planned.
@@ -84,9 +87,17 @@ impl Survey {
     }
 
     /// Whether a part of the plan is made and its file is at its place, as far as its size tells.
-    pub fn is_there(&self, part: &Part, manifest: &Manifest, place: impl Fn(&str) -> PathBuf) -> bool {
-        let bytes = || Stamp::of(&place(&part.file_name)).map(|stamp| stamp.bytes).ok();
-        self.made(part, manifest).is_some_and(|record| Some(record.bytes) == bytes())
+    pub fn is_there(
+        &self,
+        part: &Part,
+        manifest: &Manifest,
+        folder: &OutputFolder,
+        stamps: &PartStamps,
+    ) -> bool {
+        self.made(part, manifest).is_some_and(|record| {
+            let stamp = stamps.of(&folder.find_part(record.file_name(&part.file_name)));
+            stamp.is_some_and(|stamp| stamp.bytes == record.bytes)
+        })
     }
 
     /// Brings a manifest to the present: without parts that this plan replaces.
@@ -106,7 +117,7 @@ impl Survey {
         for (name, record) in self.names.iter().zip(&self.records) {
             let Some(record) = record else { continue };
             let before = manifest.inputs.insert(name.clone(), record.clone());
-            if before.is_some_and(|before| before.blake3 != record.blake3) {
+            if before.is_some_and(|before| before.content != record.content) {
                 changed.insert(name);
             }
         }
@@ -167,7 +178,7 @@ fn model_identity(job: &Job, notes: &mut Notes) -> Result<Value, Error> {
         return Ok(serde_json::to_value(job.checkpoint.fingerprint()?)?);
     }
     let files = job.checkpoint.files();
-    let mut noted = files.iter().map(|file| notes.hash_of(file));
+    let mut noted = files.iter().map(|file| notes.hash_of(file, &Stamp::of(file).ok()?));
     if let Some(Some(first)) = noted.next()
         && noted.all(|other| other == Some(first))
         && let Ok(known) = serde_json::from_str::<Value>(first)
@@ -194,21 +205,27 @@ fn record(
 ) -> Result<InputRecord, Error> {
     let source = &input.source;
     input.note(&job.settings.text_formats.options, notes)?;
-    let blake3 = match notes.hash_of(&source.path) {
-        Some(hash) => hash.to_owned(),
-        None => {
-            let stamp = Stamp::of(&source.path)?;
-            let hash = blake3_file_while(&source.path, || watch::check(watch))?;
-            notes.note(&source.path, stamp, hash.clone());
-            hash
-        }
+    // What its store says of a file saves reading it once more.
+    let content = match &source.tag {
+        Some(tag) => Content::Tag(tag.clone()),
+        None => Content::Blake3(hash_of(source, notes, watch)?),
     };
-    let rows = match known.filter(|known| known.blake3 == blake3) {
+    let rows = match known.filter(|known| known.content == content) {
         Some(known) => known.rows,
         None => input.count_rows()?,
     };
     watch::check(watch)?;
-    Ok(InputRecord { bytes: source.bytes, modified_ns: source.modified_ns, blake3, rows })
+    Ok(InputRecord { bytes: source.bytes, modified_ns: source.modified_ns, content, rows })
+}
+
+fn hash_of(source: &Source, notes: &mut Notes, watch: &dyn Watch) -> Result<String, Error> {
+    let stamp = source.stamp()?;
+    if let Some(hash) = notes.hash_of(&source.path, &stamp) {
+        return Ok(hash.to_owned());
+    }
+    let hash = blake3_file_while(&source.store, &source.path, || watch::check(watch))?;
+    notes.note(&source.path, stamp, hash.clone());
+    Ok(hash)
 }
 
 fn plan_of(job: &Job, records: &[Option<InputRecord>]) -> Result<Vec<Part>, Error> {

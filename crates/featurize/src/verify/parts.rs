@@ -25,7 +25,8 @@ pub fn files(folder: &OutputFolder, manifest: &Manifest, watch: &dyn Watch) -> R
     let checked = parts
         .into_par_iter()
         .map(|(name, record)| {
-            let found = check_part(&folder.find_part(name), record, manifest, watch)?;
+            let found =
+                check_part(folder, &folder.find_part(record.file_name(name)), record, manifest, watch)?;
             Ok((name, found))
         })
         .collect::<Result<Vec<_>, Error>>()?;
@@ -48,7 +49,7 @@ pub fn files(folder: &OutputFolder, manifest: &Manifest, watch: &dyn Watch) -> R
     problems.extend(
         manifest.skipped.iter().map(|(name, reason)| Problem::new(name, format!("was skipped: {reason}"))),
     );
-    if !folder.is_whole() {
+    if !folder.is_whole()? {
         problems.push(Problem::new("_SUCCESS", "is missing: the output is not whole"));
     }
     Ok(problems)
@@ -63,29 +64,31 @@ struct Found {
 }
 
 fn check_part(
+    folder: &OutputFolder,
     path: &Path,
     record: &PartRecord,
     manifest: &Manifest,
     watch: &dyn Watch,
 ) -> Result<Found, Error> {
     let mut found = Found::default();
-    let Ok(metadata) = fs_err::metadata(path) else {
+    if !folder.store().exists(path)? {
         found.problems.push("is missing".to_owned());
         return Ok(found);
-    };
-    if metadata.len() != record.bytes {
-        found.problems.push(format!("has {} bytes, expected {}", metadata.len(), record.bytes));
     }
-    let hash = blake3_file_while(path, || watch::check(watch))?;
+    let stamp = folder.store().stamp(path)?;
+    if stamp.bytes != record.bytes {
+        found.problems.push(format!("has {} bytes, expected {}", stamp.bytes, record.bytes));
+    }
+    let hash = blake3_file_while(folder.store(), path, || watch::check(watch))?;
     if hash != record.blake3 {
         found.problems.push(format!("its hash is {hash}, expected {}", record.blake3));
     }
-    match PartFile::open(path) {
+    match PartFile::open_in(folder.store(), path) {
         Ok(part) => {
             if part.rows != record.output_rows {
                 found.problems.push(format!("has {} rows, expected {}", part.rows, record.output_rows));
             }
-            let content = manifest.inputs.get(&record.input).map(|input| input.blake3.as_str());
+            let content = manifest.inputs.get(&record.input).map(|input| &input.content);
             let fingerprint = present(&manifest.fingerprint);
             let expected = provenance_of_part(&fingerprint, &record.input, content, record.rows)?;
             if part.provenance.as_deref().and_then(stated) != stated(&expected) {

@@ -66,7 +66,7 @@ pub fn sample(
     for (file, row) in rows {
         watch::check(watch)?;
         let record = &manifest.parts[file];
-        let known = manifest.inputs.get(&record.input).map(|input| input.blake3.as_str());
+        let known = manifest.inputs.get(&record.input).map(|input| &input.content);
         // Whatever it is called now.
         let mut indices = 0..survey.names.len();
         let Some(index) = indices.find(|&index| known.is_some() && survey.content(index) == known) else {
@@ -77,7 +77,9 @@ pub fn sample(
             continue;
         };
         // A part that cannot be read is a problem already told.
-        let Ok(part) = PartFile::open(&folder.find_part(file)) else { continue };
+        let Ok(part) = PartFile::open_in(folder.store(), &folder.find_part(record.file_name(file))) else {
+            continue;
+        };
         let Ok(compared) = again.compare(&part, &job.inputs[index], record.rows[0], row) else {
             problems.push(Problem::new(file, format!("row {row} cannot be compared")));
             continue;

@@ -1,6 +1,6 @@
 //! What the user can do about an error.
 
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, StoreTrouble};
 
 impl Error {
     /// What the user can do, where there is something.
@@ -51,6 +51,23 @@ impl Error {
             Self::Manifest { .. } | Self::ManifestVersion { .. } | Self::ManifestName { .. } => {
                 "write to another folder, or start afresh with --overwrite"
             }
+            Self::Address { hint, .. } => hint,
+            Self::LeaseLost { .. } => "run again once the other has ended: what either has committed is kept",
+            Self::Store { trouble, .. } => match trouble {
+                StoreTrouble::NotThere => "look at the address, and at the endpoint and region of the store",
+                StoreTrouble::Denied => {
+                    "give the store's keys in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
+                     GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, HF_TOKEN) \
+                     or with --storage-option; a public bucket of S3 needs --storage-option aws_skip_signature=true"
+                }
+                StoreTrouble::Unsupported => {
+                    "the server must answer requests for ranges of bytes; else fetch the file first"
+                }
+                StoreTrouble::Changed => "run again once whoever writes it is done",
+                StoreTrouble::Failed => {
+                    "run the same command again once the store can be reached: what is committed is kept"
+                }
+            },
             Self::Locked { .. } => "wait for it to end, or write to another folder",
             _ => return None,
         };

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Error;
+use super::{Error, StoreTrouble};
 
 /// What an [`Error`] means to whoever started the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,7 +51,11 @@ impl Error {
             Self::Manifest { .. } | Self::ManifestVersion { .. } | Self::ManifestName { .. } => {
                 ErrorKind::Manifest
             }
-            Self::Locked { .. } => ErrorKind::Locked,
+            Self::Address { .. } => ErrorKind::Usage,
+            Self::Store { trouble: StoreTrouble::NotThere, .. } => ErrorKind::NoInput,
+            Self::Store { trouble: StoreTrouble::Changed, .. } => ErrorKind::BadData,
+            Self::Store { .. } => ErrorKind::Io,
+            Self::Locked { .. } | Self::LeaseLost { .. } => ErrorKind::Locked,
             Self::Io(_) => ErrorKind::Io,
         }
     }

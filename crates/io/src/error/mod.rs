@@ -264,9 +264,53 @@ pub enum Error {
         /// When the holder started (UTC, RFC 3339), where it could be read.
         since: Option<String>,
     },
+    /// Another writer took the output over while this one could not be heard of.
+    #[error("the lease of {} ran out: another run may write to it now", folder.display())]
+    LeaseLost {
+        /// The output folder.
+        folder: PathBuf,
+    },
+    /// An address leads to no store, or not to one for this.
+    #[error("cannot use {}: {reason}", address.display())]
+    Address {
+        /// The address.
+        address: PathBuf,
+        /// Why not.
+        reason: String,
+        /// What can be done.
+        hint: &'static str,
+    },
+    /// A store did not do what was asked of it, also when asked again.
+    #[error("cannot {doing} {}: {reason}", address.display())]
+    Store {
+        /// The address of the file or folder.
+        address: PathBuf,
+        /// What was asked.
+        doing: &'static str,
+        /// What kind of answer came.
+        trouble: StoreTrouble,
+        /// What the store said.
+        reason: String,
+    },
     /// The operating system refused; its message names the path.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// What kind of answer a store gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreTrouble {
+    /// There is no such file, bucket or server.
+    NotThere,
+    /// Whoever asks may not.
+    Denied,
+    /// The store does not know how.
+    Unsupported,
+    /// The file is another than before.
+    Changed,
+    /// None, or that something is wrong over there.
+    Failed,
 }
 
 /// A value that has no place in its column.

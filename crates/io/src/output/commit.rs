@@ -68,6 +68,16 @@ impl Partial {
         Ok((Self { path, target, committed: false }, file))
     }
 
+    /// Opens an empty file among the temporary files of this machine, which goes with the process.
+    pub(crate) fn apart(target: &Path) -> Result<(Self, File), Error> {
+        let (file, name) = tempfile::NamedTempFile::with_prefix(".strata-")?.into_parts();
+        let path = name.to_path_buf();
+        name.close()?;
+        let file = File::from_parts(file, path.clone());
+        // There is nothing to remove.
+        Ok((Self { path, target: target.to_owned(), committed: true }, file))
+    }
+
     /// The place the file has while it grows.
     pub(crate) fn path(&self) -> &Path {
         &self.path

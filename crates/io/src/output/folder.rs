@@ -1,10 +1,14 @@
 //! The places in an output folder, and the marker that says it is whole.
 
-use std::io::ErrorKind;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::commit::{parent, replace, sync_folder};
-use crate::Error;
+use super::lease::Lease;
+use super::{OutputLock, Stamp};
+use crate::store::On;
+use crate::{ClosedPart, Error, FinishedPart, Growing, Store, Stores};
 
 /// The folder of the parts, in which nothing else ever is.
 const DATA_FOLDER: &str = "data";
@@ -22,6 +26,9 @@ const RECORDS_FOLDER: &str = "parts";
 const OLD_NOTES_FILE: &str = ".strata.notes.json";
 const OLD_LOCK_FILE: &str = ".strata.lock";
 
+/// So much of its hash is in the name of a part in a store.
+const PART_HASH_DIGITS: usize = 16;
+
 /// The name of the file that says the output is whole.
 const SUCCESS_FILE: &str = "_SUCCESS";
 
@@ -33,15 +40,52 @@ const SUCCESS_FILE: &str = "_SUCCESS";
 ///   _strata/    manifest, records, notes, locks, and files that are not yet whole
 ///   _SUCCESS    says that the output is whole
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct OutputFolder {
     root: PathBuf,
+    store: Store,
+    /// What must not have run out where something is changed.
+    lease: Option<Arc<Lease>>,
 }
 
 impl OutputFolder {
-    /// The output folder at `root`.
+    /// The output folder at `root`, which is a path.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), store: Store::Local, lease: None }
+    }
+
+    /// The output folder at `root`, which is a path or an address.
+    ///
+    /// # Errors
+    /// [`Error::Address`] if there is no such store, or if nothing can be written to it.
+    pub fn at(root: &Path, stores: &Stores) -> Result<Self, Error> {
+        let store = stores.of(root)?;
+        if let Store::Remote(remote) = &store
+            && !remote.can_write()
+        {
+            return Err(Error::Address {
+                address: root.to_owned(),
+                reason: "nothing can be written there".to_owned(),
+                hint: "write to a folder, or to s3://, gs:// or az://",
+            });
+        }
+        // What follows is joined by one slash.
+        let root = match store.is_local() {
+            true => root.to_owned(),
+            false => root.to_string_lossy().trim_end_matches('/').into(),
+        };
+        Ok(Self { root, store, lease: None })
+    }
+
+    /// The same folder, changed only as long as `lock` is held.
+    #[must_use]
+    pub fn under(self, lock: &OutputLock) -> Self {
+        Self { lease: lock.lease(), ..self }
+    }
+
+    /// What the folder lies in.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The folder itself.
@@ -57,6 +101,11 @@ impl OutputFolder {
     /// The folder of everything but the parts.
     pub fn own(&self) -> PathBuf {
         self.root.join(OWN_FOLDER)
+    }
+
+    /// Where parts grow.
+    pub fn growing(&self) -> Growing {
+        if self.store.is_local() { Growing::In(self.own()) } else { Growing::Apart }
     }
 
     /// The marker that says the output is whole.
@@ -85,7 +134,8 @@ impl OutputFolder {
         self.root.join(OLD_LOCK_FILE)
     }
 
-    /// Where a part is: with all others, or in an old output beside its manifest.
+    /// Where the part of this [file name](crate::PartRecord::file_name) is: with all others, or in an old output
+    /// beside its manifest.
     pub fn find_part(&self, file_name: &str) -> PathBuf {
         let (place, old) = (self.data().join(file_name), self.root.join(file_name));
         // Somebody may have begun to take the output over.
@@ -94,12 +144,16 @@ impl OutputFolder {
 
     /// Whether an earlier version made the output and nobody has taken it over.
     pub fn is_old(&self) -> bool {
-        !self.manifest().exists() && self.old_manifest().exists()
+        // Earlier versions knew no stores.
+        self.store.is_local() && !self.manifest().exists() && self.old_manifest().exists()
     }
 
     /// Whether nothing says what the folder holds.
-    pub fn is_new(&self) -> bool {
-        !self.manifest().exists() && !self.is_old()
+    ///
+    /// # Errors
+    /// [`Error::Store`] if that cannot be found out.
+    pub fn is_new(&self) -> Result<bool, Error> {
+        Ok(!self.store.exists(&self.manifest())? && !self.is_old())
     }
 
     /// Makes the folder and those above it, with a place for locks; parts have none before
@@ -108,7 +162,8 @@ impl OutputFolder {
     /// # Errors
     /// [`Error::Io`] if one cannot be made.
     pub fn make(&self) -> Result<(), Error> {
-        make_folder(&self.own())
+        // Stores have no folders, only names with slashes.
+        if self.store.is_local() { make_folder(&self.own()) } else { Ok(()) }
     }
 
     /// Makes the places of parts and of their records.
@@ -116,13 +171,19 @@ impl OutputFolder {
     /// # Errors
     /// [`Error::Io`] if one cannot be made.
     pub fn make_places(&self) -> Result<(), Error> {
+        if !self.store.is_local() {
+            return Ok(());
+        }
         make_folder(&self.data())?;
         make_folder(&self.records())
     }
 
     /// Whether the output says that it is whole.
-    pub fn is_whole(&self) -> bool {
-        self.marker().exists()
+    ///
+    /// # Errors
+    /// [`Error::Store`] if that cannot be found out.
+    pub fn is_whole(&self) -> Result<bool, Error> {
+        self.store.exists(&self.marker())
     }
 
     /// Says that the output is whole.
@@ -130,7 +191,7 @@ impl OutputFolder {
     /// # Errors
     /// [`Error::Io`] if the marker cannot be written.
     pub fn mark_whole(&self) -> Result<(), Error> {
-        if self.is_whole() { Ok(()) } else { self.write(&self.marker(), b"") }
+        if self.is_whole()? { Ok(()) } else { self.write(&self.marker(), b"") }
     }
 
     /// Takes [`OutputFolder::mark_whole`] back; nothing happens if there is no marker.
@@ -138,18 +199,81 @@ impl OutputFolder {
     /// # Errors
     /// [`Error::Io`] if the marker cannot be removed.
     pub fn clear_marker(&self) -> Result<(), Error> {
-        match fs_err::remove_file(self.marker()) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            result => {
-                result?;
-                sync_folder(&self.root)
-            }
+        if !self.is_whole()? {
+            return Ok(());
         }
+        self.remove(&self.marker())?;
+        if self.store.is_local() { sync_folder(&self.root) } else { Ok(()) }
+    }
+
+    /// Removes a file of the output.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`]; [`Error::Io`], [`Error::Store`] if it cannot be removed.
+    pub fn remove(&self, path: &Path) -> Result<(), Error> {
+        self.check_lease()?;
+        self.store.remove(path)
+    }
+
+    /// Makes sure that nobody else may write here by now.
+    pub(super) fn check_lease(&self) -> Result<(), Error> {
+        self.lease.as_ref().map_or(Ok(()), |lease| lease.check())
     }
 
     /// Replaces a file of the output at once.
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        replace(path, &self.own(), bytes)
+        self.check_lease()?;
+        match &self.store {
+            Store::Local => replace(path, &self.own(), bytes),
+            Store::Remote(remote) => remote.put(path, bytes, On::Overwrite).map(drop),
+        }
+    }
+
+    /// Gives a part its place, for good. In a store its name says what is in it, so that no writer can put
+    /// other bytes where a part is, however late they come.
+    pub(super) fn place(&self, part: ClosedPart) -> Result<FinishedPart, Error> {
+        let Store::Remote(remote) = &self.store else { return part.commit() };
+        self.check_lease()?;
+        let (bytes, mut finished) = part.into_bytes();
+        let (stem, extension) = finished.file_name.rsplit_once('.').unwrap_or((&finished.file_name, ""));
+        let name = format!("{stem}-{}.{extension}", &finished.blake3[..PART_HASH_DIGITS]);
+        remote.upload(&self.data().join(&name), bytes, &self.own())?;
+        // What came too late must not stay: readers of the folder would have its rows twice.
+        self.check_lease()?;
+        finished.stored_as = Some(name);
+        Ok(finished)
+    }
+
+    /// What the store says of all parts that are there.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if it says nothing.
+    pub fn stamps(&self) -> Result<PartStamps, Error> {
+        Ok(match &self.store {
+            Store::Local => PartStamps::Asked,
+            Store::Remote(remote) => {
+                let listed = remote.list(&self.data())?.into_iter();
+                PartStamps::Listed(listed.map(|(path, meta)| (path, Stamp::from(&meta))).collect())
+            }
+        })
+    }
+}
+
+/// The stamps of parts: of files each when it is asked for, of a store all at once.
+pub enum PartStamps {
+    /// By their paths.
+    Asked,
+    /// What was said.
+    Listed(HashMap<PathBuf, Stamp>),
+}
+
+impl PartStamps {
+    /// That of a part, if it is there.
+    pub fn of(&self, path: &Path) -> Option<Stamp> {
+        match self {
+            Self::Asked => Stamp::of(path).ok(),
+            Self::Listed(stamps) => stamps.get(path).copied(),
+        }
     }
 }
 

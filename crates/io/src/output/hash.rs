@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::Error;
+use crate::{Error, Store};
 
 /// How much is read between two looks at whether to go on.
 const PIECE_BYTES: u64 = 8 << 20;
@@ -13,19 +13,20 @@ const PIECE_BYTES: u64 = 8 << 20;
 /// # Errors
 /// [`Error::Io`] if the file cannot be read.
 pub fn blake3_file(path: &Path) -> Result<String, Error> {
-    blake3_file_while(path, || Ok(()))
+    blake3_file_while(&Store::Local, path, || Ok(()))
 }
 
 /// As [`blake3_file`], calling `go_on` every few megabytes.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; whatever `go_on` returns.
+/// [`Error::Io`], [`Error::Store`] if the file cannot be read; whatever `go_on` returns.
 pub fn blake3_file_while<E: From<Error>>(
+    store: &Store,
     path: &Path,
     mut go_on: impl FnMut() -> Result<(), E>,
 ) -> Result<String, E> {
     let mut hasher = blake3::Hasher::new();
-    let mut file = fs_err::File::open(path).map_err(Error::from)?;
+    let mut file = store.open(path)?;
     loop {
         go_on()?;
         let before = hasher.count();

@@ -1,9 +1,11 @@
 //! One run per output folder, or one per shard. The kernel releases the locks of a process that
 //! dies, so a lock file alone means nothing.
 
+use std::fmt;
 use std::fs::TryLockError;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
@@ -11,28 +13,70 @@ use fs_err::File;
 use serde::{Deserialize, Serialize};
 
 use super::OutputFolder;
-use crate::Error;
+use super::lease::{self, Lease, machine, process_since};
+use crate::store::Remote;
+use crate::{Error, Store};
 
 const LOCK_FILE: &str = "lock";
 const MANIFEST_LOCK_FILE: &str = "manifest.lock";
 
 /// The right to write to an output folder, held until dropped.
 #[derive(Debug)]
-pub struct OutputLock {
-    /// Dropped first: whoever waits for the folder must find no shard left.
-    _shard: Option<File>,
-    _folder: File,
+pub struct OutputLock(Held);
+
+#[derive(Debug)]
+enum Held {
+    Files {
+        /// Dropped first: whoever waits for the folder must find no shard left.
+        _shard: Option<File>,
+        _folder: File,
+    },
+    Lease(Arc<Lease>),
 }
 
 /// Who holds a lock, for the message to whoever does not get it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Holder {
-    pid: u32,
+    pub pid: u32,
     /// UTC, RFC 3339, to the second.
-    since: String,
+    pub since: String,
     /// The same in nanoseconds since 1970: one process may hold it twice within a second.
     #[serde(default)]
     since_ns: i64,
+    /// Where the process is.
+    #[serde(default)]
+    pub machine: String,
+    /// When it was started, as its machine counts.
+    #[serde(default)]
+    pub process_since: Option<u64>,
+    /// How often a lease was renewed.
+    #[serde(default)]
+    pub beat: u64,
+    /// Whether a lease was given back.
+    #[serde(default)]
+    pub is_over: bool,
+}
+
+impl Holder {
+    /// This process, from now on.
+    pub(super) fn me() -> Self {
+        let (now, pid) = (Utc::now(), std::process::id());
+        Self {
+            pid,
+            since: now.to_rfc3339_opts(SecondsFormat::Secs, true),
+            since_ns: now.timestamp_nanos_opt().unwrap_or_default(),
+            machine: machine(),
+            process_since: process_since(pid),
+            beat: 0,
+            is_over: false,
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} since {}", self.pid, self.since)
+    }
 }
 
 impl OutputLock {
@@ -43,11 +87,14 @@ impl OutputLock {
     /// # Errors
     /// [`Error::Locked`] if another run holds it; [`Error::Io`] if the lock cannot be taken.
     pub fn acquire(folder: &OutputFolder, shard: Option<(u32, u32)>) -> Result<Self, Error> {
+        if let Store::Remote(remote) = folder.store() {
+            return Self::lease_of(remote, folder, shard);
+        }
         let whole = open(&folder.own().join(LOCK_FILE))?;
         let Some((index, count)) = shard else {
             take(|| whole.try_lock(), || holder_of_any(folder), folder)?;
             sign(&whole)?;
-            return Ok(Self { _shard: None, _folder: whole });
+            return Ok(Self(Held::Files { _shard: None, _folder: whole }));
         };
         take(|| whole.try_lock_shared(), || read_holder(&folder.own().join(LOCK_FILE)), folder)?;
         // The last run that had the folder to itself is over: its signature would mislead.
@@ -57,20 +104,73 @@ impl OutputLock {
         let own = open(&path)?;
         take(|| own.try_lock(), || read_holder(&path), folder)?;
         sign(&own)?;
-        Ok(Self { _shard: Some(own), _folder: whole })
+        Ok(Self(Held::Files { _shard: Some(own), _folder: whole }))
+    }
+
+    /// Takes a lease of its own first and looks at the others then: of two that do so at once, one sees the other.
+    fn lease_of(
+        remote: &Arc<Remote>,
+        folder: &OutputFolder,
+        shard: Option<(u32, u32)>,
+    ) -> Result<Self, Error> {
+        let (whole, root) = (folder.own().join(LOCK_FILE), folder.root());
+        let own = shard.map_or(whole.clone(), |(index, count)| folder.own().join(shard_file(index, count)));
+        let lease = Lease::take(remote, &own, root)?;
+        let is_in_the_way = |file: &PathBuf| match shard {
+            None => *file != own,
+            Some((_, count)) => *file == whole || !file.to_string_lossy().ends_with(&format!("-of-{count}")),
+        };
+        let mut others = Vec::new();
+        for file in lease_files(folder)?.into_iter().filter(is_in_the_way) {
+            others.extend(lease::look(remote, &file)?.map(|found| (file, found)));
+        }
+        lease::wait_for(remote, others, root)?;
+        Ok(Self(Held::Lease(Arc::new(lease))))
+    }
+
+    /// Whether nobody else can be writing to an output in a store of which this process holds the lock, or
+    /// that of a `shard`. In a folder, locks keep others away where it matters.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if that cannot be found out.
+    pub fn is_alone(folder: &OutputFolder, shard: Option<(u32, u32)>) -> Result<bool, Error> {
+        let Store::Remote(remote) = folder.store() else { return Ok(true) };
+        let own =
+            folder.own().join(shard.map_or(LOCK_FILE.to_owned(), |(index, count)| shard_file(index, count)));
+        for file in lease_files(folder)?.into_iter().filter(|file| *file != own) {
+            if lease::look(remote, &file)?.is_some_and(|(holder, _)| !lease::is_free(&holder)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What must not run out while the lock is relied on.
+    pub(super) fn lease(&self) -> Option<Arc<Lease>> {
+        match &self.0 {
+            Held::Files { .. } => None,
+            Held::Lease(lease) => Some(Arc::clone(lease)),
+        }
     }
 
     /// What the run that has `folder` to itself, or had it last, has signed with: no two sign with the same.
     pub fn signature(folder: &OutputFolder) -> Option<String> {
-        fs_err::read_to_string(folder.own().join(LOCK_FILE)).ok()
+        let bytes = folder.store().read(&folder.own().join(LOCK_FILE)).ok()??;
+        let holder: Holder = serde_json::from_slice(&bytes).ok()?;
+        Some(format!("{} {} {}", holder.since_ns, holder.pid, holder.machine))
     }
 }
 
 /// Keeps others from changing the manifest of `folder` until it is dropped.
-pub(super) fn lock_manifest(folder: &OutputFolder) -> Result<File, Error> {
+///
+/// In a store nobody can: there a manifest replaces only the one that it was made from.
+pub(super) fn lock_manifest(folder: &OutputFolder) -> Result<Option<File>, Error> {
+    if !folder.store().is_local() {
+        return Ok(None);
+    }
     let lock = open(&folder.own().join(MANIFEST_LOCK_FILE))?;
     lock.lock()?;
-    Ok(lock)
+    Ok(Some(lock))
 }
 
 /// Looks whether a run is writing to `folder`, without keeping one from starting.
@@ -78,6 +178,13 @@ pub(super) fn lock_manifest(folder: &OutputFolder) -> Result<File, Error> {
 /// # Errors
 /// [`Error::Locked`] if so; [`Error::Io`] if that cannot be found out.
 pub fn refuse_if_locked(folder: &OutputFolder) -> Result<(), Error> {
+    if let Store::Remote(remote) = folder.store() {
+        let mut leases = Vec::new();
+        for file in lease_files(folder)? {
+            leases.extend(lease::look(remote, &file)?.map(|found| (file, found)));
+        }
+        return lease::wait_for(remote, leases, folder.root()).map(drop);
+    }
     let old = folder.old_lock();
     refuse_if_held(&old, || read_holder(&old), folder)?;
     refuse_if_held(&folder.own().join(LOCK_FILE), || holder_of_any(folder), folder)
@@ -139,6 +246,13 @@ fn shard_file(index: u32, count: u32) -> String {
     format!("{LOCK_FILE}.{index}-of-{count}")
 }
 
+/// The lease of the whole folder, and those of shards.
+fn lease_files(folder: &OutputFolder) -> Result<Vec<PathBuf>, Error> {
+    let files = folder.store().list(&folder.own())?.into_iter();
+    let is_lease = |name: &str| name == LOCK_FILE || name.starts_with(LOCK_FILE) && name.contains("-of-");
+    Ok(files.filter(|(_, name)| is_lease(name)).map(|(path, _)| path).collect())
+}
+
 fn shard_files(folder: &OutputFolder) -> Result<Vec<PathBuf>, Error> {
     let paths = fs_err::read_dir(folder.own())?.map(|entry| Ok(entry?.path()));
     let paths: Vec<PathBuf> = paths.collect::<io::Result<_>>()?;
@@ -167,12 +281,8 @@ pub(super) fn read_holder(path: &Path) -> Option<Holder> {
 
 /// Writes this process's name into a lock file that it holds.
 fn sign(mut file: &File) -> Result<(), Error> {
-    let now = Utc::now();
-    let since_ns = now.timestamp_nanos_opt().unwrap_or_default();
-    let holder =
-        Holder { pid: std::process::id(), since: now.to_rfc3339_opts(SecondsFormat::Secs, true), since_ns };
+    let holder = Holder::me().to_bytes()?;
     file.set_len(0)?;
     file.rewind()?;
-    file.write_all(serde_json::to_string(&holder).map_err(io::Error::other)?.as_bytes())?;
-    Ok(())
+    Ok(file.write_all(&holder)?)
 }

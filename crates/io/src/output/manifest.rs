@@ -1,7 +1,6 @@
 //! What an output folder holds, and from what it was made.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::{Component, Path};
 
 use serde::de::IgnoredAny;
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::OutputFolder;
-use crate::Error;
+use crate::{Error, Store};
 
 /// The version of the output's layout that this build writes.
 pub const FORMAT_VERSION: u32 = 2;
@@ -48,16 +47,27 @@ struct Stated {
 
 /// An input file as it was when its parts were made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct InputRecord {
     /// Its size in bytes.
     pub bytes: u64,
     /// When it was last modified, in nanoseconds since 1970 (UTC).
     pub modified_ns: u64,
-    /// The BLAKE3 hash of its bytes, in hexadecimal.
-    pub blake3: String,
+    /// What tells its content from others.
+    #[serde(flatten)]
+    pub content: Content,
     /// Its number of rows.
     pub rows: u64,
+}
+
+/// What tells the content of a file from others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Content {
+    /// The BLAKE3 hash of its bytes, in hexadecimal.
+    #[serde(rename = "blake3")]
+    Blake3(String),
+    /// What its store calls it, which is another for another content.
+    #[serde(rename = "etag")]
+    Tag(String),
 }
 
 /// A committed part.
@@ -76,6 +86,16 @@ pub struct PartRecord {
     pub blake3: String,
     /// Whatever was counted while it was made. Not interpreted here.
     pub counts: Map<String, Value>,
+    /// The name of its file, where it is another: in a store it says what is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_as: Option<String>,
+}
+
+impl PartRecord {
+    /// The name of the file of the part `name`.
+    pub fn file_name<'a>(&'a self, name: &'a str) -> &'a str {
+        self.stored_as.as_deref().unwrap_or(name)
+    }
 }
 
 impl Manifest {
@@ -99,22 +119,23 @@ impl Manifest {
     }
 
     /// Reads a file that is of this version.
-    pub(super) fn read(path: &Path, version: u32) -> Result<Option<Self>, Error> {
-        let bytes = match fs_err::read(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            bytes => bytes?,
-        };
+    pub(super) fn read(store: &Store, path: &Path, version: u32) -> Result<Option<Self>, Error> {
+        store.read(path)?.map(|bytes| Self::parse(path, &bytes, version)).transpose()
+    }
+
+    /// The content of a file that is of this version.
+    pub(super) fn parse(path: &Path, bytes: &[u8], version: u32) -> Result<Self, Error> {
         let invalid = |error: serde_json::Error| Error::manifest(path, error);
         // Another version may have other fields: look at the version first.
-        let stated: Stated = serde_json::from_slice(&bytes).map_err(invalid)?;
+        let stated: Stated = serde_json::from_slice(bytes).map_err(invalid)?;
         if let Some(found) = stated.format_version.as_u64()
             && found != u64::from(version)
         {
             return Err(Error::ManifestVersion { path: path.to_owned(), expected: version, found });
         }
-        let manifest: Self = serde_json::from_slice(&bytes).map_err(invalid)?;
+        let manifest: Self = serde_json::from_slice(bytes).map_err(invalid)?;
         manifest.check_names()?;
-        Ok(Some(Self { format_version: FORMAT_VERSION, ..manifest }))
+        Ok(Self { format_version: FORMAT_VERSION, ..manifest })
     }
 
     /// Writes the manifest of an output folder, replacing it at once. Equal manifests give equal bytes.
@@ -122,6 +143,11 @@ impl Manifest {
     /// # Errors
     /// [`Error::ManifestName`]; [`Error::Io`] if it cannot be written.
     pub fn save(&self, folder: &OutputFolder) -> Result<(), Error> {
+        folder.write(&folder.manifest(), &self.to_bytes(folder)?)
+    }
+
+    /// The content of its file.
+    pub(super) fn to_bytes(&self, folder: &OutputFolder) -> Result<Vec<u8>, Error> {
         self.check_names()?;
         let path = folder.manifest();
         // Through a value, whose keys are sorted at every depth.
@@ -132,7 +158,7 @@ impl Manifest {
         let json = serde_json::to_value(self)
             .and_then(with_totals)
             .map_err(|error| Error::manifest(&path, error))?;
-        folder.write(&path, format!("{json}\n").as_bytes())
+        Ok(format!("{json}\n").into_bytes())
     }
 
     fn totals(&self) -> Value {
@@ -144,7 +170,8 @@ impl Manifest {
     /// Names become paths: none may lead out of the folder.
     fn check_names(&self) -> Result<(), Error> {
         let bad = |what, name: &String| Err(Error::ManifestName { what, name: name.clone() });
-        if let Some(name) = self.parts.keys().find(|name| !is_file_name(name)) {
+        let stored = self.parts.values().filter_map(|part| part.stored_as.as_ref());
+        if let Some(name) = self.parts.keys().chain(stored).find(|name| !is_file_name(name)) {
             return bad("file name", name);
         }
         let inputs =

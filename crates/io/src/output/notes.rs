@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::OutputFolder;
 use crate::Error;
+use crate::store::{Meta, is_address};
 
 const NOTES_FILE: &str = "notes.json";
 
@@ -39,6 +40,17 @@ impl Stamp {
     /// [`Error::Io`] if it is not there.
     pub fn of(path: &Path) -> Result<Self, Error> {
         Ok(Self::from(&fs_err::metadata(path)?))
+    }
+}
+
+impl From<&Meta> for Stamp {
+    /// What a store says of a file. Its tag stands for everything that could change.
+    fn from(meta: &Meta) -> Self {
+        let tag = meta.identity.as_ref().map(|tag| blake3::hash(tag.as_bytes()));
+        let inode = tag.map(|tag| u64::from_le_bytes(tag.as_bytes()[..8].try_into().unwrap_or_default()));
+        let changed_ns = if inode.is_some() { 0 } else { meta.modified_ns };
+        let (bytes, modified_ns) = (meta.bytes, meta.modified_ns);
+        Self { inode: inode.unwrap_or_default(), bytes, modified_ns, changed_ns }
     }
 }
 
@@ -82,7 +94,7 @@ struct Note {
 impl Notes {
     /// Reads the notes of an output folder; empty where there are none that can be used.
     pub fn load(folder: &OutputFolder) -> Self {
-        let read = |path: PathBuf| serde_json::from_slice(&fs_err::read(path).ok()?).ok();
+        let read = |path: PathBuf| serde_json::from_slice(&folder.store().read(&path).ok()??).ok();
         let old = || Some(Self { is_new: true, ..read(folder.old_notes())? });
         read(path(folder)).or_else(old).unwrap_or_default()
     }
@@ -101,7 +113,7 @@ impl Notes {
             for (path, note) in known {
                 notes.entry(path.clone()).or_insert_with(|| note.clone());
             }
-            notes.retain(|path, _| Path::new(path).exists());
+            notes.retain(|path, _| is_address(Path::new(path)) || Path::new(path).exists());
         }
         let json = serde_json::to_string(&all).map_err(std::io::Error::other)?;
         folder.write(&path(folder), json.as_bytes())?;
@@ -122,9 +134,9 @@ impl Notes {
         }
     }
 
-    /// The hash that the file had, if nothing has touched it since.
-    pub fn hash_of(&self, path: &Path) -> Option<&str> {
-        still_true(&self.files, path)
+    /// The hash that the file had, if it has the same stamp still.
+    pub fn hash_of(&self, path: &Path, stamp: &Stamp) -> Option<&str> {
+        still_true(&self.files, path, stamp)
     }
 
     /// Notes the hash of a file, which it had at some time after `stamp` was taken.
@@ -132,9 +144,9 @@ impl Notes {
         self.is_new |= insert(&mut self.files, path, stamp, hash);
     }
 
-    /// What was found in a text file, if nothing has touched it since.
-    pub(crate) fn table_of(&self, path: &Path) -> Option<&str> {
-        still_true(&self.tables, path)
+    /// What was found in a text file, if it has the same stamp still.
+    pub(crate) fn table_of(&self, path: &Path, stamp: &Stamp) -> Option<&str> {
+        still_true(&self.tables, path, stamp)
     }
 
     /// Notes what was found in a text file at some time after `stamp` was taken.
@@ -149,13 +161,16 @@ fn path(folder: &OutputFolder) -> PathBuf {
 
 /// What a file is noted under, wherever one starts.
 fn key(path: &Path) -> Option<String> {
+    if is_address(path) {
+        return path.to_str().map(str::to_owned);
+    }
     std::path::absolute(path).ok()?.to_str().map(str::to_owned)
 }
 
-fn still_true<'a>(notes: &'a BTreeMap<String, Note>, path: &Path) -> Option<&'a str> {
+fn still_true<'a>(notes: &'a BTreeMap<String, Note>, path: &Path, stamp: &Stamp) -> Option<&'a str> {
     let note = notes.get(&key(path)?)?;
     let settled = note.noted_ns.saturating_sub(note.stamp.changed_ns) > SETTLED_NS;
-    (settled && Stamp::of(path).ok()? == note.stamp).then_some(note.hash.as_str())
+    (settled && *stamp == note.stamp).then_some(note.hash.as_str())
 }
 
 /// Returns whether there is a place for it.

@@ -5,7 +5,7 @@ use fs_err::File;
 use super::commit::sync_folder;
 use super::sweep::{ignore_absent, list, sweep};
 use super::{Manifest, OutputFolder, lock};
-use crate::Error;
+use crate::{Error, Store};
 
 const FORMAT_VERSION: u32 = 1;
 /// What the names of all files begin with that only strata read.
@@ -19,6 +19,9 @@ pub(super) struct Old {
 impl Old {
     /// What there is of an old output, or what a dead run has left of it.
     pub(super) fn find(folder: &OutputFolder) -> Result<Option<Self>, Error> {
+        if !folder.store().is_local() {
+            return Ok(None);
+        }
         let is_ours = match folder.manifest().exists() {
             // Whatever else has this name is not for us to judge.
             true => matches!(manifest(folder), Ok(Some(_))),
@@ -66,5 +69,9 @@ impl Old {
 
 /// The manifest of an old output.
 pub(super) fn manifest(folder: &OutputFolder) -> Result<Option<Manifest>, Error> {
-    Manifest::read(&folder.old_manifest(), FORMAT_VERSION)
+    match folder.store() {
+        // Their versions knew no stores.
+        Store::Remote(_) => Ok(None),
+        local => Manifest::read(local, &folder.old_manifest(), FORMAT_VERSION),
+    }
 }

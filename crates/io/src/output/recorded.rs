@@ -2,7 +2,6 @@
 
 use super::manifest::FORMAT_VERSION;
 use super::old::{self, Old};
-use super::sweep::{ignore_absent, list};
 use super::{Manifest, OutputFolder, records};
 use crate::Error;
 
@@ -14,7 +13,7 @@ impl Manifest {
     /// [`Error::ManifestVersion`], [`Error::ManifestName`], [`Error::Manifest`] if it cannot be
     /// relied on; [`Error::Io`] if it cannot be read.
     pub fn load(folder: &OutputFolder) -> Result<Option<Self>, Error> {
-        let Some(mut manifest) = Self::read(&folder.manifest(), FORMAT_VERSION)? else {
+        let Some(mut manifest) = Self::read(folder.store(), &folder.manifest(), FORMAT_VERSION)? else {
             return old::manifest(folder);
         };
         manifest.add(&records::load(folder)?)?;
@@ -33,9 +32,9 @@ impl OutputFolder {
         if self.is_old() {
             Old::lock(self)?.remove(self)?;
         }
-        ignore_absent(fs_err::remove_file(self.manifest()))?;
-        for (path, _) in list(&self.records())? {
-            ignore_absent(fs_err::remove_file(path))?;
+        self.remove(&self.manifest())?;
+        for (path, _) in self.store().list(&self.records())? {
+            self.remove(&path)?;
         }
         Ok(())
     }

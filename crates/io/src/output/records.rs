@@ -2,13 +2,12 @@
 //! what a record says, it does not have yet, or says as well.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::commit::sync_folder;
-use super::sweep::{ignore_absent, list};
 use super::{OutputFolder, PartRecord};
-use crate::Error;
+use crate::store::On;
+use crate::{Error, Store};
 
 /// What follows the name of the part in that of its record.
 const RECORD_SUFFIX: &str = ".json";
@@ -17,19 +16,22 @@ const RECORD_SUFFIX: &str = ".json";
 pub(super) fn write(folder: &OutputFolder, part: &str, record: &PartRecord) -> Result<(), Error> {
     let path = path(folder, part);
     let json = serde_json::to_string(record).map_err(|error| Error::manifest(&path, error))?;
-    folder.write(&path, format!("{json}\n").as_bytes())
+    let json = format!("{json}\n");
+    if let Store::Remote(remote) = folder.store()
+        && remote.put(&path, json.as_bytes(), On::Create)?.is_some()
+    {
+        return Ok(());
+    }
+    // In a store, whoever has left another one does not hold the output any more.
+    folder.write(&path, json.as_bytes())
 }
 
 /// All records, by the name of their part.
 pub(super) fn load(folder: &OutputFolder) -> Result<BTreeMap<String, PartRecord>, Error> {
     let mut records = BTreeMap::new();
-    for (path, name) in list(&folder.records())? {
+    for (path, bytes) in folder.store().contents(&folder.records())? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if let Some(part) = name.strip_suffix(RECORD_SUFFIX) {
-            let bytes = match fs_err::read(&path) {
-                // The manifest has just taken it over.
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                bytes => bytes?,
-            };
             let record = serde_json::from_slice(&bytes).map_err(|error| Error::manifest(&path, error))?;
             records.insert(part.to_owned(), record);
         }
@@ -43,9 +45,9 @@ pub(super) fn remove(folder: &OutputFolder, records: Vec<(&String, &PartRecord)>
         return Ok(());
     }
     for (part, _) in records {
-        ignore_absent(fs_err::remove_file(path(folder, part)))?;
+        folder.remove(&path(folder, part))?;
     }
-    sync_folder(&folder.records())
+    if folder.store().is_local() { sync_folder(&folder.records()) } else { Ok(()) }
 }
 
 /// The place of a part's record.

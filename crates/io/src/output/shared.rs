@@ -7,7 +7,8 @@ use fs_err::File;
 
 use super::manifest::FORMAT_VERSION;
 use super::{Manifest, OutputFolder, PartRecord, Stamp, lock, old, records};
-use crate::{ClosedPart, Error, FinishedPart};
+use crate::store::{On, Version};
+use crate::{ClosedPart, Error, FinishedPart, Store};
 
 /// The manifest of an output folder, as this process saw it last.
 #[derive(Debug)]
@@ -15,13 +16,21 @@ pub struct SharedManifest {
     folder: OutputFolder,
     manifest: Manifest,
     /// Of its file then, which is replaced whenever it changes; none where there was none.
-    stamp: Option<Stamp>,
+    seen: Option<Seen>,
+}
+
+/// What a manifest was read from.
+#[derive(Debug, Clone, PartialEq)]
+struct Seen {
+    stamp: Stamp,
+    /// In a store.
+    version: Option<Version>,
 }
 
 impl SharedManifest {
     /// The manifest of `folder`; `initial` is what the first update begins with where there is none.
     pub fn new(folder: OutputFolder, initial: Manifest) -> Self {
-        Self { folder, manifest: initial, stamp: None }
+        Self { folder, manifest: initial, seen: None }
     }
 
     /// Reads the manifest, if there is one, as [`Manifest::load`] does.
@@ -29,7 +38,7 @@ impl SharedManifest {
     /// # Errors
     /// Those of [`Manifest::load`].
     pub fn read(&mut self) -> Result<Option<&Manifest>, Error> {
-        let is_there = !self.folder.is_new();
+        let is_there = !self.folder.is_new()?;
         self.refresh_with_records()?;
         Ok(is_there.then_some(&self.manifest))
     }
@@ -47,30 +56,57 @@ impl SharedManifest {
     /// [`Error::Locked`] if a run of an earlier version is writing to an old output.
     pub fn update<E: From<Error>>(
         &mut self,
-        change: impl FnOnce(&mut Manifest) -> Result<(), E>,
+        mut change: impl FnMut(&mut Manifest) -> Result<(), E>,
     ) -> Result<(), E> {
         let _lock = lock::lock_manifest(&self.folder)?;
         let old = old::Old::find(&self.folder)?;
-        let records = self.refresh_with_records()?;
-        let mut manifest = self.manifest.clone();
-        change(&mut manifest)?;
-        self.folder.make_places()?;
-        if let Some(old) = &old {
-            old.move_parts(&self.folder, &manifest)?;
-        }
-        if self.stamp.is_none() || !records.is_empty() || manifest != self.manifest {
+        loop {
+            let records = self.refresh_with_records()?;
+            let mut manifest = self.manifest.clone();
+            change(&mut manifest)?;
+            self.folder.make_places()?;
+            if let Some(old) = &old {
+                old.move_parts(&self.folder, &manifest)?;
+            }
+            if self.seen.is_some() && records.is_empty() && manifest == self.manifest {
+                break;
+            }
             let (agreeing, others): (Vec<_>, Vec<_>) =
                 records.iter().partition(|(part, record)| manifest.parts.get(*part) == Some(record));
             // Beside the new manifest, they would add to it.
             records::remove(&self.folder, others)?;
-            manifest.save(&self.folder)?;
-            records::remove(&self.folder, agreeing)?;
+            let is_saved = self.save(&manifest)?;
+            if is_saved {
+                records::remove(&self.folder, agreeing)?;
+                self.manifest = manifest;
+                break;
+            }
+            // Another shard was faster: its manifest is what this one changes.
         }
         if let Some(old) = old {
             old.remove(&self.folder)?;
         }
-        (self.manifest, self.stamp) = (manifest, self.file_stamp()?);
         Ok(())
+    }
+
+    /// Whether nobody has changed the manifest since it was read, which keeps it from being written.
+    fn save(&mut self, manifest: &Manifest) -> Result<bool, Error> {
+        let path = self.folder.manifest();
+        let Store::Remote(remote) = self.folder.store() else {
+            manifest.save(&self.folder)?;
+            self.seen = self.file_stamp()?.map(|stamp| Seen { stamp, version: None });
+            return Ok(true);
+        };
+        self.folder.check_lease()?;
+        let on = match self.seen.as_ref().and_then(|seen| seen.version.clone()) {
+            Some(version) => On::Update(version),
+            None => On::Create,
+        };
+        let is_saved = remote.put(&path, &manifest.to_bytes(&self.folder)?, on)?.is_some();
+        // What is there now, perhaps by others already, is read when it is asked for.
+        self.seen = None;
+        self.refresh()?;
+        Ok(is_saved)
     }
 
     /// Does what must not happen while another shard changes the manifest or commits a part.
@@ -101,7 +137,7 @@ impl SharedManifest {
         let _lock = lock::lock_manifest(&self.folder)?;
         self.refresh()?;
         check(&self.manifest)?;
-        let part = part.commit()?;
+        let part = self.folder.place(part)?;
         let record = record(&part);
         records::write(&self.folder, &part.file_name, &record)?;
         self.manifest.parts.insert(part.file_name.clone(), record);
@@ -109,19 +145,33 @@ impl SharedManifest {
     }
 
     /// Whether a part was committed since the manifest was last saved.
-    pub fn has_record(&self, part: &str) -> bool {
-        records::path(&self.folder, part).exists()
+    ///
+    /// # Errors
+    /// [`Error::Store`] if that cannot be found out.
+    pub fn has_record(&self, part: &str) -> Result<bool, Error> {
+        self.folder.store().exists(&records::path(&self.folder, part))
     }
 
     /// Reads the manifest's file again if somebody has replaced it.
     fn refresh(&mut self) -> Result<(), Error> {
-        let stamp = self.file_stamp()?;
-        if stamp != self.stamp
-            && let Some(manifest) = Manifest::read(&self.folder.manifest(), FORMAT_VERSION)?
-        {
-            self.manifest = manifest;
+        let (path, stamp) = (self.folder.manifest(), self.file_stamp()?);
+        if stamp == self.seen.as_ref().map(|seen| seen.stamp) {
+            return Ok(());
         }
-        self.stamp = stamp;
+        let Store::Remote(remote) = self.folder.store() else {
+            if let Some(manifest) = Manifest::read(&Store::Local, &path, FORMAT_VERSION)? {
+                self.manifest = manifest;
+            }
+            self.seen = stamp.map(|stamp| Seen { stamp, version: None });
+            return Ok(());
+        };
+        let Some((bytes, version)) = remote.get(&path)? else {
+            self.seen = None;
+            return Ok(());
+        };
+        self.manifest = Manifest::parse(&path, &bytes, FORMAT_VERSION)?;
+        // If it was replaced between the two looks, it is read once more.
+        self.seen = stamp.map(|stamp| Seen { stamp, version: Some(version) });
         Ok(())
     }
 
@@ -130,7 +180,7 @@ impl SharedManifest {
     fn refresh_with_records(&mut self) -> Result<BTreeMap<String, PartRecord>, Error> {
         self.refresh()?;
         let records = records::load(&self.folder)?;
-        if self.stamp.is_some() {
+        if self.seen.is_some() {
             self.manifest.add(&records)?;
         } else if let Some(old) = old::manifest(&self.folder)? {
             self.manifest = old;
@@ -139,6 +189,9 @@ impl SharedManifest {
     }
 
     fn file_stamp(&self) -> Result<Option<Stamp>, Error> {
+        if let Store::Remote(remote) = self.folder.store() {
+            return Ok(remote.head(&self.folder.manifest())?.map(|meta| Stamp::from(&meta)));
+        }
         // Of an open file: about that, a network file system asks its server.
         match File::open(self.folder.manifest()) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

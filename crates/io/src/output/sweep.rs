@@ -1,13 +1,14 @@
 //! What dead runs leave in an output folder. Only for a caller that keeps every other writer out,
 //! as inside [`SharedManifest::update`](crate::SharedManifest::update).
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::commit::is_temporary;
 use super::{Manifest, OutputFolder};
 use crate::PartFile;
-use crate::{Error, OutputFormat};
+use crate::{Error, OutputFormat, Store};
 
 /// Removes temporary files of runs that are over: all but those of which `is_alive` says, by the
 /// owner of [`WriterOptions`](crate::WriterOptions), that somebody may still write to them.
@@ -15,7 +16,10 @@ use crate::{Error, OutputFormat};
 /// # Errors
 /// [`Error::Io`].
 pub fn sweep_temporaries(folder: &OutputFolder, is_alive: impl Fn(&str) -> bool) -> Result<(), Error> {
-    sweep(&folder.own(), is_alive)
+    match folder.store() {
+        Store::Local => sweep(&folder.own(), is_alive),
+        Store::Remote(remote) => remote.sweep_uploads(&folder.own()),
+    }
 }
 
 pub(super) fn sweep(folder: &Path, is_alive: impl Fn(&str) -> bool) -> Result<(), Error> {
@@ -36,12 +40,13 @@ pub(super) fn sweep(folder: &Path, is_alive: impl Fn(&str) -> bool) -> Result<()
 pub fn unknown_files(folder: &OutputFolder, manifest: &Manifest) -> Result<Vec<PathBuf>, Error> {
     let places = [folder.data(), folder.own(), folder.marker()];
     let old_manifest = folder.is_old().then(|| folder.old_manifest());
-    let is_part = |name: &String| manifest.parts.contains_key(name);
+    let parts: HashSet<&str> = manifest.parts.iter().map(|(name, part)| part.file_name(name)).collect();
+    let is_part = |name: &String| parts.contains(name.as_str());
     let is_known = |path: &PathBuf, name: &String| {
         places.contains(path) || old_manifest.as_ref().is_some_and(|old| path == old || is_part(name))
     };
-    let beside = list(folder.root())?.into_iter().filter(|(path, name)| !is_known(path, name));
-    let among = list(&folder.data())?.into_iter().filter(|(_, name)| !is_part(name));
+    let beside = folder.store().list(folder.root())?.into_iter().filter(|(path, name)| !is_known(path, name));
+    let among = folder.store().list(&folder.data())?.into_iter().filter(|(_, name)| !is_part(name));
     let visible = beside.chain(among).filter(|(_, name)| !name.starts_with('.'));
     Ok(visible.map(|(path, _)| path).collect())
 }
@@ -54,7 +59,7 @@ pub fn stray_parts(folder: &OutputFolder, manifest: &Manifest) -> Result<Vec<Pat
     let is_part = |path: &PathBuf| {
         let extensions = [OutputFormat::Parquet, OutputFormat::Arrow].map(OutputFormat::extension);
         path.extension().and_then(|found| found.to_str()).is_some_and(|found| extensions.contains(&found))
-            && PartFile::open(path).is_ok_and(|part| part.provenance.is_some())
+            && PartFile::open_in(folder.store(), path).is_ok_and(|part| part.provenance.is_some())
     };
     Ok(unknown_files(folder, manifest)?.into_iter().filter(is_part).collect())
 }
@@ -68,7 +73,7 @@ pub(crate) fn ignore_absent(result: io::Result<()>) -> io::Result<()> {
 }
 
 /// The paths and names of what is in a folder; nothing is in what is none.
-pub(super) fn list(folder: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
     let named = |entry: io::Result<fs_err::DirEntry>| {
         let entry = entry?;
         Ok((entry.path(), entry.file_name().to_string_lossy().into_owned()))

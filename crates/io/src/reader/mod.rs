@@ -32,7 +32,7 @@ pub use place::{column_at, field_at};
 use self::parquet::Columns;
 use crate::columns::fits::settled;
 use crate::error::BoxError;
-use crate::{Error, Format, Notes, Source, Stamp};
+use crate::{Error, Format, Notes, Source};
 use batches::Column;
 use guard::guarded;
 use place::Place;
@@ -109,7 +109,6 @@ impl Input {
     /// # Errors
     /// As [`Input::open`].
     pub fn open_noted(source: Source, options: &ReadOptions, notes: &Notes) -> Result<Self, Error> {
-        let path = &source.path;
         let partitions: BTreeMap<_, _> = partitions::of(&source).into_iter().collect();
         // What is said of a column in the path is not said of the file.
         let mut own = options.clone();
@@ -129,13 +128,13 @@ impl Input {
                     (columns.schema.clone(), Contents::Parquet(Box::new(columns)))
                 }
                 Format::ArrowFile => {
-                    let batches = ipc::file_batches(path)?;
-                    (ipc::file_schema(path)?, Contents::Arrow(batches.into()))
+                    let batches = ipc::file_batches(&source)?;
+                    (ipc::file_schema(&source)?, Contents::Arrow(batches.into()))
                 }
                 Format::ArrowStream => {
-                    ipc::refuse_feather_1(path)?;
-                    let batches = ipc::stream_batches(path)?;
-                    (ipc::stream_schema(path)?, Contents::Arrow(batches.into()))
+                    ipc::refuse_feather_1(&source)?;
+                    let batches = ipc::stream_batches(&source)?;
+                    (ipc::stream_schema(&source)?, Contents::Arrow(batches.into()))
                 }
                 Format::Csv | Format::Tsv | Format::Text => {
                     let layout = Layout::Csv(Dialect::of(&source, options));
@@ -159,7 +158,7 @@ impl Input {
     /// [`Error::Io`] if the file cannot be looked at.
     pub fn note(&self, options: &ReadOptions, notes: &mut Notes) -> Result<(), Error> {
         let Contents::Text { found, rows, .. } = &self.contents else { return Ok(()) };
-        let stamp = Stamp::of(&self.source.path)?;
+        let stamp = self.source.stamp()?;
         let is_same = (stamp.bytes, stamp.modified_ns) == (self.source.bytes, self.source.modified_ns);
         if is_same && noted::recall(&self.source, options, notes).is_none() {
             let opened = text::Opened { schema: found.clone(), rows: *rows };
@@ -228,8 +227,8 @@ impl Input {
     /// # Errors
     /// [`Error::Changed`]; [`Error::Io`] if it cannot be looked at.
     pub fn check_unchanged(&self, rows: &Range<u64>) -> Result<(), Error> {
-        let Source { path, shown, bytes, modified_ns, .. } = &self.source;
-        let now = Stamp::of(path)?;
+        let Source { shown, bytes, modified_ns, .. } = &self.source;
+        let now = self.source.stamp()?;
         if (now.bytes, now.modified_ns) == (*bytes, *modified_ns) {
             return Ok(());
         }
@@ -241,17 +240,17 @@ impl Input {
     }
 
     fn stream(&self, columns: &[usize], rows: &Range<u64>) -> Result<Stream, BoxError> {
-        let path = &self.source.path;
+        let source = &self.source;
         match (&self.contents, self.source.format) {
             _ if rows.is_empty() => Ok(Stream::empty(rows.start)),
-            (Contents::Parquet(found), _) => parquet::read(path, found, columns, &self.schema, rows),
-            (Contents::Arrow(_), Format::ArrowStream) => ipc::read_stream(path, columns),
-            (Contents::Arrow(batches), _) => ipc::read_file(path, batches, columns, rows.start),
+            (Contents::Parquet(found), _) => parquet::read(source, found, columns, &self.schema, rows),
+            (Contents::Arrow(_), Format::ArrowStream) => ipc::read_stream(source, columns),
+            (Contents::Arrow(batches), _) => ipc::read_file(source, batches, columns, rows.start),
             (Contents::Text { layout, encoding, .. }, _) => match layout {
                 Layout::Csv(dialect) => {
-                    csv::read(&self.source, *dialect, *encoding, &self.stored, columns, rows.start)
+                    csv::read(source, *dialect, *encoding, &self.stored, columns, rows.start)
                 }
-                Layout::Json => json::read(&self.source, *encoding, &self.stored, columns, rows.start),
+                Layout::Json => json::read(source, *encoding, &self.stored, columns, rows.start),
             },
         }
     }

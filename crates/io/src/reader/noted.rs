@@ -22,7 +22,7 @@ struct Table {
 }
 
 pub(super) fn recall(source: &Source, options: &ReadOptions, notes: &Notes) -> Option<Opened> {
-    let table: Table = serde_json::from_str(notes.table_of(&source.path)?).ok()?;
+    let table: Table = serde_json::from_str(notes.table_of(&source.path, &source.stamp().ok()?)?).ok()?;
     let schema = schema(&table.schema).filter(|_| table.rules == rules(source, options))?;
     Some(Opened { schema: Arc::new(schema), rows: table.rows })
 }

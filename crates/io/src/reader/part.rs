@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arrow::datatypes::SchemaRef;
 
-use crate::{Error, Input, PROVENANCE_KEY, ReadOptions, RecordBatches, Source};
+use crate::{Error, Input, PROVENANCE_KEY, ReadOptions, RecordBatches, Source, Store};
 
 /// A committed part file.
 #[derive(Debug, Clone)]
@@ -25,8 +25,17 @@ impl PartFile {
     /// # Errors
     /// [`Error::UnknownExtension`], [`Error::Io`], [`Error::Read`] if it is no readable part.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_in(&Store::Local, path)
+    }
+
+    /// As [`PartFile::open`], for a part in any store.
+    ///
+    /// # Errors
+    /// As [`PartFile::open`]; [`Error::Store`].
+    pub fn open_in(store: &Store, path: &Path) -> Result<Self, Error> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let input = Input::open(Source::from_path(path.to_owned(), name)?, &ReadOptions::default())?;
+        let source = Source::from_store(store, path.to_owned(), name)?;
+        let input = Input::open(source, &ReadOptions::default())?;
         Ok(Self {
             schema: input.schema.clone(),
             provenance: input.schema.metadata().get(PROVENANCE_KEY).cloned(),

@@ -8,8 +8,8 @@ use super::format::{compression, split_extension};
 use super::names::{is_data, is_hidden, relative_name};
 use super::pattern::{is_pattern, literal_prefix};
 use super::tables::Tables;
-use super::{Format, Source};
-use crate::Error;
+use super::{Format, Source, remote};
+use crate::{Error, Store, Stores};
 
 /// Resolves files, folders and glob patterns to data files, each once, in an order in which the
 /// names of their parts (`{stem}-{number}`) sort.
@@ -27,30 +27,42 @@ use crate::Error;
 /// - [`Error::SameStem`] if the parts of two files could not be told apart.
 /// - [`Error::Io`] if a folder cannot be listed.
 pub fn find(inputs: &[String]) -> Result<Vec<Source>, Error> {
-    find_as(inputs, None)
+    find_as(inputs, None, &Stores::default())
 }
 
-/// As [`find`]; with a `format`, every file is of it, whatever its extension.
+/// As [`find`], also in other stores than the local file system; with a `format`, every file is of it,
+/// whatever its extension.
 ///
 /// # Errors
-/// As [`find`].
-pub fn find_as(inputs: &[String], format: Option<Format>) -> Result<Vec<Source>, Error> {
+/// As [`find`]; [`Error::Address`], [`Error::Store`] for addresses.
+pub fn find_as(inputs: &[String], format: Option<Format>, stores: &Stores) -> Result<Vec<Source>, Error> {
     if inputs.is_empty() {
         return Err(Error::NoInput { input: String::new(), found: "no path given" });
     }
     let mut sources = Vec::new();
     let mut seen = HashSet::new();
     let mut tables = Tables::default();
+    let written_as = |path: &Path, name: &str| match (format, split_extension(name)) {
+        (Some(format), _) => Ok((format, compression(name))),
+        (None, Some((_, format, compression))) => Ok((format, compression)),
+        (None, None) => Err(Error::UnknownExtension { path: path.to_owned() }),
+    };
     for input in inputs {
+        let store = stores.of(Path::new(input))?;
+        if let Store::Remote(remote) = &store {
+            for remote::Found { path, name, meta } in remote::resolve(remote, input, format.is_some())? {
+                if seen.insert(path.clone()) {
+                    let (format, compression) = written_as(&path, &name)?;
+                    sources.push(Source::in_store(store.clone(), path, meta, name, format, compression)?);
+                }
+            }
+            continue;
+        }
         for Found { path, real, name } in resolve(input, format.is_some(), &mut tables)? {
             if !seen.insert(real.clone()) {
                 continue;
             }
-            let (format, compression) = match (format, split_extension(&name)) {
-                (Some(format), _) => (format, compression(&name)),
-                (None, Some((_, format, compression))) => (format, compression),
-                (None, None) => return Err(Error::UnknownExtension { path }),
-            };
+            let (format, compression) = written_as(&path, &name)?;
             sources.push(Source::of(path, real, name, format, compression)?);
         }
     }
@@ -83,7 +95,9 @@ fn resolve(input: &str, any: bool, tables: &mut Tables) -> Result<Vec<Found>, Er
     let found = if path.is_dir() {
         search.tables.refuse(path)?;
         search.walk(path)?;
-        search.leave_out_descriptions();
+        if !any {
+            without_descriptions(&mut search.files, |file| &file.name);
+        }
         "a folder without data files"
     } else if is_pattern(input) {
         search.match_pattern(input)?;
@@ -146,21 +160,6 @@ impl Search<'_> {
         paths.into_iter().try_for_each(|path| self.add(path, is_data))
     }
 
-    /// Beside Parquet and Arrow files, `.json` says something about them: what made them, or their types.
-    fn leave_out_descriptions(&mut self) {
-        let is_columnar = |name: &str| {
-            let format = split_extension(name).map(|(_, format, _)| format);
-            matches!(format, Some(Format::Parquet | Format::ArrowFile | Format::ArrowStream))
-        };
-        let describes = |name: &str| {
-            let extension = split_extension(name).map(|(stem, ..)| name[stem.len()..].to_lowercase());
-            extension.is_some_and(|extension| extension == ".json" || extension.starts_with(".json."))
-        };
-        if !self.any && self.files.iter().any(|file| is_columnar(&file.name)) {
-            self.files.retain(|file| !describes(&file.name));
-        }
-    }
-
     fn match_pattern(&mut self, pattern: &str) -> Result<(), Error> {
         let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
         let unusable = |_| Error::NoInput { input: pattern.to_owned(), found: "a malformed pattern" };
@@ -215,6 +214,21 @@ impl Search<'_> {
         let file = real.join(name);
         self.folders.insert(folder.to_owned(), real);
         Ok(file)
+    }
+}
+
+/// Beside Parquet and Arrow files, `.json` says something about them: what made them, or their types.
+pub(super) fn without_descriptions<T>(files: &mut Vec<T>, name: impl Fn(&T) -> &str) {
+    let is_columnar = |name: &str| {
+        let format = split_extension(name).map(|(_, format, _)| format);
+        matches!(format, Some(Format::Parquet | Format::ArrowFile | Format::ArrowStream))
+    };
+    let describes = |name: &str| {
+        let extension = split_extension(name).map(|(stem, ..)| name[stem.len()..].to_lowercase());
+        extension.is_some_and(|extension| extension == ".json" || extension.starts_with(".json."))
+    };
+    if files.iter().any(|file| is_columnar(name(file))) {
+        files.retain(|file| !describes(name(file)));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Formats of files, and the names that stand for them.
 
+use std::io::Read;
 use std::path::Path;
 
 use crate::Error;
@@ -82,9 +83,8 @@ pub(super) fn split_extension(name: &str) -> Option<(&str, Format, Compression)>
 }
 
 /// Tells the two Arrow layouts apart: only files start with the magic.
-pub(super) fn sniff_arrow(path: &Path) -> Result<Format, Error> {
-    use std::io::Read;
+pub(super) fn sniff_arrow(file: impl Read) -> Result<Format, Error> {
     let mut magic = Vec::new();
-    fs_err::File::open(path)?.take(6).read_to_end(&mut magic)?;
+    file.take(6).read_to_end(&mut magic)?;
     Ok(if magic == b"ARROW1" { Format::ArrowFile } else { Format::ArrowStream })
 }

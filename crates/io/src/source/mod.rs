@@ -4,6 +4,7 @@ mod find;
 mod format;
 mod names;
 mod pattern;
+mod remote;
 mod tables;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ pub use find::{find, find_as};
 pub use format::{Compression, Format};
 pub use pattern::{is_pattern_input, pattern_reaches};
 
-use crate::Error;
+use crate::store::{File, Meta, Span, is_address};
+use crate::{Error, Stamp, Store};
 use format::{sniff_arrow, split_extension, without_extension};
 
 /// One input file.
@@ -21,6 +23,8 @@ use format::{sniff_arrow, split_extension, without_extension};
 pub struct Source {
     /// Where the file is.
     pub path: PathBuf,
+    /// What it lies in.
+    pub store: Store,
     /// The same, absolute and without links.
     pub real: PathBuf,
     /// What messages call it: its path, unless it stands for something else.
@@ -36,6 +40,8 @@ pub struct Source {
     pub bytes: u64,
     /// When it was last modified, in nanoseconds since 1970 (UTC).
     pub modified_ns: u64,
+    /// What its store calls its content, if it lies in one that does: another content has another tag.
+    pub tag: Option<String>,
 }
 
 /// Longest stem kept as it is: leaves room for a part number and a temporary name below the 255
@@ -55,6 +61,19 @@ impl Source {
         Self::of(path, real, name, format, compression)
     }
 
+    /// As [`Source::from_path`], for a file of any store.
+    ///
+    /// # Errors
+    /// [`Error::UnknownExtension`]; [`Error::Io`], [`Error::Store`] if the file cannot be opened.
+    pub(crate) fn from_store(store: &Store, path: PathBuf, name: String) -> Result<Self, Error> {
+        let Store::Remote(remote) = store else { return Self::from_path(path, name) };
+        let Some((_, format, compression)) = split_extension(&name) else {
+            return Err(Error::UnknownExtension { path });
+        };
+        let meta = remote.head(&path)?.ok_or_else(|| remote.not_there(&path))?;
+        Self::in_store(store.clone(), path, meta, name, format, compression)
+    }
+
     fn of(
         path: PathBuf,
         real: PathBuf,
@@ -64,16 +83,63 @@ impl Source {
     ) -> Result<Self, Error> {
         let metadata = fs_err::metadata(&path)?;
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Self {
-            format: if format == Format::ArrowFile { sniff_arrow(&path)? } else { format },
+        let source = Self {
+            format,
             shown: path.clone(),
             path,
+            store: Store::Local,
             real,
             name,
             compression,
             bytes: metadata.len(),
             modified_ns: u64::try_from(modified.as_nanos()).unwrap_or(u64::MAX),
-        })
+            tag: None,
+        };
+        source.with_its_layout()
+    }
+
+    fn in_store(
+        store: Store,
+        path: PathBuf,
+        meta: Meta,
+        name: String,
+        format: Format,
+        compression: Compression,
+    ) -> Result<Self, Error> {
+        let source = Self {
+            format,
+            shown: path.clone(),
+            real: path.clone(),
+            path,
+            store,
+            name,
+            compression,
+            bytes: meta.bytes,
+            modified_ns: meta.modified_ns,
+            tag: meta.identity,
+        };
+        source.with_its_layout()
+    }
+
+    /// The two layouts of Arrow share their extensions.
+    fn with_its_layout(mut self) -> Result<Self, Error> {
+        if self.format == Format::ArrowFile {
+            self.format = sniff_arrow(self.open()?.reading(Span::Pieces))?;
+        }
+        Ok(self)
+    }
+
+    /// Opens the file for reading.
+    pub(crate) fn open(&self) -> Result<File, Error> {
+        self.store.open(&self.path)
+    }
+
+    /// What its store says of it now.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Store`] if it is not there any more.
+    pub fn stamp(&self) -> Result<Stamp, Error> {
+        self.store.stamp(&self.path)
     }
 
     /// What the names of this file's parts start with: its name without the data extension, as one
@@ -98,6 +164,9 @@ impl Source {
 /// # Errors
 /// [`Error::Io`] if the present folder is unknown.
 pub fn resolved(path: &Path) -> Result<PathBuf, Error> {
+    if is_address(path) {
+        return Ok(path.to_owned());
+    }
     let absolute = std::path::absolute(path)?;
     let found = absolute.ancestors().find_map(|ancestor| {
         let rest = absolute.strip_prefix(ancestor).ok()?;

@@ -55,15 +55,27 @@ fn format_of(folder: &Path) -> Option<&'static str> {
     }
 }
 
-/// `v3.metadata.json`, or `00003-….metadata.json`, compressed or not.
+/// The table that a file of a store is in, and its format, if the file's own name says so.
+pub(super) fn marks_table(file: &Path) -> Option<(PathBuf, &'static str)> {
+    let folder = |mark: &str| file.ancestors().find(|place| place.ends_with(mark))?.parent();
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let iceberg = || folder("metadata").filter(|_| is_iceberg_metadata(&name));
+    let found = folder("_delta_log").map(|folder| (folder, "Delta Lake"));
+    let found = found.or_else(|| folder(".hoodie").map(|folder| (folder, "Hudi")));
+    let (folder, format) = found.or_else(|| iceberg().map(|folder| (folder, "Iceberg")))?;
+    Some((folder.to_owned(), format))
+}
+
 fn has_iceberg_metadata(folder: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(folder) else { return false };
-    entries.flatten().any(|entry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_numbered = name.trim_start_matches('v').starts_with(|first: char| first.is_ascii_digit());
-        is_numbered
-            && (name.ends_with(".metadata.json")
-                || name.ends_with(".gz.metadata.json")
-                || name.ends_with(".metadata.json.gz"))
-    })
+    entries.flatten().any(|entry| is_iceberg_metadata(&entry.file_name().to_string_lossy()))
+}
+
+/// `v3.metadata.json`, or `00003-….metadata.json`, compressed or not.
+fn is_iceberg_metadata(name: &str) -> bool {
+    let is_numbered = name.trim_start_matches('v').starts_with(|first: char| first.is_ascii_digit());
+    is_numbered
+        && (name.ends_with(".metadata.json")
+            || name.ends_with(".gz.metadata.json")
+            || name.ends_with(".metadata.json.gz"))
 }

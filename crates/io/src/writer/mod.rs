@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-
+use fs_err::File;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, VariantNames};
 
@@ -75,11 +75,23 @@ pub struct WriterOptions {
     pub provenance: Option<String>,
     /// Parquet: the size at which a row group is closed, in encoded bytes.
     pub row_group_bytes: usize,
-    /// Where the file grows, on the same file system; beside its place if absent.
-    pub growing_in: Option<PathBuf>,
+    /// Where the file grows.
+    pub growing: Growing,
     /// Tells this writer's temporary files from those of others that write to the same folder;
     /// empty where there are none.
     pub owner: String,
+}
+
+/// Where a part is before it has its name.
+#[derive(Debug, Clone, Default)]
+pub enum Growing {
+    /// Beside its place.
+    #[default]
+    Beside,
+    /// In another folder of the same file system.
+    In(PathBuf),
+    /// Among the temporary files of this machine, without any name: its place is in a store.
+    Apart,
 }
 
 impl Default for WriterOptions {
@@ -88,7 +100,7 @@ impl Default for WriterOptions {
             format: OutputFormat::Parquet,
             provenance: None,
             row_group_bytes: 64 << 20,
-            growing_in: None,
+            growing: Growing::Beside,
             owner: String::new(),
         }
     }
@@ -105,12 +117,15 @@ pub struct FinishedPart {
     pub bytes: u64,
     /// The BLAKE3 hash of its bytes, in hexadecimal.
     pub blake3: String,
+    /// The name it has in a store.
+    pub stored_as: Option<String>,
 }
 
 /// A part whose bytes are durable but that has no name yet; dropped, it leaves nothing behind.
 #[derive(Debug)]
 pub struct ClosedPart {
     partial: Partial,
+    file: File,
     finished: FinishedPart,
 }
 
@@ -122,6 +137,11 @@ impl ClosedPart {
     pub fn commit(self) -> Result<FinishedPart, Error> {
         self.partial.put_in_place()?;
         Ok(self.finished)
+    }
+
+    /// Its bytes, as long as it has no name, and what is known of them.
+    pub(crate) fn into_bytes(self) -> (File, FinishedPart) {
+        (self.file, self.finished)
     }
 }
 
@@ -159,8 +179,11 @@ impl PartWriter {
         }
         let schema = Arc::new(Schema::new_with_metadata(schema.fields().clone(), metadata));
         let target = folder.join(file_name);
-        let growing_in = options.growing_in.as_deref().unwrap_or(folder);
-        let (partial, file) = Partial::create(&target, growing_in, &options.owner)?;
+        let (partial, file) = match &options.growing {
+            Growing::Beside => Partial::create(&target, folder, &options.owner)?,
+            Growing::In(other) => Partial::create(&target, other, &options.owner)?,
+            Growing::Apart => Partial::apart(&target)?,
+        };
         let encoder = Encoder::new(HashingFile::new(file), partial.path(), &schema, options)
             .map_err(|error| Error::write(&target, error))?;
         Ok(Self {
@@ -211,8 +234,9 @@ impl PartWriter {
         let sink = self.encoder.finish().map_err(|error| Error::write(&target, error))?;
         let (file, bytes, blake3) = sink.finish()?;
         file.sync_all()?;
-        let finished = FinishedPart { file_name: self.file_name, rows: self.rows, bytes, blake3 };
-        Ok(ClosedPart { partial: self.partial, finished })
+        let finished =
+            FinishedPart { file_name: self.file_name, rows: self.rows, bytes, blake3, stored_as: None };
+        Ok(ClosedPart { partial: self.partial, file, finished })
     }
 
     fn drain(&mut self) -> Result<(), Error> {

@@ -18,7 +18,7 @@ fn opened(folder: &OutputFolder) -> SharedManifest {
 }
 
 fn closed(folder: &OutputFolder, name: &str) -> ClosedPart {
-    let options = WriterOptions { growing_in: Some(folder.own()), ..WriterOptions::default() };
+    let options = WriterOptions { growing: folder.growing(), ..WriterOptions::default() };
     let mut writer = PartWriter::create(&folder.data(), name, numbered(3).schema(), &options).unwrap();
     writer.write(&numbered(3)).unwrap();
     writer.close().unwrap()
@@ -50,7 +50,8 @@ fn updates_from_many_threads_lose_nothing() {
                 let mut shared = opened(folder);
                 for number in 0..5 {
                     let name = format!("p-{thread}-{number}.parquet");
-                    let insert = |manifest: &mut Manifest| drop(manifest.parts.insert(name, part("a.csv")));
+                    let insert =
+                        |manifest: &mut Manifest| drop(manifest.parts.insert(name.clone(), part("a.csv")));
                     shared
                         .update(|manifest| {
                             insert(manifest);

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use strata_io::{Compression, Error, ErrorKind, Format, Source, find, find_as};
+use strata_io::{Compression, Error, ErrorKind, Format, Source, Store, Stores, find, find_as};
 use tempfile::TempDir;
 
 fn folder(files: &[&str]) -> TempDir {
@@ -38,6 +38,8 @@ fn named(name: &str) -> Source {
         compression: Compression::None,
         bytes: 0,
         modified_ns: 0,
+        store: Store::Local,
+        tag: None,
     }
 }
 
@@ -163,13 +165,17 @@ fn the_extension_decides_format_and_compression() {
 fn with_a_format_any_file_is_of_it() {
     let folder = folder(&["a.log.gz", "b.jsonl", "c"]);
     for input in ["a.log.gz", "b.jsonl", "c", ".", "*"] {
-        for source in find_as(&arguments(&folder, &[input]), Some(Format::Text)).unwrap() {
+        for source in find_as(&arguments(&folder, &[input]), Some(Format::Text), &Stores::default()).unwrap()
+        {
             assert_eq!(source.format, Format::Text, "{input}");
             assert_eq!(source.compression == Compression::Gzip, source.name.ends_with("gz"));
             assert_eq!(source.stem().len(), 1, "{}", source.stem());
         }
     }
-    assert_eq!(find_as(&arguments(&folder, &["."]), Some(Format::Text)).unwrap().len(), 3);
+    assert_eq!(
+        find_as(&arguments(&folder, &["."]), Some(Format::Text), &Stores::default()).unwrap().len(),
+        3
+    );
 }
 
 #[test]

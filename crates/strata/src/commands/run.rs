@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use strata_featurize::{Consent, Job, OnNull, Outcome, Part, Refusal, STDIO, Settings};
-use strata_io::OutputFormat;
+use strata_io::{OutputFormat, is_address};
 
 use crate::cluster::{Cluster, Order};
 use crate::commands::dry_run::dry_run;
@@ -171,7 +171,11 @@ fn refuse_streams(settings: &Settings) -> Result<(), Refusal> {
 /// A path that means the same wherever one starts.
 fn absolute(path: impl AsRef<Path>) -> anyhow::Result<String> {
     let path = path.as_ref();
-    let absolute = if path == Path::new(STDIO) { path.to_owned() } else { std::path::absolute(path)? };
+    let absolute = if path == Path::new(STDIO) || is_address(path) {
+        path.to_owned()
+    } else {
+        std::path::absolute(path)?
+    };
     Ok(absolute.to_string_lossy().into_owned())
 }
 
@@ -193,11 +197,15 @@ impl Options {
         let model = if Path::new(&model).is_dir() { absolute(model)? } else { model };
         let mut options = self.with_absolute_paths(model)?;
         options.run.threads = Some(workers.num_cpus as usize);
-        options.stated()
+        options.to_value()
     }
 
-    /// The options that were given, under their keys.
+    /// The options that were given, under their keys, as they may be written down.
     fn stated(&self) -> anyhow::Result<Value> {
+        self.clone().without_secrets().to_value()
+    }
+
+    fn to_value(&self) -> anyhow::Result<Value> {
         // By way of TOML, which has no null.
         Ok(serde_json::to_value(toml::Table::try_from(self)?)?)
     }

@@ -42,7 +42,7 @@ pub fn verify(arguments: &VerifyArguments) -> anyhow::Result<()> {
 fn attempt(arguments: &VerifyArguments, signals: &Signals) -> anyhow::Result<()> {
     let folder = &arguments.folder;
     let watch = Terminal::new(ProgressMode::Never, signals, None);
-    let output = OutputFolder::new(folder);
+    let output = OutputFolder::at(folder, &arguments.storage.stores())?;
     refuse_if_locked(&output)?;
     let manifest = manifest_of(&output)?;
     let mut problems = verify::files(&output, &manifest, &watch)?;
@@ -121,9 +121,9 @@ fn sample(
 
 /// Leaves out inputs that lead nowhere any more, and tells which.
 fn leave_out_gone(options: &mut Options) -> Vec<String> {
-    let mut gone = Vec::new();
+    let (mut gone, stores) = (Vec::new(), options.storage.stores());
     options.input.paths.get_or_insert_default().retain(|path| {
-        let reason = match find_as(std::slice::from_ref(path), Some(Format::Text)) {
+        let reason = match find_as(std::slice::from_ref(path), Some(Format::Text), &stores) {
             _ if path == STDIO => "the input was stdin; name a copy of it with --input".to_owned(),
             Err(error) if error.kind() == strata_io::ErrorKind::NoInput => in_one_line(&error),
             _ => return true,
@@ -145,6 +145,7 @@ fn options(arguments: &VerifyArguments, notes: &Notes) -> anyhow::Result<Option<
     if let Some(model) = &arguments.model {
         options.model.path = Some(path(model));
     }
+    options.storage = arguments.storage.clone();
     if let Some(input) = &arguments.input {
         options.input.paths = Some(input.clone());
     }

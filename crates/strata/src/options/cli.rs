@@ -11,6 +11,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::console::LogFormat;
 use crate::options::Options;
+use crate::options::storage::Storage;
 
 /// What `--version` says beyond `-V`.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -35,8 +36,9 @@ Environment:
   HF_HUB_DOWNLOAD_TIMEOUT       seconds that the hub may be silent [default: 30]
   HTTPS_PROXY, NO_PROXY         the way to the hub
   SSL_CERT_FILE, SSL_CERT_DIR   whom to trust on it
+  AWS_*, GOOGLE_*, AZURE_*      who you are to a store, where it is, and the like
   RAYON_NUM_THREADS             processor threads, where --threads says nothing
-  TMPDIR                        where stdin is kept while it is read
+  TMPDIR                        where stdin is kept while it is read, and a part of a store's
   NO_COLOR, CLICOLOR_FORCE      colours, where --color says nothing
   STRATA_CPU                    avx512 or portable: newer instructions are left alone
   TORCH_ALLOW_TF32_CUBLAS_OVERRIDE
@@ -166,8 +168,11 @@ pub struct Workers {
 
 #[derive(Debug, Args)]
 pub struct InspectArguments {
-    /// The output folder.
+    /// The output folder, or its address in a store.
     pub folder: PathBuf,
+
+    #[command(flatten)]
+    pub storage: Storage,
 
     /// Print it as JSON.
     #[arg(long)]
@@ -176,8 +181,11 @@ pub struct InspectArguments {
 
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
-    /// The output folder.
+    /// The output folder, or its address in a store.
     pub folder: PathBuf,
+
+    #[command(flatten)]
+    pub storage: Storage,
 
     /// How many rows are encoded again and compared.
     #[arg(long, value_name = "N", default_value_t = 16)]

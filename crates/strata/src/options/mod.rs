@@ -8,6 +8,7 @@ pub mod cli;
 mod documents;
 mod pipeline_file;
 mod settings;
+mod storage;
 mod values;
 
 use clap::Args;
@@ -19,6 +20,7 @@ use strata_featurize::{OnBadFile, OnNull};
 use strata_io::{FloatType, OutputFormat};
 
 use choice::choice;
+use storage::Storage;
 use values::{Charset, Delimiter, InputFormat, Quote, Shard, SpecialTokens, TypedColumn, YesOrNo};
 
 /// Every option; absent where the user says nothing.
@@ -35,6 +37,8 @@ pub struct Options {
     pub output: OutputOptions,
     #[command(flatten)]
     pub run: RunOptions,
+    #[command(flatten)]
+    pub storage: Storage,
 }
 
 #[serde_as]
@@ -248,6 +252,12 @@ pub struct RunOptions {
 }
 
 impl Options {
+    /// These options as they may be written down.
+    #[must_use]
+    pub fn without_secrets(self) -> Self {
+        Self { storage: Storage::default(), ..self }
+    }
+
     /// These options, where what is taken back is said to be off.
     #[must_use]
     pub fn without_what_is_taken_back(mut self) -> Self {

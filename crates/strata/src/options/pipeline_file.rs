@@ -61,7 +61,9 @@ fn refuse_unknown_keys(table: &Table, path: &Path) -> Result<(), Refusal> {
         };
         let empty_section =
             keys.is_empty() && known.iter().any(|key| key.starts_with(&format!("{section}.")));
-        let unknown = keys.into_iter().find(|key| !known.contains(key));
+        // What stores can be told is known to them.
+        let is_known = |key: &String| known.contains(key) || key.starts_with("storage.");
+        let unknown = keys.into_iter().find(|key| !is_known(key));
         if let Some(key) = unknown
             .or((!empty_section && value.as_table().is_some_and(Table::is_empty)).then(|| section.clone()))
         {

@@ -12,7 +12,7 @@ impl TryFrom<Options> for Settings {
 
     // Taken apart without `..`, so that an option nobody reads does not compile.
     fn try_from(options: Options) -> Result<Self, Refusal> {
-        let Options { input, model, features, output, run } = options.without_what_is_taken_back();
+        let Options { input, model, features, output, run, storage } = options.without_what_is_taken_back();
         let super::InputOptions {
             paths,
             text,
@@ -116,6 +116,7 @@ impl TryFrom<Options> for Settings {
             shard: shard.map(|Shard { index, count }| (index, count)),
             device: device.unwrap_or_default(),
             compute: compute.unwrap_or_default(),
+            stores: storage.stores(),
         })
     }
 }

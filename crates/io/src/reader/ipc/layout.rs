@@ -3,13 +3,12 @@
 
 use std::fmt::Debug;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
 
+use crate::Source;
+use crate::error::BoxError;
+use crate::store::{File, Span};
 use arrow::ipc::reader::read_footer_length;
 use arrow::ipc::{Block, Endianness, Message, RecordBatch, root_as_footer, root_as_message};
-use fs_err::File;
-
-use crate::error::BoxError;
 
 /// Footer length and magic, at the end of a file.
 const TRAILER_BYTES: u64 = 10;
@@ -21,8 +20,8 @@ const CONTINUATION: [u8; 4] = [0xff; 4];
 const MAX_BUFFER_BYTES: i64 = 4 << 30;
 
 /// The number of rows of each batch of a file, in the order of its footer.
-pub(in crate::reader) fn file_batches(path: &Path) -> Result<Vec<u64>, BoxError> {
-    let mut file = Checked::open(path)?;
+pub(in crate::reader) fn file_batches(source: &Source) -> Result<Vec<u64>, BoxError> {
+    let mut file = Checked::open(source)?;
     let trailer = file.length.checked_sub(TRAILER_BYTES).ok_or("the file is too short")?;
     let bytes = file.read_at(trailer, TRAILER_BYTES)?;
     let length = read_footer_length(bytes.try_into().map_err(|_| "the file ends early")?)? as u64;
@@ -40,8 +39,8 @@ pub(in crate::reader) fn file_batches(path: &Path) -> Result<Vec<u64>, BoxError>
 }
 
 /// The number of rows of each batch of a stream.
-pub(in crate::reader) fn stream_batches(path: &Path) -> Result<Vec<u64>, BoxError> {
-    let mut file = Checked::open(path)?;
+pub(in crate::reader) fn stream_batches(source: &Source) -> Result<Vec<u64>, BoxError> {
+    let mut file = Checked::open(source)?;
     let mut rows = Vec::new();
     let mut offset = 0;
     loop {
@@ -75,9 +74,9 @@ struct Checked {
 }
 
 impl Checked {
-    fn open(path: &Path) -> Result<Self, BoxError> {
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
+    fn open(source: &Source) -> Result<Self, BoxError> {
+        let file = source.open()?.reading(Span::Pieces);
+        let length = file.size()?;
         Ok(Self { file, length })
     }
 

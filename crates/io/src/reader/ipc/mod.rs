@@ -4,24 +4,24 @@
 mod layout;
 
 use std::io::Read;
-use std::path::Path;
 
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::{FileReader, StreamReader};
-use fs_err::File;
 
 pub(super) use layout::{file_batches, stream_batches};
 
 use super::Stream;
+use crate::Source;
 use crate::error::BoxError;
+use crate::store::Span;
 
 /// The first bytes of files that were called Feather before they were Arrow's.
 const FEATHER_1: &[u8] = b"FEA1";
 
 /// Refuses a file of the first version of Feather, which is another format.
-pub(in crate::reader) fn refuse_feather_1(path: &Path) -> Result<(), BoxError> {
+pub(in crate::reader) fn refuse_feather_1(source: &Source) -> Result<(), BoxError> {
     let mut magic = Vec::new();
-    File::open(path)?.take(FEATHER_1.len() as u64).read_to_end(&mut magic)?;
+    source.open()?.reading(Span::Pieces).take(FEATHER_1.len() as u64).read_to_end(&mut magic)?;
     match magic == FEATHER_1 {
         true => Err("it is of the first version of Feather, which is another format: read it with \
                      pyarrow.feather.read_table and write it again"
@@ -30,17 +30,17 @@ pub(in crate::reader) fn refuse_feather_1(path: &Path) -> Result<(), BoxError> {
     }
 }
 
-pub(in crate::reader) fn file_schema(path: &Path) -> Result<SchemaRef, BoxError> {
-    Ok(FileReader::try_new(File::open(path)?, None)?.schema())
+pub(in crate::reader) fn file_schema(source: &Source) -> Result<SchemaRef, BoxError> {
+    Ok(FileReader::try_new(source.open()?.reading(Span::Pieces), None)?.schema())
 }
 
-pub(in crate::reader) fn stream_schema(path: &Path) -> Result<SchemaRef, BoxError> {
-    Ok(StreamReader::try_new_buffered(File::open(path)?, None)?.schema())
+pub(in crate::reader) fn stream_schema(source: &Source) -> Result<SchemaRef, BoxError> {
+    Ok(StreamReader::try_new_buffered(source.open()?.reading(Span::Pieces), None)?.schema())
 }
 
 /// Starts at the batch that row `start` is in, where `sizes` are the rows of each batch.
 pub(in crate::reader) fn read_file(
-    path: &Path,
+    source: &Source,
     sizes: &[u64],
     columns: &[usize],
     start: u64,
@@ -55,12 +55,12 @@ pub(in crate::reader) fn read_file(
     if index == sizes.len() {
         return Ok(Stream::empty(first));
     }
-    let mut reader = FileReader::try_new(File::open(path)?, Some(columns.to_vec()))?;
+    let mut reader = FileReader::try_new(source.open()?, Some(columns.to_vec()))?;
     reader.set_index(index)?;
     Ok(Stream { first, batches: Box::new(reader) })
 }
 
-pub(in crate::reader) fn read_stream(path: &Path, columns: &[usize]) -> Result<Stream, BoxError> {
-    let reader = StreamReader::try_new_buffered(File::open(path)?, Some(columns.to_vec()))?;
+pub(in crate::reader) fn read_stream(source: &Source, columns: &[usize]) -> Result<Stream, BoxError> {
+    let reader = StreamReader::try_new_buffered(source.open()?, Some(columns.to_vec()))?;
     Ok(Stream { first: 0, batches: Box::new(reader) })
 }

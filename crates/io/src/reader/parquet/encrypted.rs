@@ -1,19 +1,19 @@
 //! Files that are encrypted, whole or in some of their columns.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
 use super::Columns;
 use crate::error::BoxError;
 use crate::reader::ReadOptions;
 use crate::reader::place::Place;
+use crate::store::File;
 use crate::{Error, Source};
 
 /// What a file ends with whose footer is encrypted.
 const MAGIC: [u8; 4] = *b"PARE";
 
 /// Refuses a file whose footer is encrypted.
-pub(super) fn refuse_footer(source: &Source, mut file: &File) -> Result<(), BoxError> {
+pub(super) fn refuse_footer(source: &Source, file: &mut File) -> Result<(), BoxError> {
     let mut magic = [0; MAGIC.len()];
     if source.bytes >= MAGIC.len() as u64 {
         file.seek(SeekFrom::End(-(MAGIC.len() as i64)))?;

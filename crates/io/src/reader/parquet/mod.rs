@@ -4,12 +4,12 @@ mod encrypted;
 mod int96;
 mod schema;
 
-use std::fs::File;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -25,11 +25,12 @@ use super::{BATCH_ROWS, ReadOptions, Stream};
 use crate::Source;
 use crate::columns::map_leaves;
 use crate::error::BoxError;
+use crate::store::{File, Span, Witness};
 
 /// Reads the footer, without statistics: inputs may be thousands of wide files.
 pub(in crate::reader) fn open(source: &Source, options: &ReadOptions) -> Result<Columns, BoxError> {
-    let file = fs_err::File::open(&source.path)?.into_file();
-    encrypted::refuse_footer(source, &file)?;
+    let mut file = source.open()?.reading(Span::End);
+    encrypted::refuse_footer(source, &mut file)?;
     let columns = schema::columns(footer(&file)?)?;
     encrypted::refuse_columns(source, &columns, options)?;
     Ok(columns)
@@ -45,7 +46,7 @@ fn footer(file: &File) -> Result<ArrowReaderMetadata, BoxError> {
 /// Decodes only the row groups that overlap `rows`, and of the first of them only from
 /// `rows.start` on. Where a column could be in one of two types, it is in that of `wanted`.
 pub(in crate::reader) fn read(
-    path: &Path,
+    source: &Source,
     found: &Columns,
     columns: &[usize],
     wanted: &Schema,
@@ -71,17 +72,17 @@ pub(in crate::reader) fn read(
     let roots = |columns: &[usize]| ProjectionMask::roots(footer.parquet_schema(), columns.iter().copied());
     let batch_rows = batch_rows(footer, &groups, &roots(columns));
     let (offset, limit) = (usize::try_from(offset)?, usize::try_from(rows.end - rows.start)?);
-    let read =
-        |decoder: &ArrowReaderMetadata, columns: &[usize]| -> Result<ParquetRecordBatchReader, BoxError> {
-            let file = fs_err::File::open(path)?.into_file();
-            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, decoder.clone())
-                .with_batch_size(batch_rows)
-                .with_projection(roots(columns))
-                .with_row_groups(groups.clone())
-                .with_offset(offset)
-                .with_limit(limit);
-            Ok(reader.build()?)
-        };
+    let read = |decoder: &ArrowReaderMetadata, columns: &[usize]| -> Result<Witnessed, BoxError> {
+        let file = source.open()?.reading(Span::Chains(chunks(footer, &groups, &roots(columns))));
+        let witness = file.witness();
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, decoder.clone())
+            .with_batch_size(batch_rows)
+            .with_projection(roots(columns))
+            .with_row_groups(groups.clone())
+            .with_offset(offset)
+            .with_limit(limit);
+        Ok(Witnessed { reader: reader.build()?, witness })
+    };
     let batches = Box::new(read(footer, columns)?);
     let twice: Vec<usize> = columns.iter().copied().filter(|&column| found.differs(column)).collect();
     Ok(Stream {
@@ -99,6 +100,33 @@ pub(in crate::reader) fn read(
             _ => batches,
         },
     })
+}
+
+/// Where the columns of row groups lie, each of which is read from one group to the next.
+fn chunks(footer: &ArrowReaderMetadata, groups: &[usize], mask: &ProjectionMask) -> Vec<Vec<Range<u64>>> {
+    let leaves = 0..footer.parquet_schema().num_columns();
+    let chunk = |leaf: usize, group: usize| {
+        let (start, length) = footer.metadata().row_group(group).column(leaf).byte_range();
+        start..start.saturating_add(length)
+    };
+    let chain = |leaf| groups.iter().map(|&group| chunk(leaf, group)).collect();
+    leaves.filter(|&leaf| mask.leaf_included(leaf)).map(chain).collect()
+}
+
+/// Batches, and what their store has said of failures, of which the reader leaves a text only.
+struct Witnessed {
+    reader: ParquetRecordBatchReader,
+    witness: Witness,
+}
+
+impl Iterator for Witnessed {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let failed =
+            |error| self.witness.failure().map_or(error, |failure| ArrowError::ExternalError(failure.into()));
+        Some(self.reader.next()?.map_err(failed))
+    }
 }
 
 fn has_nanoseconds(field: &Field) -> bool {

@@ -1,11 +1,12 @@
 //! The bytes of a text format, unwrapped.
 
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{BufReader, Cursor, Read};
 
 use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
 use liblzma::read::XzDecoder;
 
+use crate::error::BoxError;
 use crate::{Compression, Source};
 
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -22,8 +23,8 @@ const MAGIC: [(&[u8], Compression); 3] = [
 ];
 
 /// Opens a file for reading its plain bytes.
-pub(super) fn open(source: &Source) -> io::Result<Box<dyn Read + Send>> {
-    let mut file = fs_err::File::open(&source.path)?;
+pub(super) fn open(source: &Source) -> Result<Box<dyn Read + Send>, BoxError> {
+    let mut file = source.open()?;
     let mut head = [0; 16];
     let mut count = 0;
     while count < head.len() {

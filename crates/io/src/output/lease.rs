@@ -1,0 +1,229 @@
+//! The right to write to an output in a store, which runs out unless it is renewed: a store does not know
+//! that a process has died.
+//!
+//! A lease is a file that its holder writes again every few seconds. Whoever wants it watches: a file that
+//! stays as it is for as long as a lease lasts belongs to nobody. Each side measures with its own clock how
+//! long that is, so that no two clocks need to agree. The holder stops before, in case it was asleep.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::lock::Holder;
+use crate::Error;
+use crate::store::{On, Remote, Version};
+
+/// How long a lease lasts that nobody renews, for whoever waits for it.
+const LASTS: Duration = Duration::from_secs(20);
+/// How long its holder relies on it.
+const RELIED_ON: Duration = Duration::from_secs(12);
+/// How often it is renewed.
+const RENEWED: Duration = Duration::from_secs(4);
+/// How often whoever waits looks.
+const WATCHED: Duration = Duration::from_secs(1);
+
+/// A lease that is held, until it is dropped or lost.
+#[derive(Debug)]
+pub(super) struct Lease {
+    held: Arc<Held>,
+    /// Dropped to end the thread that renews it.
+    stop: Option<Sender<()>>,
+    renewing: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    remote: Arc<Remote>,
+    file: PathBuf,
+    /// For messages.
+    folder: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    holder: Holder,
+    /// Of the file as it was written last; none if somebody else has written it.
+    version: Option<Version>,
+    /// When that write began. A machine that sleeps may stop one of the clocks.
+    renewed: (Instant, SystemTime),
+}
+
+impl Lease {
+    /// Takes the lease at `file`, after whoever has left it without a word can be taken for dead.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if somebody renews it; [`Error::Store`].
+    pub(super) fn take(remote: &Arc<Remote>, file: &Path, folder: &Path) -> Result<Self, Error> {
+        let holder = Holder::me();
+        loop {
+            let now = (Instant::now(), SystemTime::now());
+            let on = match look(remote, file)? {
+                None => On::Create,
+                Some(found) => {
+                    On::Update(wait_for(remote, vec![(file.to_owned(), found)], folder)?.remove(0))
+                }
+            };
+            // Somebody may have been faster: then it is theirs.
+            if let Some(version) = remote.put(file, &holder.to_bytes()?, on)? {
+                let state = State { holder, version: Some(version), renewed: now };
+                return Ok(Self::renewed(Held {
+                    remote: Arc::clone(remote),
+                    file: file.to_owned(),
+                    folder: folder.to_owned(),
+                    state: Mutex::new(state),
+                }));
+            }
+        }
+    }
+
+    fn renewed(held: Held) -> Self {
+        let held = Arc::new(held);
+        let (stop, stopped) = channel::<()>();
+        let own = Arc::clone(&held);
+        let renewing = std::thread::spawn(move || {
+            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(RENEWED) {
+                // Whoever writes next finds out that it failed, and tries once more.
+                let _ = own.renew();
+            }
+        });
+        Self { held, stop: Some(stop), renewing: Some(renewing) }
+    }
+
+    /// Makes sure that nobody else may write.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`]; [`Error::Store`] if nothing can be heard of it.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let (instant, time) = self.held.state().renewed;
+        let passed = instant.elapsed().max(time.elapsed().unwrap_or_default());
+        if passed < RELIED_ON && self.held.state().version.is_some() { Ok(()) } else { self.held.renew() }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(renewing) = self.renewing.take() {
+            let _ = renewing.join();
+        }
+        self.held.release();
+    }
+}
+
+impl Held {
+    /// Writes the file again, unless somebody else has.
+    fn renew(&self) -> Result<(), Error> {
+        let mut state = self.state();
+        let lost = || Err(Error::LeaseLost { folder: self.folder.clone() });
+        let Some(version) = state.version.clone() else { return lost() };
+        let now = (Instant::now(), SystemTime::now());
+        state.holder.beat += 1;
+        let bytes = state.holder.to_bytes()?;
+        state.version = self.remote.put(&self.file, &bytes, On::Update(version))?;
+        state.renewed = now;
+        if state.version.is_some() { Ok(()) } else { lost() }
+    }
+
+    fn release(&self) {
+        let mut state = self.state();
+        let Some(version) = state.version.take() else { return };
+        state.holder.is_over = true;
+        // If this fails, whoever comes next waits until it has run out.
+        if let Ok(bytes) = state.holder.to_bytes() {
+            let _ = self.remote.put(&self.file, &bytes, On::Update(version));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Found = (Option<Holder>, Version);
+
+/// Whether a lease was given back, or left by a process that is over.
+pub(super) fn is_free(holder: &Option<Holder>) -> bool {
+    holder.as_ref().is_some_and(|holder| holder.is_over || holder.has_died())
+}
+
+/// Who has a lease, if its file is there.
+pub(super) fn look(remote: &Remote, file: &Path) -> Result<Option<Found>, Error> {
+    let found = remote.get(file)?;
+    Ok(found.map(|(bytes, version)| (serde_json::from_slice(&bytes).ok(), version)))
+}
+
+/// Waits until none of these leases can be somebody's, and returns the versions of their files.
+///
+/// # Errors
+/// [`Error::Locked`] if somebody renews one; [`Error::Store`].
+pub(super) fn wait_for(
+    remote: &Remote,
+    leases: Vec<(PathBuf, Found)>,
+    folder: &Path,
+) -> Result<Vec<Version>, Error> {
+    let began = Instant::now();
+    let waited: Vec<_> = leases.iter().filter(|(_, (holder, _))| !is_free(holder)).collect();
+    if let Some((_, (holder, _))) = waited.first() {
+        let who = holder.as_ref().map_or_else(String::new, |holder| format!(" of {holder}"));
+        tracing::warn!(
+            "{} has a lease{who}: waiting up to {} s for it to be renewed or to run out",
+            folder.display(),
+            LASTS.as_secs()
+        );
+    }
+    while !waited.is_empty() && began.elapsed() < LASTS {
+        std::thread::sleep(WATCHED);
+        for (file, (_, version)) in &waited {
+            match look(remote, file)? {
+                Some((holder, now)) if now != *version && !is_free(&holder) => {
+                    let (pid, since) = holder.map(|holder| (holder.pid, holder.since)).unzip();
+                    return Err(Error::Locked { folder: folder.to_owned(), pid, since });
+                }
+                Some((_, now)) if now == *version => {}
+                // It was given back, or taken away.
+                _ => return Err(Error::Locked { folder: folder.to_owned(), pid: None, since: None }),
+            }
+        }
+    }
+    Ok(leases.into_iter().map(|(_, (_, version))| version).collect())
+}
+
+impl Holder {
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        Ok(serde_json::to_vec(self).map_err(io::Error::other)?)
+    }
+
+    /// Whether it was a process of this machine that is over.
+    fn has_died(&self) -> bool {
+        let me = Self::me();
+        // Another machine, or another container, has other processes of the same numbers.
+        !me.machine.is_empty() && self.machine == me.machine && process_since(self.pid) != self.process_since
+    }
+}
+
+/// What tells the processes of this machine since it was started, as this one sees them, from all others.
+pub(super) fn machine() -> String {
+    let boot = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let processes = fs_err::read_link("/proc/self/ns/pid").unwrap_or_default();
+    match boot.trim() {
+        "" => String::new(),
+        boot => format!("{boot} {}", processes.display()),
+    }
+}
+
+/// When a process was started, in the kernel's ticks; none where there is no such process.
+pub(super) fn process_since(pid: u32) -> Option<u64> {
+    let stat = fs_err::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name of the program, in parentheses, may hold anything.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    match fields.next()? {
+        // Dead, and only not yet asked for.
+        "Z" | "X" => None,
+        _ => fields.nth(18)?.parse().ok(),
+    }
+}

@@ -1,0 +1,110 @@
+//! What stores say when they refuse, in the words of whoever asked.
+
+use std::error::Error as _;
+use std::io;
+use std::path::Path;
+
+use strum::Display;
+
+use super::Remote;
+use crate::Error;
+use crate::error::StoreTrouble;
+
+/// What was asked of a store.
+#[derive(Debug, Clone, Copy, Display)]
+#[strum(serialize_all = "lowercase")]
+pub(super) enum Doing {
+    Look,
+    Read,
+    List,
+    Write,
+    Remove,
+}
+
+impl Remote {
+    pub(super) fn failure(&self, doing: Doing, path: &Path, error: object_store::Error) -> Error {
+        use object_store::Error as E;
+        let trouble = match &error {
+            E::NotFound { .. } => StoreTrouble::NotThere,
+            E::PermissionDenied { .. } | E::Unauthenticated { .. } => StoreTrouble::Denied,
+            E::NotSupported { .. } | E::NotImplemented { .. } => StoreTrouble::Unsupported,
+            E::Precondition { .. } | E::AlreadyExists { .. } => StoreTrouble::Changed,
+            _ if says(&error, &["credential", "token", "169.254.169.254", "InvalidAccessKeyId"]) => {
+                StoreTrouble::Denied
+            }
+            _ if says(&error, &["NoSuchBucket", "ContainerNotFound", "bucket does not exist"]) => {
+                StoreTrouble::NotThere
+            }
+            _ if says(&error, &["range", "Range"]) => StoreTrouble::Unsupported,
+            _ => StoreTrouble::Failed,
+        };
+        let doing = match doing {
+            Doing::Look => "look at",
+            Doing::Read => "read",
+            Doing::List => "list",
+            Doing::Write => "write",
+            Doing::Remove => "remove",
+        };
+        Error::Store { address: path.to_owned(), doing, trouble, reason: reason(&error) }
+    }
+
+    pub(crate) fn not_there(&self, path: &Path) -> Error {
+        Error::Store {
+            address: path.to_owned(),
+            doing: "read",
+            trouble: StoreTrouble::NotThere,
+            reason: "nothing is there".to_owned(),
+        }
+    }
+}
+
+/// As the operating system would say it, for readers that know files alone.
+pub(super) fn as_io(error: Error) -> io::Error {
+    let kind = match &error {
+        Error::Store { trouble, .. } => match trouble {
+            StoreTrouble::NotThere => io::ErrorKind::NotFound,
+            StoreTrouble::Denied => io::ErrorKind::PermissionDenied,
+            StoreTrouble::Unsupported => io::ErrorKind::Unsupported,
+            // What was read does not belong together.
+            StoreTrouble::Changed => io::ErrorKind::InvalidData,
+            StoreTrouble::Failed => io::ErrorKind::NetworkUnreachable,
+        },
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, error)
+}
+
+fn says(error: &object_store::Error, words: &[&str]) -> bool {
+    let text = error.to_string();
+    words.iter().any(|word| text.contains(word))
+}
+
+/// The cause in one line, without the queries of addresses, which may sign.
+fn reason(error: &object_store::Error) -> String {
+    // The outermost words say which store it was, which the address says as well.
+    let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let text = match (text.find("<?xml").or_else(|| text.find("<Error>")), within(&text, "Code")) {
+        // Of a page of XML two lines are meant for people.
+        (Some(page), Some(code)) => {
+            format!("{}{code}: {}", &text[..page], within(&text, "Message").unwrap_or_default())
+        }
+        _ => text,
+    };
+    let words = text.split_whitespace().map(|word| match word.split_once('?') {
+        Some((address, _)) if address.contains("://") => address,
+        _ => word,
+    });
+    let mut line = words.collect::<Vec<_>>().join(" ");
+    const MOST: usize = 400;
+    if line.len() > MOST {
+        line.truncate(line.floor_char_boundary(MOST));
+        line.push('…');
+    }
+    line
+}
+
+/// What stands in the first element of this name.
+fn within<'a>(page: &'a str, name: &str) -> Option<&'a str> {
+    let rest = page.split_once(&format!("<{name}>"))?.1;
+    Some(rest.split_once(&format!("</{name}>"))?.0)
+}

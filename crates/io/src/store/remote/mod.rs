@@ -1,0 +1,235 @@
+//! A store on another machine, asked from threads that wait for the answer.
+
+mod connect;
+mod failure;
+mod hub;
+mod reading;
+mod writing;
+
+use std::fmt;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::multipart::MultipartStore;
+use object_store::path::Path as Key;
+use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt};
+use tokio::runtime::Runtime;
+
+pub(super) use connect::Made;
+pub(crate) use reading::RemoteFile;
+pub(crate) use writing::{On, Version};
+
+use super::Meta;
+use crate::Error;
+use failure::Doing;
+use hub::Dataset;
+
+/// A store on another machine: a bucket, a container, a server, a dataset of the hub.
+pub struct Remote {
+    /// What the addresses of its files begin with: `s3://bucket`.
+    root: String,
+    kind: Kind,
+    store: Arc<dyn ObjectStore>,
+    runtime: Arc<Runtime>,
+}
+
+enum Kind {
+    /// Files are listed and written.
+    Bucket(Arc<dyn MultipartStore>),
+    /// Files are read whose addresses are known.
+    Server,
+    /// The hub says what there is.
+    Dataset(Dataset),
+}
+
+impl Remote {
+    /// What the store says of a file; `None` if there is none.
+    pub(crate) fn head(&self, path: &Path) -> Result<Option<Meta>, Error> {
+        Ok(self.look(path)?.as_ref().map(|meta| self.meta(meta)))
+    }
+
+    fn look(&self, path: &Path) -> Result<Option<ObjectMeta>, Error> {
+        let key = self.key(path)?;
+        if key.as_ref().is_empty() {
+            return Ok(None);
+        }
+        match self.wait(patiently(|| self.store.head(&key))) {
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failure(Doing::Look, path, error)),
+            Ok(meta) => Ok(Some(meta)),
+        }
+    }
+
+    /// The bytes of a small file with the version they are of; `None` if there is none.
+    pub(crate) fn get(&self, path: &Path) -> Result<Option<(Vec<u8>, Version)>, Error> {
+        let key = self.key(path)?;
+        let got = self.wait(patiently(|| async {
+            let result = self.store.get_opts(&key, GetOptions::default()).await?;
+            let version = Version::of(&result.meta);
+            Ok((result.bytes().await?.to_vec(), version))
+        }));
+        match got {
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failure(Doing::Read, path, error)),
+            Ok(got) => Ok(Some(got)),
+        }
+    }
+
+    /// All files below a folder, sorted by address.
+    pub(crate) fn list(&self, folder: &Path) -> Result<Vec<(PathBuf, Meta)>, Error> {
+        let key = self.key(folder)?;
+        let listed = match &self.kind {
+            Kind::Dataset(dataset) => self.wait(patiently(|| dataset.list(&key))),
+            _ => self.wait(patiently(|| self.store.list(Some(&key)).try_collect::<Vec<_>>())),
+        };
+        let listed = listed.map_err(|error| self.failure(Doing::List, folder, error))?;
+        let mut files: Vec<_> =
+            listed.iter().map(|meta| (self.address(&meta.location), self.meta(meta))).collect();
+        files.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(files)
+    }
+
+    /// The addresses and names of the files right below a folder.
+    pub(crate) fn children(&self, folder: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
+        let key = self.key(folder)?;
+        let listed = self.wait(patiently(|| self.store.list_with_delimiter(Some(&key))));
+        let listed = listed.map_err(|error| self.failure(Doing::List, folder, error))?;
+        let files = listed.objects.iter().map(|meta| &meta.location).chain(&listed.common_prefixes);
+        Ok(files.map(|key| (self.address(key), key.filename().unwrap_or_default().to_owned())).collect())
+    }
+
+    /// Whether a place is in it.
+    pub(crate) fn holds(&self, place: &Path) -> bool {
+        place.to_str().is_some_and(|place| place.starts_with(&self.root))
+    }
+
+    /// The files right below a folder with their bytes; all are small.
+    pub(crate) fn contents(&self, folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
+        const AT_ONCE: usize = 16;
+        let files = self.children(folder)?.into_iter().map(|(path, _)| {
+            let key = self.key(&path);
+            async move {
+                let got = async {
+                    let key = key?;
+                    let ask = || async { self.store.get(&key).await?.bytes().await };
+                    patiently(ask).await.map_err(Failed::from)
+                }
+                .await;
+                match got {
+                    // Somebody has just taken it away.
+                    Err(Failed::Store(object_store::Error::NotFound { .. })) => Ok(None),
+                    Err(Failed::Store(error)) => Err(self.failure(Doing::Read, &path, error)),
+                    Err(Failed::Here(error)) => Err(error),
+                    Ok(bytes) => Ok(Some((path, bytes.to_vec()))),
+                }
+            }
+        });
+        let contents = stream::iter(files).buffered(AT_ONCE).try_filter_map(|file| async { Ok(file) });
+        self.wait(contents.try_collect())
+    }
+
+    /// Whether it can say what files there are.
+    pub(crate) fn can_list(&self) -> bool {
+        !matches!(self.kind, Kind::Server)
+    }
+
+    /// Whether files can be written.
+    pub(crate) fn can_write(&self) -> bool {
+        matches!(self.kind, Kind::Bucket(_))
+    }
+
+    fn meta(&self, meta: &ObjectMeta) -> Meta {
+        let modified = u64::try_from(meta.last_modified.timestamp_nanos_opt().unwrap_or_default());
+        let identity = match &self.kind {
+            // The revision is part of the address, and no two files of it have one name.
+            Kind::Dataset(dataset) => dataset.identity(meta),
+            _ => meta.e_tag.clone().or_else(|| meta.version.clone()),
+        };
+        Meta { bytes: meta.size, modified_ns: modified.unwrap_or_default(), identity }
+    }
+
+    /// The name of a file within the store.
+    fn key(&self, path: &Path) -> Result<Key, Error> {
+        let unusable = |reason: String| Error::Address {
+            address: path.to_owned(),
+            reason,
+            hint: "name it by an address without empty names, `.` and `..`",
+        };
+        let text = path.to_str().ok_or_else(|| unusable("it is not UTF-8".to_owned()))?;
+        let rest = text.strip_prefix(&self.root).unwrap_or(text).trim_matches('/');
+        let key = match self.kind {
+            Kind::Bucket(_) => Key::parse(rest),
+            // As one copies them from a browser.
+            Kind::Server | Kind::Dataset(_) => Key::from_url_path(rest),
+        };
+        key.map_err(|error| unusable(error.to_string()))
+    }
+
+    fn address(&self, key: &Key) -> PathBuf {
+        format!("{}/{key}", self.root).into()
+    }
+
+    fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+}
+
+/// How often something is asked.
+const ATTEMPTS: u32 = 4;
+/// What is waited before the second time, and a multiple of it later.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Asks again what has not come through. The client does so by itself, but not where the body of an answer
+/// breaks off, or where it cannot know whether what it asked was done.
+async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, object_store::Error>
+where
+    F: Future<Output = Result<T, object_store::Error>>,
+{
+    let mut attempt = 1;
+    loop {
+        match ask().await {
+            Err(object_store::Error::Generic { .. }) if attempt < ATTEMPTS => {
+                tokio::time::sleep(PAUSE * attempt).await;
+                attempt += 1;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Why there is no answer.
+enum Failed {
+    Here(Error),
+    Store(object_store::Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Here(error)
+    }
+}
+
+impl From<object_store::Error> for Failed {
+    fn from(error: object_store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Stores are the same if the same addresses lead there.
+impl PartialEq for Remote {
+    fn eq(&self, other: &Self) -> bool {
+        self.root == other.root
+    }
+}
+
+impl Eq for Remote {}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What it is made of has secrets.
+        f.write_str(&self.root)
+    }
+}

@@ -1,0 +1,191 @@
+//! Files that appear in a store whole or not at all.
+
+use std::io::{Read, Seek};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::multipart::MultipartStore;
+use object_store::path::Path as Key;
+use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
+use serde::{Deserialize, Serialize};
+
+use super::failure::Doing;
+use super::{Kind, Remote, patiently};
+use crate::Error;
+
+/// Longer files are uploaded in pieces of this size, each of which is tried again by itself.
+const PIECE_BYTES: usize = 8 << 20;
+/// So many pieces are on their way at once.
+const PIECES_AT_ONCE: usize = 4;
+
+/// What a file is noted under while it is uploaded in pieces.
+const UPLOADS_FOLDER: &str = "uploads";
+
+/// One state of a file among those it has had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Version(UpdateVersion);
+
+impl Version {
+    pub(super) fn of(meta: &ObjectMeta) -> Self {
+        Self(UpdateVersion { e_tag: meta.e_tag.clone(), version: meta.version.clone() })
+    }
+}
+
+/// What a write does where a file is.
+pub(crate) enum On {
+    Overwrite,
+    /// Nothing is written.
+    Create,
+    /// Nothing is written unless it is this one.
+    Update(Version),
+}
+
+/// An upload that is under way, for whoever finds it abandoned.
+#[derive(Serialize, Deserialize)]
+struct Upload {
+    key: String,
+    id: String,
+}
+
+impl Remote {
+    /// Writes a small file at once; `None` if another is there than was said.
+    pub(crate) fn put(&self, path: &Path, bytes: &[u8], on: On) -> Result<Option<Version>, Error> {
+        let key = self.key(path)?;
+        let payload = Bytes::copy_from_slice(bytes);
+        let mode = match on {
+            On::Overwrite => PutMode::Overwrite,
+            On::Create => PutMode::Create,
+            On::Update(version) => PutMode::Update(version.0),
+        };
+        let put = self.wait(patiently(|| {
+            let payload = PutPayload::from_bytes(payload.clone());
+            self.store.put_opts(&key, payload, PutOptions::from(mode.clone()))
+        }));
+        use object_store::Error as E;
+        match put {
+            Ok(put) => Ok(Some(Version(put.into()))),
+            // An earlier attempt may have come through without its answer.
+            Err(E::AlreadyExists { .. } | E::Precondition { .. } | E::NotFound { .. }) => {
+                Ok(self.get(path)?.filter(|(there, _)| there == bytes).map(|(_, version)| version))
+            }
+            Err(error) => Err(self.failure(Doing::Write, path, error)),
+        }
+    }
+
+    /// Writes a file that has been made here. One that is there has the same name and so the same bytes.
+    /// What is under way is noted in the folder `own`.
+    pub(crate) fn upload(&self, path: &Path, mut file: fs_err::File, own: &Path) -> Result<(), Error> {
+        let bytes = file.metadata()?.len();
+        file.rewind()?;
+        if bytes <= PIECE_BYTES as u64 {
+            let mut content = Vec::new();
+            file.read_to_end(&mut content)?;
+            return match self.put(path, &content, On::Create)? {
+                Some(_) => Ok(()),
+                None => self.put(path, &content, On::Overwrite).map(drop),
+            };
+        }
+        if self.head(path)?.is_some_and(|there| there.bytes == bytes) {
+            return Ok(());
+        }
+        let Kind::Bucket(store) = &self.kind else { return Err(self.read_only(path)) };
+        let key = self.key(path)?;
+        let failed = |error| self.failure(Doing::Write, path, error);
+        let id = self.wait(patiently(|| store.create_multipart(&key))).map_err(failed)?;
+        let upload = Upload { key: key.to_string(), id: id.clone() };
+        let note = own.join(UPLOADS_FOLDER).join(format!("{}.json", blake3::hash(id.as_bytes()).to_hex()));
+        let json = serde_json::to_vec(&upload).map_err(std::io::Error::other)?;
+        self.put(&note, &json, On::Overwrite)?;
+        let done = self.send(store, &key, &id, file, bytes);
+        if let Err(error) = done {
+            // Whoever comes next does it if this fails too.
+            if self.wait(store.abort_multipart(&key, &id)).is_ok() {
+                self.remove(&note)?;
+            }
+            return Err(match error {
+                Sending::Reading(error) => error.into(),
+                Sending::Store(error) => failed(error),
+            });
+        }
+        self.remove(&note)
+    }
+
+    fn send(
+        &self,
+        store: &Arc<dyn MultipartStore>,
+        key: &Key,
+        id: &String,
+        mut file: fs_err::File,
+        bytes: u64,
+    ) -> Result<(), Sending> {
+        let pieces = bytes.div_ceil(PIECE_BYTES as u64) as usize;
+        let read = |index: usize| {
+            let mut piece = Vec::with_capacity(PIECE_BYTES);
+            (&mut file).take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
+            Ok::<_, Sending>((index, Bytes::from(piece)))
+        };
+        self.wait(async {
+            let parts: Vec<_> = stream::iter((0..pieces).map(read))
+                .map(|read| async {
+                    let (index, piece) = read?;
+                    let put = || store.put_part(key, id, index, PutPayload::from_bytes(piece.clone()));
+                    patiently(put).await.map_err(Sending::Store)
+                })
+                .buffered(PIECES_AT_ONCE)
+                .try_collect()
+                .await?;
+            match store.complete_multipart(key, id, parts).await {
+                Ok(_) => Ok(()),
+                // It may have come through without its answer.
+                Err(error) => match self.store.head(key).await {
+                    Ok(there) if there.size == bytes => Ok(()),
+                    _ => Err(Sending::Store(error)),
+                },
+            }
+        })
+    }
+
+    /// Gives up what uploads have left that are over: all that are noted in the folder `own`.
+    pub(crate) fn sweep_uploads(&self, own: &Path) -> Result<(), Error> {
+        let Kind::Bucket(store) = &self.kind else { return Ok(()) };
+        for (note, _) in self.children(&own.join(UPLOADS_FOLDER))? {
+            let Some((json, _)) = self.get(&note)? else { continue };
+            if let Ok(Upload { key, id }) = serde_json::from_slice(&json) {
+                // It may be done, and its note all that is left.
+                let _ = self.wait(store.abort_multipart(&Key::from(key), &id));
+            }
+            self.remove(&note)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a file; nothing happens if there is none.
+    pub(crate) fn remove(&self, path: &Path) -> Result<(), Error> {
+        let key = self.key(path)?;
+        match self.wait(patiently(|| self.store.delete(&key))) {
+            Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(self.failure(Doing::Remove, path, error)),
+        }
+    }
+
+    fn read_only(&self, path: &Path) -> Error {
+        Error::Address {
+            address: path.to_owned(),
+            reason: "nothing can be written there".to_owned(),
+            hint: "write to a folder, or to s3://, gs:// or az://",
+        }
+    }
+}
+
+enum Sending {
+    Reading(std::io::Error),
+    Store(object_store::Error),
+}
+
+impl From<std::io::Error> for Sending {
+    fn from(error: std::io::Error) -> Self {
+        Self::Reading(error)
+    }
+}

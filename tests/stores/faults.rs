@@ -1,0 +1,74 @@
+//! A bad way to the store, and a program that is killed on it.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use super::proxy::Proxy;
+use super::server::{Bucket, at_port, port};
+use crate::faulty::{self, send, side_by_side, start, stderr};
+use crate::support::Sandbox;
+
+/// How often a run is killed; `make torture` asks for more.
+fn kills() -> u64 {
+    std::env::var("STRATA_TEST_KILLS")
+        .ok()
+        .map_or(50, |text| text.parse().expect("STRATA_TEST_KILLS is a number"))
+}
+
+/// As a folder has them.
+fn assert_same(bucket: &Bucket, clean: &Sandbox) {
+    assert_eq!(bucket.parts("out"), clean.parts("clean"));
+    assert!(bucket.get("out/_SUCCESS").is_some());
+    assert_eq!(bucket.unfinished_uploads(), 0);
+    assert!(bucket.keys("out/_strata/parts/").is_empty());
+}
+
+#[test]
+fn a_bad_connection_costs_time_and_nothing_else() {
+    let clean = faulty::sandbox();
+    clean.succeed(&faulty::command("clean"));
+    let seeds: Vec<u64> = (1..=8).collect();
+    side_by_side(&seeds, |&seed| {
+        let (proxy, bucket) = (Proxy::rough(port(), seed), Bucket::new());
+        let sandbox = at_port(faulty::sandbox(), proxy.port);
+        bucket.put_folder("in", &sandbox.path("in"));
+        let run = sandbox.strata(&faulty::command(&bucket.address("out"))).output().unwrap();
+        assert!(run.status.success(), "seed {seed}: {}", stderr(&run));
+        assert_same(&bucket, &clean);
+        // Reading over it as well.
+        let (from, to) = (bucket.address("in"), "--output here --model tiny-bert --layers 0,-1");
+        let run = sandbox.strata(&format!("run --input {from} {to}")).output().unwrap();
+        assert!(run.status.success(), "seed {seed}: {}", stderr(&run));
+    });
+}
+
+#[test]
+fn a_run_killed_at_random_moments_on_a_bad_connection_resumes_to_the_same_parts() {
+    let clean = faulty::sandbox();
+    clean.succeed(&faulty::command("clean"));
+    let kills: Vec<u64> = (0..kills()).collect();
+    side_by_side(&kills, |&kill| {
+        let (proxy, bucket) = (Proxy::rough(port(), kill + 100), Bucket::new());
+        let sandbox = at_port(faulty::sandbox(), proxy.port);
+        let command = faulty::command(&bucket.address("out"));
+        let mut run = start(&mut sandbox.strata(&command));
+        std::thread::sleep(Duration::from_secs_f64(0.3 + 2.0 * random()));
+        if run.try_wait().unwrap().is_none() {
+            send(&run, "KILL");
+        }
+        run.wait().unwrap();
+        if bucket.get("out/_SUCCESS").is_some() {
+            assert_eq!(bucket.parts("out"), clean.parts("clean"), "kill {kill}");
+        }
+        let run = sandbox.strata(&command).output().unwrap();
+        assert!(run.status.success(), "kill {kill}: {}", stderr(&run));
+        assert_same(&bucket, &clean);
+        let verified = sandbox.strata(&format!("verify {}", bucket.address("out"))).output().unwrap();
+        assert!(verified.status.success(), "kill {kill}: {}", stderr(&verified));
+    });
+}
+
+/// From 0 to 1, different in every run.
+fn random() -> f64 {
+    RandomState::new().hash_one(0) as f64 / u64::MAX as f64
+}

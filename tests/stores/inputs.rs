@@ -1,0 +1,275 @@
+//! Files in stores, read as those of a folder are.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BinaryArray, StringArray};
+
+use super::noise;
+use super::proxy::{Fate, Proxy};
+use super::server::{Bucket, at_port, port, request, sandbox};
+use crate::faulty::stderr;
+use crate::support::tables::{column, names, table};
+use crate::support::{Sandbox, assert_strata, read_output, texts, vectors, write_table};
+
+const TEXTS: [Option<&str>; 5] =
+    [Some("The cat sat."), None, Some(""), Some("hello 😀 world"), Some("one, two\nthree")];
+
+/// A table of as many rows, told apart by their texts.
+fn numbered(rows: usize) -> Vec<String> {
+    (0..rows).map(|row| format!("row {row} {}", "of many ".repeat(row % 7))).collect()
+}
+
+/// Encodes an input, which must give what the local file `like` gives.
+fn assert_same_rows(sandbox: &Sandbox, input: &str, like: &str, options: &str) {
+    let rest = format!("--model tiny-bert --layers 0,-1 {options}");
+    sandbox.succeed(&format!("run --input {input} --output there {rest}"));
+    sandbox.succeed(&format!("run --input {like} --output here {rest}"));
+    let (there, here) = (read_output(&sandbox.path("there")), read_output(&sandbox.path("here")));
+    assert_eq!(names(&there), names(&here), "{input}");
+    assert_eq!(column(&there, "text"), column(&here, "text"), "{input}");
+    for name in ["layer_0_mean", "layer_4_mean"] {
+        assert_eq!(vectors(&there, name), vectors(&here, name), "{input}");
+    }
+    for folder in ["there", "here"] {
+        fs_err::remove_dir_all(sandbox.path(folder)).unwrap();
+    }
+}
+
+#[test]
+fn every_format_reads_as_from_a_folder() {
+    let (sandbox, bucket) = (sandbox(), Bucket::new());
+    for extension in ["parquet", "arrow", "arrows", "csv", "jsonl"] {
+        let name = format!("in.{extension}");
+        write_table(&sandbox.path(&name), &texts(TEXTS));
+        bucket.put(&name, &fs_err::read(sandbox.path(&name)).unwrap());
+        assert_same_rows(&sandbox, &bucket.address(&name), &name, "");
+    }
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::copy(&mut fs_err::File::open(sandbox.path("in.csv")).unwrap(), &mut gzip).unwrap();
+    bucket.put("in.csv.gz", &gzip.finish().unwrap());
+    assert_same_rows(&sandbox, &bucket.address("in.csv.gz"), "in.csv", "");
+}
+
+#[test]
+fn many_blocks_and_row_groups_read_in_order() {
+    let (sandbox, bucket) = (sandbox(), Bucket::new());
+    let values = numbered(3000);
+    let other: ArrayRef =
+        Arc::new(StringArray::from_iter_values(values.iter().map(|value| value.repeat(300))));
+    let text: ArrayRef = Arc::new(StringArray::from_iter_values(&values));
+    let wide = table([("other", other), ("text", text)]);
+    let mut file = Vec::new();
+    let properties = parquet::file::properties::WriterProperties::builder()
+        .set_max_row_group_row_count(Some(500))
+        .set_compression(parquet::basic::Compression::UNCOMPRESSED)
+        .set_dictionary_enabled(false)
+        .build();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut file, wide.schema(), Some(properties)).unwrap();
+    writer.write(&wide).unwrap();
+    writer.close().unwrap();
+    assert!(file.len() > 24 << 20, "the file has only {} bytes", file.len());
+    sandbox.write("wide.parquet", &file);
+    bucket.put("wide.parquet", &file);
+    let address = bucket.address("wide.parquet");
+    assert_same_rows(&sandbox, &address, "wide.parquet", "--rows-per-part 700 --keep other,text");
+    // A text format, of many blocks as well.
+    write_table(&sandbox.path("wide.csv"), &wide);
+    bucket.put("wide.csv", &fs_err::read(sandbox.path("wide.csv")).unwrap());
+    assert_same_rows(&sandbox, &bucket.address("wide.csv"), "wide.csv", "--keep text");
+}
+
+#[test]
+fn of_a_parquet_file_only_the_columns_are_fetched_that_are_needed() {
+    let bucket = Bucket::new();
+    let local = Sandbox::new();
+    let noise = noise(6 << 20);
+    let noise: ArrayRef = Arc::new(BinaryArray::from_iter_values([&noise[..], &noise[1..]]));
+    let text: ArrayRef = Arc::new(StringArray::from_iter_values(["a cat", "a dog"]));
+    write_table(&local.path("in.parquet"), &table([("noise", noise), ("text", text)]));
+    bucket.put("in.parquet", &fs_err::read(local.path("in.parquet")).unwrap());
+    // Whoever asks for more than a tenth of the file is cut off.
+    let proxy = Proxy::start(port(), |_| Fate::CutAnswer(1 << 20));
+    let sandbox = at_port(local, proxy.port);
+    let input = bucket.address("in.parquet");
+    let rest = "--model tiny-bert --keep text --storage-option retry_timeout=2";
+    sandbox.succeed(&format!("run --input {input} --output out {rest}"));
+    assert_eq!(read_output(&sandbox.path("out")).num_rows(), 2);
+}
+
+#[test]
+fn folders_and_patterns_lead_to_what_they_would_lead_to_here() {
+    let (sandbox, bucket) = (sandbox(), Bucket::new());
+    fs_err::create_dir_all(sandbox.path("in/day=2/_hidden")).unwrap();
+    fs_err::create_dir_all(sandbox.path("in/day=1")).unwrap();
+    for (name, value) in [
+        ("day=1/a.parquet", "first"),
+        ("day=2/b.parquet", "second"),
+        ("day=2/c [1].parquet", "third"),
+        ("day=2/.d.parquet", "hidden"),
+        ("day=2/_hidden/e.parquet", "hidden too"),
+    ] {
+        write_table(&sandbox.path("in").join(name), &texts([value]));
+    }
+    sandbox.write("in/_SUCCESS", "");
+    sandbox.write("in/notes.txt", "notes");
+    sandbox.write("in/about.json", "{}");
+    for name in ["day=1/a.parquet", "day=2/b.parquet", "day=2/c%20%5B1%5D.parquet", "day=2/.d.parquet"] {
+        let local = name.replace("%20", " ").replace("%5B", "[").replace("%5D", "]");
+        bucket.put(&format!("in/{name}"), &fs_err::read(sandbox.path("in").join(local)).unwrap());
+    }
+    bucket.put("in/day=2/_hidden/e.parquet", b"");
+    bucket.put("in/_SUCCESS", b"");
+    bucket.put("in/notes.txt", b"notes");
+    bucket.put("in/about.json", b"{}");
+    // As consoles mark a folder.
+    bucket.put("in/", b"");
+    for input in ["in", "in/", "in/d*", "in/**/*.parquet", "in/day=[12]/*", "in/day=2", "in/day=2/b.parquet"]
+    {
+        assert_same_rows(&sandbox, &bucket.address(input), input, "");
+    }
+    let whole = bucket.address("in");
+    sandbox.succeed(&format!("run --input {whole} --output out --model tiny-bert"));
+    let output = read_output(&sandbox.path("out"));
+    assert_eq!(column(&output, "day").as_primitive::<arrow::datatypes::Int64Type>().values(), &[1, 2, 2]);
+}
+
+#[test]
+fn what_is_not_there_is_said_as_of_folders() {
+    let (mut sandbox, bucket) = (sandbox(), Bucket::new());
+    bucket.put("in/a.bin", b"");
+    bucket.put("table/_delta_log/00000.json", b"{}");
+    bucket.put("table/part=1/a.parquet", b"");
+    sandbox.set("BUCKET", "");
+    let run = |input: &str| {
+        let output = sandbox
+            .strata(&format!("run --input {} --output out --model tiny-bert", bucket.address(input)))
+            .output()
+            .unwrap();
+        (output.status.code().unwrap(), stderr(&output).replace(&bucket.name, "BUCKET"))
+    };
+    let says = |input: &str, code: i32, words: &str| {
+        let (found, message) = run(input);
+        assert!(found == code && message.contains(words), "{input}: {found}\n{message}");
+    };
+    says("in", 66, "expected data files at `s3://BUCKET/in`, found nothing");
+    says("in/*.parquet", 66, "expected data files at `s3://BUCKET/in/*.parquet`, found no match");
+    says("no.parquet", 66, "found nothing");
+    says("in/a.bin", 2, "unknown extension");
+    for input in ["table", "table/part=1", "table/*/*.parquet"] {
+        says(input, 2, "s3://BUCKET/table is a table of Delta Lake");
+    }
+    says("a//b.parquet", 2, "without empty names");
+}
+
+#[test]
+fn a_web_server_gives_files_by_their_addresses() {
+    let (sandbox, bucket) = (sandbox(), Bucket::new());
+    write_table(&sandbox.path("in.parquet"), &texts(TEXTS));
+    bucket.put("a%20folder/in.parquet", &fs_err::read(sandbox.path("in.parquet")).unwrap());
+    let address = format!("http://127.0.0.1:{}/{}", port(), bucket.name);
+    assert_same_rows(&sandbox, &format!("{address}/a%20folder/in.parquet"), "in.parquet", "");
+    let refused = |input: &str, words: &str| {
+        let run =
+            sandbox.strata(&format!("run --input {input} --output out --model tiny-bert")).output().unwrap();
+        let message = stderr(&run);
+        assert!(run.status.code() == Some(2) && message.contains(words), "{input}: {message}");
+    };
+    refused(&format!("{address}/*.parquet"), "a server does not say what files it has");
+    refused(&format!("{address}/in.parquet?signature=secret"), "a query or a fragment are not supported");
+}
+
+#[test]
+fn a_file_that_changes_is_encoded_again_and_one_that_does_not_is_not() {
+    let (sandbox, bucket) = (sandbox(), Bucket::new());
+    let put = |value: &str| {
+        write_table(&sandbox.path("in.parquet"), &texts([value]));
+        bucket.put("in.parquet", &fs_err::read(sandbox.path("in.parquet")).unwrap());
+    };
+    let command = format!(
+        "run --input {} --output out --model tiny-bert --report report.json",
+        bucket.address("in.parquet")
+    );
+    let made = || {
+        sandbox.succeed(&command);
+        sandbox.report("report.json")["parts_written"].as_u64().unwrap()
+    };
+    put("before");
+    assert_eq!((made(), made()), (1, 0));
+    put("after");
+    assert_eq!((made(), made()), (1, 0));
+    assert_eq!(column(&read_output(&sandbox.path("out")), "text").as_string::<i32>().value(0), "after");
+    // What a store calls the file stands where a hash would.
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs_err::read(sandbox.path("out/_strata/manifest.json")).unwrap()).unwrap();
+    let record = &manifest["inputs"]["in.parquet"];
+    assert!(record["etag"].is_string() && record["blake3"].is_null(), "{record}");
+}
+
+#[test]
+fn addresses_of_no_store_are_refused_before_anything_is_asked() {
+    let sandbox = Sandbox::new();
+    assert_strata!(sandbox, "run --input ftp://host/a.parquet --output out --model tiny-bert", @"");
+    assert_strata!(sandbox, "run --input s3://bucket/a.parquet --storage-option aws_regoin=x --output out --model tiny-bert", @"");
+    assert_strata!(sandbox, "run --input hf://models/a/b --output out --model tiny-bert", @"");
+    assert_strata!(sandbox, "inspect https://host/vectors", @"");
+    sandbox.write("in.csv", "text\na\n");
+    assert_strata!(sandbox, "run --input in.csv --output https://host/vectors --model tiny-bert", @"");
+}
+
+#[test]
+fn a_store_that_cannot_be_reached_ends_the_run_with_its_address() {
+    let sandbox = at_port(Sandbox::new(), 9);
+    let command =
+        "run --input s3://bucket/a.parquet --output out --model tiny-bert --storage-option retry_timeout=1";
+    let run = sandbox.strata(command).output().unwrap();
+    let message = stderr(&run);
+    assert_eq!(run.status.code(), Some(74), "{message}");
+    assert!(
+        message.contains("s3://bucket/a.parquet") && message.contains("run the same command again"),
+        "{message}"
+    );
+}
+
+#[test]
+fn nobody_is_told_a_secret() {
+    let (mut sandbox, bucket) = (sandbox(), Bucket::new());
+    sandbox.set("AWS_SECRET_ACCESS_KEY", "");
+    sandbox.set("AWS_ACCESS_KEY_ID", "");
+    write_table(&sandbox.path("in.parquet"), &texts(TEXTS));
+    bucket.put("in.parquet", &fs_err::read(sandbox.path("in.parquet")).unwrap());
+    sandbox.write(
+        "job.toml",
+        format!(
+            "[input]\npaths = \"{}\"\n[model]\npath = \"tiny-bert\"\n[output]\npath = \"out\"\n\
+             [storage]\naws_access_key_id = \"the-key-of-nobody\"\naws_secret_access_key = \"the-secret-of-nobody\"\n",
+            bucket.address("in.parquet")
+        ),
+    );
+    let run = sandbox.succeed("run job.toml --verbose --report report.json --metrics-file metrics.prom");
+    let refused = sandbox.strata("run job.toml --output s3://no-such-bucket/x --verbose").output().unwrap();
+    assert!(!refused.status.success());
+    let mut said = [stderr(&run), stderr(&refused), String::from_utf8(run.stdout).unwrap()].concat();
+    for file in ["report.json", "metrics.prom", "out/_strata/notes.json", "out/_strata/manifest.json"] {
+        said += &fs_err::read_to_string(sandbox.path(file)).unwrap();
+    }
+    for part in sandbox.parts("out").values() {
+        said += &String::from_utf8_lossy(part);
+    }
+    assert!(!said.contains("of-nobody"), "{said}");
+    // What was not remembered must be said again.
+    let verify = "verify out --storage-option aws_access_key_id=k --storage-option aws_secret_access_key=s";
+    assert!(String::from_utf8(sandbox.succeed(verify).stdout).unwrap().contains("encoded again"));
+}
+
+#[test]
+fn a_key_that_is_not_a_buckets_is_said_to_be_denied() {
+    let proxy = Proxy::start(port(), |_| Fate::Busy(403));
+    let sandbox = at_port(Sandbox::new(), proxy.port);
+    let run =
+        sandbox.strata("run --input s3://bucket/a.parquet --output out --model tiny-bert").output().unwrap();
+    let message = stderr(&run);
+    assert_eq!(run.status.code(), Some(74), "{message}");
+    assert!(message.contains("AWS_ACCESS_KEY_ID"), "{message}");
+    assert_eq!(request("GET", "/", &[]).0, 200);
+}
