@@ -29,6 +29,9 @@ else
 FLAVOUR := any
 endif
 
+# Azure's emulator, where npm is.
+AZURITE := .azurite/node_modules/.bin/azurite-blob
+
 # Of all packages, the Python module alone is no program or library of Rust's: maturin builds it.
 RUST := --workspace --exclude strata-python
 
@@ -52,6 +55,9 @@ readers:
 # A store for the tests to write to.
 stores:
 	@$(PYTHON) scripts/venv.py .venv-stores tests/stores/requirements.txt
+	@# Azure's emulator is of Node.js; without it, its tests are skipped and say so.
+	@if command -v npm > /dev/null && ! test -x $(AZURITE); then \
+	  echo "installing azurite into .azurite" >&2 && npm install --silent --no-fund --no-audit --prefix .azurite azurite@3.35.0; fi
 
 # The package, in an environment of its own, and in one with Ray, Spark and Daft.
 python:
@@ -139,4 +145,4 @@ bench: build model
 
 clean:
 	$(CARGO) clean
-	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-stores .venv-python .venv-cluster .venv-bench .venv-check
+	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-stores .azurite .venv-python .venv-cluster .venv-bench .venv-check

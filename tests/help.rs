@@ -43,8 +43,9 @@ fn help_names_the_verbs() {
       HF_HUB_DOWNLOAD_TIMEOUT       seconds that the hub may be silent [default: 30]
       HTTPS_PROXY, NO_PROXY         the way to the hub
       SSL_CERT_FILE, SSL_CERT_DIR   whom to trust on it
+      AWS_*, GOOGLE_*, AZURE_*      who you are to a store, where it is, and the like
       RAYON_NUM_THREADS             processor threads, where --threads says nothing
-      TMPDIR                        where stdin is kept while it is read
+      TMPDIR                        where stdin is kept while it is read, and a part of a store's
       NO_COLOR, CLICOLOR_FORCE      colours, where --color says nothing
       STRATA_CPU                    avx512 or portable: newer instructions are left alone
       TORCH_ALLOW_TF32_CUBLAS_OVERRIDE
@@ -78,8 +79,8 @@ fn help_of_run_names_every_option_with_its_default() {
 
     Input:
           --input <PATH>...
-              Files, folders or quoted patterns: Parquet, Arrow IPC, CSV, JSON, lines of text; - for
-              stdin, an Arrow IPC stream if --input-format says nothing else
+              Files, folders or quoted patterns, or their addresses in a store: Parquet, Arrow IPC, CSV,
+              JSON, lines of text; - for stdin, an Arrow IPC stream if --input-format says nothing else
 
           --input-format <FORMAT>
               What the inputs are, whatever their extension [default: by the extension]
@@ -136,8 +137,8 @@ fn help_of_run_names_every_option_with_its_default() {
 
     Model:
           --model <DIR|ID>
-              A Hugging Face checkpoint folder, or the id of a model that `strata fetch` has put into
-              the local cache
+              A Hugging Face checkpoint folder, its address in a store, or the id of a model that
+              `strata fetch` has put into the local cache
 
           --random-weights <SEED>
               Take weights as they are before training, drawn from this seed, and not those of the
@@ -219,7 +220,8 @@ fn help_of_run_names_every_option_with_its_default() {
 
     Output:
           --output <DIR>
-              The folder of parts, made if it does not exist; - for an Arrow IPC stream on stdout
+              The folder of parts, made if it does not exist, or its address in a store; - for an Arrow
+              IPC stream on stdout
 
           --format <FORMAT>
               Format of the parts [default: parquet]
@@ -255,6 +257,12 @@ fn help_of_run_names_every_option_with_its_default() {
               fail]
               
               [possible values: fail, skip]
+
+    Storage:
+          --storage-option <KEY=VALUE>
+              How stores are reached, where the environment does not say it, by the names that the
+              object_store crate has: aws_region=eu-west-1, endpoint=…, allow_http=true,
+              retry_timeout=SECONDS; may stand more than once
 
           --dry-run
               Say what would be done, and do nothing: rows, parts, bytes, tokens and time from a sample

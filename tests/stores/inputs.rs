@@ -209,12 +209,52 @@ fn a_file_that_changes_is_encoded_again_and_one_that_does_not_is_not() {
 #[test]
 fn addresses_of_no_store_are_refused_before_anything_is_asked() {
     let sandbox = Sandbox::new();
-    assert_strata!(sandbox, "run --input ftp://host/a.parquet --output out --model tiny-bert", @"");
-    assert_strata!(sandbox, "run --input s3://bucket/a.parquet --storage-option aws_regoin=x --output out --model tiny-bert", @"");
-    assert_strata!(sandbox, "run --input hf://models/a/b --output out --model tiny-bert", @"");
-    assert_strata!(sandbox, "inspect https://host/vectors", @"");
+    assert_strata!(sandbox, "run --input ftp://host/a.parquet --output out --model tiny-bert", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot use ftp://host/a.parquet: ftp:// is no store that strata knows
+    hint: known are s3://, gs://, az://, http://, https:// and hf://datasets/; a folder of that name is ./…
+    ");
+    assert_strata!(sandbox, "run --input s3://bucket/a.parquet --storage-option aws_regoin=x --output out --model tiny-bert", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot use s3://bucket/a.parquet: no store has an option `aws_regoin`
+    hint: name it as the object_store crate does, such as aws_region, google_service_account, azure_storage_account_name, allow_http or retry_timeout
+    ");
+    assert_strata!(sandbox, "run --input hf://models/a/b --output out --model tiny-bert", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot use hf://models/a/b: it names no dataset of the hub
+    hint: write it as hf://datasets/OWNER/NAME/path, or with a revision as hf://datasets/OWNER/NAME@REVISION/path
+    ");
+    assert_strata!(sandbox, "inspect https://host/vectors", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot use https://host/vectors: an output cannot lie there
+    hint: name a folder, or an address of s3://, gs:// or az://
+    ");
     sandbox.write("in.csv", "text\na\n");
-    assert_strata!(sandbox, "run --input in.csv --output https://host/vectors --model tiny-bert", @"");
+    assert_strata!(sandbox, "run --input in.csv --output https://host/vectors --model tiny-bert", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: cannot use https://host/vectors: an output cannot lie there
+    hint: name a folder, or an address of s3://, gs:// or az://
+    ");
 }
 
 #[test]
@@ -272,4 +312,28 @@ fn a_key_that_is_not_a_buckets_is_said_to_be_denied() {
     assert_eq!(run.status.code(), Some(74), "{message}");
     assert!(message.contains("AWS_ACCESS_KEY_ID"), "{message}");
     assert_eq!(request("GET", "/", &[]).0, 200);
+}
+
+#[test]
+fn a_model_may_lie_in_a_store() {
+    let (sandbox, bucket) = (sandbox(), Bucket::new());
+    sandbox.write("in.csv", "text\nthe cat\n");
+    bucket.put_folder("models/tiny", &sandbox.path("tiny-bert"));
+    bucket.put("models/tiny/onnx/model.onnx", b"of another program");
+    let command = format!("run --input in.csv --output out --model {}", bucket.address("models/tiny"));
+    sandbox.succeed(&command);
+    sandbox.succeed("run --input in.csv --output here --model tiny-bert");
+    assert_eq!(sandbox.parts("out"), sandbox.parts("here"));
+    let kept = || -> Vec<_> {
+        let kept = fs_err::read_dir(sandbox.path("hf/strata")).unwrap();
+        kept.map(|entry| entry.unwrap().path()).collect()
+    };
+    assert!(kept().len() == 1 && !kept()[0].join("onnx").exists(), "{:?}", kept());
+    // Fetched once, and known to whoever looks later.
+    sandbox.succeed(&command);
+    sandbox.succeed("verify out");
+    assert_eq!(kept().len(), 1);
+    let refused =
+        sandbox.strata(&format!("run --input in.csv --output o --model {}", bucket.address("no"))).output();
+    assert_eq!(refused.unwrap().status.code(), Some(66));
 }

@@ -1,7 +1,9 @@
 //! Inputs and outputs in stores: the real program against a server of S3's protocol, on the way to which
 //! things may go wrong.
 
+mod azure;
 mod faults;
+mod hub;
 mod inputs;
 mod outputs;
 mod proxy;

@@ -111,7 +111,8 @@ impl Bucket {
     }
 }
 
-fn between(text: &str, start: &str, end: &str) -> Vec<String> {
+/// What stands between two marks, each time.
+pub fn between(text: &str, start: &str, end: &str) -> Vec<String> {
     text.split(start).skip(1).map(|rest| rest.split(end).next().unwrap().to_owned()).collect()
 }
 

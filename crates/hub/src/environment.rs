@@ -51,7 +51,10 @@ pub fn patience() -> Duration {
 }
 
 /// The folder of all that belongs to the hub.
-fn home() -> Result<PathBuf, Error> {
+///
+/// # Errors
+/// No variable names it, and the user has no home.
+pub fn home() -> Result<PathBuf, Error> {
     let user = || Some(env::home_dir()?.join(".cache"));
     let caches = || Some(path("XDG_CACHE_HOME").or_else(user)?.join("huggingface"));
     path("HF_HOME").or_else(caches).ok_or_else(|| {

@@ -48,7 +48,7 @@ pub use reader::{
     field_at, partition_types,
 };
 pub use source::{Compression, Format, Source, find, find_as, is_pattern_input, pattern_reaches, resolved};
-pub use store::{StorageOptions, Store, Stores, is_address, scheme_of};
+pub use store::{StorageOptions, Store, Stores, fetch_folder, is_address};
 pub use writable::check_writable;
 pub use writer::{
     ClosedPart, FinishedPart, Growing, OutputFormat, PROVENANCE_KEY, PartWriter, WriterOptions,

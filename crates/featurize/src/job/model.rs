@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use strata_bert::{Checkpoint, Encoder, Extractor, Features, TextTokenizer};
+use strata_io::{fetch_folder, is_address};
 
 use super::sentence;
 use super::settings::{Settings, cores};
@@ -27,6 +28,9 @@ impl Model {
     /// # Errors
     /// It is not there, or cannot do what is asked.
     pub fn open(settings: &mut Settings) -> Result<Self, Error> {
+        if is_address(&settings.model) {
+            settings.model = fetched(settings)?;
+        }
         let folder = strata_hub::locate(&settings.model)?;
         let (checkpoint, mut remarks) = sentence::open(settings, &folder)?;
         let tokenizer = TextTokenizer::load(&checkpoint, &settings.tokenizer)?;
@@ -38,6 +42,20 @@ impl Model {
         Extractor::check(&checkpoint, &features, settings.device, settings.compute)?;
         Ok(Self { folder, checkpoint, features, tokenizer, remarks })
     }
+}
+
+/// The folder on this machine of a model that lies in a store.
+fn fetched(settings: &Settings) -> Result<PathBuf, Error> {
+    // What other programs compute with, and what a repository says of itself.
+    const FOLDERS: [&str; 4] = ["onnx/", "openvino/", "coreml/", "."];
+    const ENDINGS: [&str; 7] = [".h5", ".msgpack", ".ot", ".onnx", ".tflite", ".gguf", ".md"];
+    let is_needed = |name: &str| {
+        !name.is_empty()
+            && !FOLDERS.iter().any(|folder| name.starts_with(folder))
+            && !ENDINGS.iter().any(|ending| name.ends_with(ending))
+    };
+    let cache = strata_hub::home()?.join("strata");
+    Ok(fetch_folder(&settings.stores, &settings.model, &cache, is_needed)?)
 }
 
 impl TableFeaturizer {

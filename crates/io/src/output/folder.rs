@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::commit::{parent, replace, sync_folder};
 use super::lease::Lease;
-use super::{OutputLock, Stamp};
+use super::{Manifest, OutputLock, Stamp};
 use crate::store::On;
 use crate::{ClosedPart, Error, FinishedPart, Growing, Store, Stores};
 
@@ -65,8 +65,8 @@ impl OutputFolder {
         {
             return Err(Error::Address {
                 address: root.to_owned(),
-                reason: "nothing can be written there".to_owned(),
-                hint: "write to a folder, or to s3://, gs:// or az://",
+                reason: "an output cannot lie there".to_owned(),
+                hint: "name a folder, or an address of s3://, gs:// or az://",
             });
         }
         // What follows is joined by one slash.
@@ -238,8 +238,16 @@ impl OutputFolder {
         let (stem, extension) = finished.file_name.rsplit_once('.').unwrap_or((&finished.file_name, ""));
         let name = format!("{stem}-{}.{extension}", &finished.blake3[..PART_HASH_DIGITS]);
         remote.upload(&self.data().join(&name), bytes, &self.own())?;
-        // What came too late must not stay: readers of the folder would have its rows twice.
-        self.check_lease()?;
+        if let Err(lost) = self.check_lease() {
+            // Readers of the folder would have its rows twice, unless whoever holds it now has put the same there.
+            let manifest = Manifest::load(self)?;
+            let is_known =
+                |manifest: Manifest| manifest.parts.values().any(|part| part.stored_as == Some(name.clone()));
+            if self.is_whole()? && !manifest.is_some_and(is_known) {
+                self.store.remove(&self.data().join(&name))?;
+            }
+            return Err(lost);
+        }
         finished.stored_as = Some(name);
         Ok(finished)
     }

@@ -60,13 +60,9 @@ impl Lease {
     pub(super) fn take(remote: &Arc<Remote>, file: &Path, folder: &Path) -> Result<Self, Error> {
         let holder = Holder::me();
         loop {
+            let free = wait_for(remote, &[file.to_owned()], folder)?.pop().flatten();
             let now = (Instant::now(), SystemTime::now());
-            let on = match look(remote, file)? {
-                None => On::Create,
-                Some(found) => {
-                    On::Update(wait_for(remote, vec![(file.to_owned(), found)], folder)?.remove(0))
-                }
-            };
+            let on = free.map_or(On::Create, On::Update);
             // Somebody may have been faster: then it is theirs.
             if let Some(version) = remote.put(file, &holder.to_bytes()?, on)? {
                 let state = State { holder, version: Some(version), renewed: now };
@@ -156,40 +152,42 @@ pub(super) fn look(remote: &Remote, file: &Path) -> Result<Option<Found>, Error>
     Ok(found.map(|(bytes, version)| (serde_json::from_slice(&bytes).ok(), version)))
 }
 
-/// Waits until none of these leases can be somebody's, and returns the versions of their files.
+/// Waits until none of the leases in these files can be somebody's, and returns what is in each by then.
 ///
 /// # Errors
 /// [`Error::Locked`] if somebody renews one; [`Error::Store`].
 pub(super) fn wait_for(
     remote: &Remote,
-    leases: Vec<(PathBuf, Found)>,
+    files: &[PathBuf],
     folder: &Path,
-) -> Result<Vec<Version>, Error> {
+) -> Result<Vec<Option<Version>>, Error> {
     let began = Instant::now();
-    let waited: Vec<_> = leases.iter().filter(|(_, (holder, _))| !is_free(holder)).collect();
-    if let Some((_, (holder, _))) = waited.first() {
-        let who = holder.as_ref().map_or_else(String::new, |holder| format!(" of {holder}"));
+    let mut found = files.iter().map(|file| look(remote, file)).collect::<Result<Vec<_>, _>>()?;
+    let is_held = |found: &Option<Found>| found.as_ref().is_some_and(|(holder, _)| !is_free(holder));
+    if let Some(holder) =
+        found.iter().find(|found| is_held(found)).and_then(|found| found.as_ref()?.0.as_ref())
+    {
         tracing::warn!(
-            "{} has a lease{who}: waiting up to {} s for it to be renewed or to run out",
+            "{} may be in use by {holder}: waiting up to {} s for a sign of life",
             folder.display(),
             LASTS.as_secs()
         );
     }
-    while !waited.is_empty() && began.elapsed() < LASTS {
+    while found.iter().any(is_held) && began.elapsed() < LASTS {
         std::thread::sleep(WATCHED);
-        for (file, (_, version)) in &waited {
-            match look(remote, file)? {
-                Some((holder, now)) if now != *version && !is_free(&holder) => {
-                    let (pid, since) = holder.map(|holder| (holder.pid, holder.since)).unzip();
-                    return Err(Error::Locked { folder: folder.to_owned(), pid, since });
-                }
-                Some((_, now)) if now == *version => {}
-                // It was given back, or taken away.
-                _ => return Err(Error::Locked { folder: folder.to_owned(), pid: None, since: None }),
+        for (file, before) in files.iter().zip(&mut found).filter(|(_, found)| is_held(found)) {
+            let now = look(remote, file)?;
+            let is_same =
+                now.as_ref().map(|(_, version)| version) == before.as_ref().map(|(_, version)| version);
+            if is_held(&now) && !is_same {
+                let holder = now.and_then(|(holder, _)| holder);
+                let (pid, since) = holder.map(|holder| (holder.pid, holder.since)).unzip();
+                return Err(Error::Locked { folder: folder.to_owned(), pid, since });
             }
+            *before = now;
         }
     }
-    Ok(leases.into_iter().map(|(_, (_, version))| version).collect())
+    Ok(found.into_iter().map(|found| found.map(|(_, version)| version)).collect())
 }
 
 impl Holder {
@@ -199,9 +197,14 @@ impl Holder {
 
     /// Whether it was a process of this machine that is over.
     fn has_died(&self) -> bool {
-        let me = Self::me();
-        // Another machine, or another container, has other processes of the same numbers.
-        !me.machine.is_empty() && self.machine == me.machine && process_since(self.pid) != self.process_since
+        // Another machine, or another container, has other processes of the same numbers; and where the first
+        // one is not seen, neither are those of others.
+        let machine = machine();
+        let sees_all = || process_since(1).is_some();
+        !machine.is_empty()
+            && self.machine == machine
+            && sees_all()
+            && process_since(self.pid) != self.process_since
     }
 }
 

@@ -120,11 +120,8 @@ impl OutputLock {
             None => *file != own,
             Some((_, count)) => *file == whole || !file.to_string_lossy().ends_with(&format!("-of-{count}")),
         };
-        let mut others = Vec::new();
-        for file in lease_files(folder)?.into_iter().filter(is_in_the_way) {
-            others.extend(lease::look(remote, &file)?.map(|found| (file, found)));
-        }
-        lease::wait_for(remote, others, root)?;
+        let others: Vec<PathBuf> = lease_files(folder)?.into_iter().filter(is_in_the_way).collect();
+        lease::wait_for(remote, &others, root)?;
         Ok(Self(Held::Lease(Arc::new(lease))))
     }
 
@@ -179,11 +176,7 @@ pub(super) fn lock_manifest(folder: &OutputFolder) -> Result<Option<File>, Error
 /// [`Error::Locked`] if so; [`Error::Io`] if that cannot be found out.
 pub fn refuse_if_locked(folder: &OutputFolder) -> Result<(), Error> {
     if let Store::Remote(remote) = folder.store() {
-        let mut leases = Vec::new();
-        for file in lease_files(folder)? {
-            leases.extend(lease::look(remote, &file)?.map(|found| (file, found)));
-        }
-        return lease::wait_for(remote, leases, folder.root()).map(drop);
+        return lease::wait_for(remote, &lease_files(folder)?, folder.root()).map(drop);
     }
     let old = folder.old_lock();
     refuse_if_held(&old, || read_holder(&old), folder)?;

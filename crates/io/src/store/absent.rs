@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Meta, Span, StorageOptions, scheme_of};
+use super::address::scheme_of;
+use super::{Meta, Span, StorageOptions};
 use crate::Error;
 
 #[derive(Default)]

@@ -8,7 +8,7 @@ pub fn is_address(place: &Path) -> bool {
 }
 
 /// The scheme of an address, in lower case.
-pub fn scheme_of(place: &Path) -> Option<String> {
+pub(super) fn scheme_of(place: &Path) -> Option<String> {
     let (scheme, _) = place.to_str()?.split_once("://")?;
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));

@@ -6,6 +6,7 @@
 mod remote;
 
 mod address;
+mod fetch;
 mod file;
 mod options;
 
@@ -13,7 +14,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use address::{is_address, scheme_of};
+pub use address::is_address;
+pub use fetch::fetch_folder;
 pub(crate) use file::{File, Span, Witness};
 pub use options::StorageOptions;
 pub(crate) use remote::{On, Remote, Version};

@@ -46,8 +46,8 @@ pub struct Options {
 #[serde(default)]
 #[command(next_help_heading = "Input")]
 pub struct InputOptions {
-    /// Files, folders or quoted patterns: Parquet, Arrow IPC, CSV, JSON, lines of text; - for stdin, an
-    /// Arrow IPC stream if --input-format says nothing else.
+    /// Files, folders or quoted patterns, or their addresses in a store: Parquet, Arrow IPC, CSV, JSON, lines
+    /// of text; - for stdin, an Arrow IPC stream if --input-format says nothing else.
     #[arg(id = "input.paths", long = "input", value_name = "PATH", num_args = 1..)]
     #[serde_as(as = "Option<OneOrMany<_>>")]
     pub paths: Option<Vec<String>>,
@@ -115,8 +115,8 @@ pub struct InputOptions {
 #[serde(default)]
 #[command(next_help_heading = "Model")]
 pub struct ModelOptions {
-    /// A Hugging Face checkpoint folder, or the id of a model that `strata fetch` has put into the
-    /// local cache.
+    /// A Hugging Face checkpoint folder, its address in a store, or the id of a model that `strata fetch` has
+    /// put into the local cache.
     #[arg(id = "model.path", long = "model", value_name = "DIR|ID")]
     pub path: Option<String>,
     /// Take weights as they are before training, drawn from this seed, and not those of the folder.
@@ -214,7 +214,8 @@ pub struct FeatureOptions {
 #[serde(default)]
 #[command(next_help_heading = "Output")]
 pub struct OutputOptions {
-    /// The folder of parts, made if it does not exist; - for an Arrow IPC stream on stdout.
+    /// The folder of parts, made if it does not exist, or its address in a store; - for an Arrow IPC stream on
+    /// stdout.
     #[arg(id = "output.path", long = "output", value_name = "DIR")]
     pub path: Option<String>,
     /// Format of the parts [default: parquet].

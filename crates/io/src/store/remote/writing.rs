@@ -87,9 +87,6 @@ impl Remote {
                 None => self.put(path, &content, On::Overwrite).map(drop),
             };
         }
-        if self.head(path)?.is_some_and(|there| there.bytes == bytes) {
-            return Ok(());
-        }
         let Kind::Bucket(store) = &self.kind else { return Err(self.read_only(path)) };
         let key = self.key(path)?;
         let failed = |error| self.failure(Doing::Write, path, error);
