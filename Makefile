@@ -120,7 +120,7 @@ test: setup
 	LD_LIBRARY_PATH="$(abspath $(or $(LIBTORCH),.libtorch))/lib:$$LD_LIBRARY_PATH" $(CARGO) test --release $(RUST) --doc
 	@$(MAKE) --no-print-directory test-python
 
-test-python: model cluster
+test-python: model stores cluster
 	.venv-python/bin/python -m pytest
 	.venv-python/bin/python -m mypy
 	.venv-cluster/bin/python -m pytest python/tests/cluster

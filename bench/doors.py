@@ -4,7 +4,7 @@
     PYTHONPATH=python .venv-bench/bin/python bench/doors.py [--rows 20000] [--rounds 3]
 
 The model is all-MiniLM-L6-v2, the column the mean of its last layer. Everyone reads the same Parquet file, loads the model and
-writes Parquet files; the Ray cluster is there before the clock starts. `make test-python` builds the module that is imported. See
+writes Parquet files; the Ray cluster is there before the clock starts, and only while it is needed. `make test-python` builds the module that is imported. See
 bench/README.md.
 """
 
@@ -18,16 +18,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import ray
 from tokenizers import Tokenizer
 
 import machine
-import strata.ray
 import workload
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -57,30 +57,49 @@ def main() -> None:
     options = arguments()
     figures = machine.begin(REPOSITORY, options.threads) | {"rows": options.rows, "rounds": []}
     folder = Path(tempfile.mkdtemp(prefix="strata-doors-"))
-    ray.init(num_cpus=options.threads, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         corpus = sentences(folder, options)
         for turn in range(options.rounds):
             names = options.contenders if turn % 2 == 0 else options.contenders[::-1]
-            figures["rounds"].append({})
-            for name in names:
-                shutil.rmtree(folder / "out", ignore_errors=True)
-                start = time.monotonic()
-                CONTENDERS[name](corpus, folder / "out", options)
-                figures["rounds"][-1][name] = round(time.monotonic() - start, 2)
-                print(name, figures["rounds"][-1][name], flush=True)
-                written = sum(pq.read_metadata(path).num_rows for path in (folder / "out").rglob("*.parquet"))
-                assert written == options.rows, f"{name} wrote {written} rows"
+            times: dict[str, float] = {}
+            alone, together = ([name for name in names if (name in ON_RAY) == on_ray] for on_ray in (False, True))
+            times |= {name: timed(name, corpus, folder / "out", options) for name in alone}
+            if together:
+                with cluster(options):
+                    times |= {name: timed(name, corpus, folder / "out", options) for name in together}
+            figures["rounds"].append(times)
     finally:
-        ray.shutdown()
         shutil.rmtree(folder)
     target = machine.results(options.results, figures, f"doors-{options.rows}")
     target.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
     page = markdown(figures, options.contenders)
     target.with_suffix(".md").write_text(page)
     print(page)
+
+
+@contextmanager
+def cluster(options: argparse.Namespace) -> Iterator[None]:
+    import ray
+
+    ray.init(num_cpus=options.threads, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def timed(name: str, corpus: Path, out: Path, options: argparse.Namespace) -> float:
+    """The seconds that a contender takes."""
+    shutil.rmtree(out, ignore_errors=True)
+    start = time.monotonic()
+    CONTENDERS[name](corpus, out, options)
+    seconds = round(time.monotonic() - start, 2)
+    print(name, seconds, flush=True)
+    written = sum(pq.read_metadata(path).num_rows for path in out.rglob("*.parquet"))
+    assert written == options.rows, f"{name} wrote {written} rows"
+    return seconds
 
 
 def sentences(folder: Path, options: argparse.Namespace) -> Path:
@@ -134,15 +153,22 @@ def by_served_encoder(corpus: Path, out: Path, options: argparse.Namespace) -> N
 
 
 def by_ray_run(corpus: Path, out: Path, options: argparse.Namespace) -> None:
+    import strata.ray
+
     strata.ray.run(None, *settings(corpus, out, options), num_workers=options.threads)
 
 
 def by_ray_data(corpus: Path, out: Path, options: argparse.Namespace) -> None:
+    import ray
+    import strata.ray
+
     data = ray.data.read_parquet(str(corpus))
     strata.ray.featurize(data, options.model, num_workers=options.threads, batch_size=BATCH).write_parquet(str(out))
 
 
 def by_sentence_transformers(corpus: Path, out: Path, options: argparse.Namespace) -> None:
+    import ray
+
     ray.data.read_parquet(str(corpus)).repartition(target_num_rows_per_block=BATCH).map_batches(
         SentenceTransformers,
         fn_constructor_args=(str(options.model), 1),
@@ -161,6 +187,7 @@ CONTENDERS = {
     "strata.ray.featurize": by_ray_data,
     "sentence-transformers, map_batches": by_sentence_transformers,
 }
+ON_RAY = list(CONTENDERS)[3:]
 
 
 def markdown(figures: dict, names: list[str]) -> str:

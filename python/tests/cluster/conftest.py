@@ -1,9 +1,11 @@
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +70,40 @@ def visible(output: Path) -> dict[str, bytes]:
     data = {f"data/{path.name}": path.read_bytes() for path in (output / "data").iterdir()}
     others = {name: (output / name).read_bytes() for name in ("_strata/manifest.json", "_SUCCESS") if (output / name).exists()}
     return data | others
+
+
+class Bucket:
+    """A bucket of a server of S3's protocol, which wants to see a name and does not care whose."""
+
+    def __init__(self, port: int):
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self.ask("PUT", "")
+
+    def ask(self, method: str, path: str) -> bytes:
+        name = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none"
+        request = urllib.request.Request(f"{self.endpoint}/bucket{path}", method=method, headers={"Authorization": name})
+        with urllib.request.urlopen(request) as answer:
+            return answer.read()
+
+    def options(self) -> list[str]:
+        said = {"aws_endpoint": self.endpoint, "aws_region": "us-east-1", "access_key_id": "key", "secret_access_key": "secret"}
+        return [word for key, value in said.items() for word in ("--storage-option", f"{key}={value}")]
+
+    def keys(self, prefix: str) -> list[str]:
+        return re.findall("<Key>(.*?)</Key>", self.ask("GET", f"?list-type=2&max-keys=1000&prefix={prefix}").decode())
+
+    def parts(self, output: str) -> dict[str, bytes]:
+        """The parts of an output by the names that they have in a folder."""
+        return {re.sub("-[0-9a-f]{16}[.]", ".", key.removeprefix(f"{output}/")): self.ask("GET", f"/{key}") for key in self.keys(f"{output}/data/")}
+
+
+@pytest.fixture(scope="session")
+def bucket():
+    python = REPOSITORY / ".venv-stores" / "bin" / "python"
+    server = subprocess.Popen([python, REPOSITORY / "tests" / "stores" / "server.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    yield Bucket(int(server.stdout.readline()))
+    server.stdin.close()
+    server.wait()
 
 
 def leftovers(output: Path) -> list[str]:

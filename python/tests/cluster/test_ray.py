@@ -92,6 +92,23 @@ def test_a_run_whose_workers_are_killed_ten_times_gives_the_bytes_of_the_program
     assert leftovers(output) == []
 
 
+def test_a_run_into_a_store_whose_workers_are_killed_gives_the_parts_of_the_program(own_cluster, corpus, by_program, bucket):
+    def disturb():
+        for number in range(1, 4):
+            wait_until(lambda least=number * 20: len(bucket.keys("out/data/")) >= least)
+            kill(random.choice(processes(WORKER)))
+
+    disturbance = beside(disturb)
+    report = strata.ray.run(None, *options(corpus, "s3://bucket/out"), *bucket.options(), num_workers=2)
+    disturbance.join()
+    assert report["outcome"] == "success"
+    assert "secret" not in str(report)
+    assert bucket.parts("out") == {name: part for name, part in by_program.items() if name.startswith("data/")}
+    assert bucket.keys("out/_SUCCESS") and not bucket.keys("out/_strata/parts/")
+    verified = subprocess.run([PROGRAM, "verify", "s3://bucket/out", *bucket.options()], capture_output=True, text=True)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
 def test_what_is_missing_is_made_and_nothing_else(own_cluster, corpus, by_program, tmp_path):
     output = tmp_path / "out"
     strata.ray.run(None, *options(corpus, output))
