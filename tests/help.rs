@@ -242,6 +242,12 @@ fn help_of_run_names_every_option_with_its_default() {
           --rows-per-part <N>
               Rows of one part [default: about 64 MiB of vectors]
 
+    Storage:
+          --storage-option <KEY=VALUE>
+              How stores are reached, where the environment does not say it, by the names that the
+              object_store crate has: aws_region=eu-west-1, endpoint=…, allow_http=true,
+              retry_timeout=SECONDS; may stand more than once
+
     Run:
           --max-batch-tokens <N>
               Tokens in one forward pass [default: 512 a thread, at least 1024; 32768 on a GPU]
@@ -257,12 +263,6 @@ fn help_of_run_names_every_option_with_its_default() {
               fail]
               
               [possible values: fail, skip]
-
-    Storage:
-          --storage-option <KEY=VALUE>
-              How stores are reached, where the environment does not say it, by the names that the
-              object_store crate has: aws_region=eu-west-1, endpoint=…, allow_http=true,
-              retry_timeout=SECONDS; may stand more than once
 
           --dry-run
               Say what would be done, and do nothing: rows, parts, bytes, tokens and time from a sample

@@ -1,9 +1,10 @@
 //! A bad way to the store, and a program that is killed on it.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::proxy::Proxy;
+use super::proxy::{Proxy, Side};
 use super::server::{Bucket, at_port, port};
 use crate::faulty::{self, send, side_by_side, start, stderr};
 use crate::support::Sandbox;
@@ -40,6 +41,37 @@ fn a_bad_connection_costs_time_and_nothing_else() {
         let run = sandbox.strata(&format!("run --input {from} {to}")).output().unwrap();
         assert!(run.status.success(), "seed {seed}: {}", stderr(&run));
     });
+}
+
+/// A run must give the same if any one connection is cut, wherever the run then is.
+fn assert_no_cut_matters(what: Side) {
+    const CUTS: usize = 24;
+    let clean = faulty::sandbox();
+    clean.succeed(&faulty::command("clean"));
+    let run = |after: usize| {
+        let bucket = Bucket::new();
+        let (proxy, passed) = Proxy::cut_once(port(), what, after);
+        let sandbox = at_port(faulty::sandbox(), proxy.port);
+        let run = sandbox.strata(&faulty::command(&bucket.address("out"))).output().unwrap();
+        assert!(run.status.success(), "{what:?} cut after {after} bytes: {}", stderr(&run));
+        assert_same(&bucket, &clean);
+        passed.load(Ordering::Relaxed)
+    };
+    let all = run(usize::MAX);
+    let places: Vec<usize> = (0..CUTS).map(|cut| all * cut / CUTS + cut).collect();
+    side_by_side(&places, |&after| {
+        run(after);
+    });
+}
+
+#[test]
+fn a_request_that_is_cut_off_anywhere_is_made_again() {
+    assert_no_cut_matters(Side::Requests);
+}
+
+#[test]
+fn an_answer_that_is_cut_off_anywhere_is_asked_for_again() {
+    assert_no_cut_matters(Side::Answers);
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn answer(
     let mut more = String::new();
     let (status, body) = if is_elsewhere {
         assert_eq!(authorization, None, "another host was told who asks");
-        let file = &files[&path[1..]];
+        let file = &files[&decoded(&path[1..])];
         more += "ETag: \"a-tag\"\r\nAccept-Ranges: bytes\r\n";
         match headers.get("range").map(|range| range.strip_prefix("bytes=").unwrap().split_once('-').unwrap())
         {
@@ -85,7 +85,7 @@ fn answer(
         }
     } else if let Some(rest) = path.strip_prefix(&format!("/api/datasets/org/set/tree/{COMMIT}")) {
         let (folder, query) = rest.split_once('?').unwrap();
-        let folder = folder.trim_matches('/');
+        let folder = &decoded(folder.trim_matches('/'));
         let from: usize = query.split("cursor=").nth(1).map_or(0, |from| from.parse().unwrap());
         let within = files.keys().filter(|name| folder.is_empty() || name.starts_with(&format!("{folder}/")));
         let within: Vec<&String> = within.collect();
@@ -100,7 +100,7 @@ fn answer(
         entries.push(json!({"type": "directory", "path": "data", "size": 0, "oid": "d"}));
         (200, serde_json::to_vec(&entries).unwrap())
     } else if let Some(name) = path.strip_prefix(&format!("/datasets/org/set/resolve/{COMMIT}/"))
-        && files.contains_key(name)
+        && files.contains_key(&decoded(name))
     {
         more += &format!("Location: http://127.0.0.1:{other}/{name}\r\n");
         (302, Vec::new())
@@ -114,9 +114,18 @@ fn answer(
     let _ = stream.write_all(&[head.as_bytes(), &body].concat());
 }
 
+fn decoded(path: &str) -> String {
+    path.replace("%20", " ").replace("%23", "#").replace("%25", "%")
+}
+
 fn dataset() -> BTreeMap<String, Vec<u8>> {
     let sandbox = Sandbox::new();
-    let names = ["data/test.parquet", "data/train-0.parquet", "data/train-1.parquet", "data/train-2.parquet"];
+    let names = [
+        "data/test 100%25#1.parquet",
+        "data/train-0.parquet",
+        "data/train-1.parquet",
+        "data/train-2.parquet",
+    ];
     let files = names.map(|name| {
         write_table(&sandbox.path("in.parquet"), &texts([name]));
         (name.to_owned(), fs_err::read(sandbox.path("in.parquet")).unwrap())

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, AsArray, BinaryArray, StringArray};
 use super::noise;
 use super::proxy::{Fate, Proxy};
 use super::server::{Bucket, at_port, port, request, sandbox};
-use crate::faulty::stderr;
+use crate::faulty::{start, stderr};
 use crate::support::tables::{column, names, table};
 use crate::support::{Sandbox, assert_strata, read_output, texts, vectors, write_table};
 
@@ -297,6 +297,23 @@ fn nobody_is_told_a_secret() {
         said += &String::from_utf8_lossy(part);
     }
     assert!(!said.contains("of-nobody"), "{said}");
+    // Nor where it is written wrongly.
+    for wrong in ["aws_secret_access_key = of-nobody/+x", "aws_secret_access_key = [\"of-nobody\"]"] {
+        sandbox.write("wrong.toml", format!("[input]\npaths = \"in.parquet\"\n[storage]\n{wrong}\n"));
+        let refused = sandbox.strata("run wrong.toml").output().unwrap();
+        assert!(
+            refused.status.code() == Some(78) && !stderr(&refused).contains("of-nobody"),
+            "{}",
+            stderr(&refused)
+        );
+        assert!(stderr(&refused).contains("line 4"), "{}", stderr(&refused));
+    }
+    let refused = sandbox.strata("run job.toml --storage-option the-secret-of-nobody").output().unwrap();
+    assert!(
+        refused.status.code() == Some(2) && !stderr(&refused).contains("of-nobody"),
+        "{}",
+        stderr(&refused)
+    );
     // What was not remembered must be said again.
     let verify = "verify out --storage-option aws_access_key_id=k --storage-option aws_secret_access_key=s";
     assert!(String::from_utf8(sandbox.succeed(verify).stdout).unwrap().contains("encoded again"));
@@ -336,4 +353,97 @@ fn a_model_may_lie_in_a_store() {
     let refused =
         sandbox.strata(&format!("run --input in.csv --output o --model {}", bucket.address("no"))).output();
     assert_eq!(refused.unwrap().status.code(), Some(66));
+}
+
+/// A path of a request.
+fn encoded(key: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    key.bytes().map(byte).collect()
+}
+
+#[test]
+fn keys_that_other_readers_stumble_over() {
+    let (sandbox, bucket) = (sandbox(), Bucket::new());
+    let keys = [
+        "in/2022-11-26T13:51:14.934709+00:00.parquet",
+        "in/at=%3A/data.parquet",
+        "in/trip data/yellow (1).parquet",
+        "in/which?.parquet",
+        "in/a=b&c;d@e!f'g,h~.parquet",
+        "in/naïve 猫.parquet",
+        "in/[x].parquet",
+    ];
+    for key in keys {
+        write_table(&sandbox.path("in.parquet"), &texts([key]));
+        bucket.put(&encoded(key), &fs_err::read(sandbox.path("in.parquet")).unwrap());
+    }
+    let output = |arguments: &[&str]| {
+        let mut command =
+            sandbox.strata("run --output out --model tiny-bert --keep text --overwrite --prune --input");
+        let run = command.args(arguments).output().unwrap();
+        assert!(run.status.success(), "{arguments:?}: {}", stderr(&run));
+        let output = read_output(&sandbox.path("out"));
+        let mut found: Vec<String> =
+            column(&output, "text").as_string::<i32>().iter().map(|text| text.unwrap().to_owned()).collect();
+        found.sort();
+        found
+    };
+    let mut all = keys.map(str::to_owned);
+    all.sort();
+    for key in keys {
+        assert_eq!(output(&[&bucket.address(key)]), [key], "by its address");
+    }
+    assert_eq!(output(&[&bucket.address("in")]), all);
+    assert_eq!(output(&[&bucket.address("in/*/*.parquet")]), [keys[1], keys[2]]);
+    assert_eq!(output(&[&bucket.address("in/at=%3A/*.parquet")]), [keys[1]]);
+    // What marks a folder is no file: with a slash or without, by Hadoop, and of a folder named like a file.
+    for mark in ["in/trip%20data/", "in", "in/part_%24folder%24", "in/set.parquet/", "in/set.parquet"] {
+        bucket.put(mark, b"");
+    }
+    write_table(&sandbox.path("in.parquet"), &texts(["in/set.parquet/0.parquet"]));
+    bucket.put("in/set.parquet/0.parquet", &fs_err::read(sandbox.path("in.parquet")).unwrap());
+    let mut more: Vec<&str> = all.iter().map(String::as_str).chain(["in/set.parquet/0.parquet"]).collect();
+    more.sort_unstable();
+    assert_eq!(output(&[&bucket.address("in")]), more);
+    assert_eq!(output(&[&bucket.address("in/set.parquet")]), ["in/set.parquet/0.parquet"]);
+    // The whole bucket.
+    assert_eq!(output(&[&bucket.address("")]), more);
+    assert_eq!(output(&[bucket.address("").trim_end_matches('/')]), more);
+}
+
+#[test]
+fn more_files_than_a_list_has_on_one_page_are_all_there() {
+    let (sandbox, bucket) = (sandbox(), Bucket::new());
+    for number in 0..1050 {
+        bucket.put(&format!("in/{number:04}.txt"), format!("text {number}\n").as_bytes());
+    }
+    let input = bucket.address("in/*.txt");
+    sandbox.succeed(&format!("run --input {input} --output out --model tiny-bert --rows-per-part 100"));
+    assert_eq!(read_output(&sandbox.path("out")).num_rows(), 1050);
+}
+
+#[test]
+fn local_runs_have_no_threads_that_talk_to_stores() {
+    let (sandbox, bucket) = (sandbox(), Bucket::new());
+    let lines: String = (0..4000).map(|number| format!("the cat sat on the dog {number}\n")).collect();
+    sandbox.write("in.txt", &lines);
+    bucket.put("in.txt", lines.as_bytes());
+    let has_threads = |input: &str| {
+        let command =
+            format!("run --input {input} --input-format txt --output out --model tiny-bert --overwrite");
+        let mut run = start(&mut sandbox.strata(&command));
+        let mut found = false;
+        while run.try_wait().unwrap().is_none() {
+            let tasks = fs_err::read_dir(format!("/proc/{}/task", run.id())).into_iter().flatten().flatten();
+            let names = tasks.filter_map(|task| fs_err::read_to_string(task.path().join("comm")).ok());
+            found |= names.into_iter().any(|name| name.starts_with("strata-store"));
+        }
+        assert!(run.wait().unwrap().success());
+        found
+    };
+    assert!(!has_threads("in.txt"));
+    assert!(has_threads(&bucket.address("in.txt")));
 }

@@ -209,6 +209,65 @@ fn a_large_part_is_uploaded_in_pieces_of_which_a_dead_run_leaves_none() {
 }
 
 #[test]
+fn a_shard_that_slept_while_a_whole_run_took_over_damages_nothing() {
+    let (sandbox, bucket) = job();
+    let slow = Proxy::start(port(), |_| Fate::Late(Duration::from_millis(100)));
+    let slow = at_port(faulty::sandbox(), slow.port);
+    let shard = format!("{} --shard 0/2", command(&bucket, "out"));
+    let asleep = start(&mut slow.strata(&shard));
+    wait_until(|| !bucket.keys("out/data/").is_empty());
+    send(&asleep, "STOP");
+    // Whoever starts over has other parts: the shard's would be beside them.
+    let other = format!("{} --dtype float16 --overwrite", command(&bucket, "out"));
+    let run = sandbox.strata(&other).output().unwrap();
+    assert!(run.status.success(), "{}", stderr(&run));
+    send(&asleep, "CONT");
+    let woken = asleep.wait_with_output().unwrap();
+    assert_eq!(woken.status.code(), Some(75), "{}", stderr(&woken));
+    fs_err::remove_dir_all(sandbox.path("clean")).unwrap();
+    sandbox.succeed(&format!("{} --dtype float16", faulty::command("clean")));
+    assert_is_clean(&sandbox, &bucket, "out");
+    // And nobody has to wait for it any more.
+    let since = Instant::now();
+    sandbox.succeed(&other);
+    assert!(since.elapsed() < Duration::from_secs(15), "{:?}", since.elapsed());
+}
+
+#[test]
+fn shards_that_start_over_leave_nothing_of_what_was() {
+    let (sandbox, bucket) = job();
+    sandbox.succeed(&command(&bucket, "out"));
+    fs_err::remove_dir_all(sandbox.path("clean")).unwrap();
+    sandbox.succeed(&format!("{} --dtype float16", faulty::command("clean")));
+    let shard = |index: usize| {
+        let command = format!("{} --dtype float16 --overwrite --shard {index}/2", command(&bucket, "out"));
+        start(&mut sandbox.strata(&command))
+    };
+    let runs = [shard(0), shard(1)];
+    for run in runs {
+        let ended = run.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{}", stderr(&ended));
+    }
+    assert_is_clean(&sandbox, &bucket, "out");
+}
+
+#[test]
+fn times_in_lists_may_be_finer_than_those_of_one_file() {
+    let (_, bucket) = job();
+    let proxy = Proxy::start(port(), |_| Fate::Milliseconds);
+    let sandbox = at_port(faulty::sandbox(), proxy.port);
+    bucket.put_folder("in", &sandbox.path("in"));
+    let command = format!(
+        "run --input {} --output {} --model tiny-bert --rows-per-part 4 --report report.json --verbose",
+        bucket.address("in"),
+        bucket.address("out")
+    );
+    sandbox.succeed(&command);
+    sandbox.succeed(&command);
+    assert_eq!(sandbox.report("report.json")["parts_written"], 0);
+}
+
+#[test]
 fn input_and_output_may_both_lie_in_a_store() {
     let (sandbox, bucket) = job();
     bucket.put_folder("in", &sandbox.path("in"));

@@ -3,11 +3,12 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What happens to a connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Fate {
     /// Nothing.
     Fine,
@@ -19,6 +20,17 @@ pub enum Fate {
     Late(Duration),
     /// The server says at once that it has too much to do.
     Busy(u16),
+    /// Lists have fractions of seconds, as those of many servers.
+    Milliseconds,
+    /// It is cut if it is the one that goes beyond so many bytes of all connections together.
+    CutOnce { what: Side, after: usize, passed: Arc<AtomicUsize> },
+}
+
+/// One of the two ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Requests,
+    Answers,
 }
 
 /// A way to the server on another port.
@@ -41,6 +53,14 @@ impl Proxy {
             }
         });
         Self { port }
+    }
+
+    /// Cuts one connection, where all answers together, or all requests, have come to so many bytes.
+    pub fn cut_once(server: u16, what: Side, after: usize) -> (Self, Arc<AtomicUsize>) {
+        let passed = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&passed);
+        let proxy = Self::start(server, move |_| Fate::CutOnce { what, after, passed: Arc::clone(&counted) });
+        (proxy, passed)
     }
 
     /// One in three connections meets something, as a generator with this seed has it.
@@ -76,26 +96,43 @@ fn pass(mut client: TcpStream, server: u16, fate: Fate) {
         return;
     }
     let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { return };
-    let (most_requests, most_answers, late) = match fate {
-        Fate::CutRequest(most) => (most, usize::MAX, Duration::ZERO),
-        Fate::CutAnswer(most) => (usize::MAX, most, Duration::ZERO),
-        Fate::Late(late) => (usize::MAX, usize::MAX, late),
-        Fate::Fine | Fate::Busy(_) => (usize::MAX, usize::MAX, Duration::ZERO),
-    };
     let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-    let requests = std::thread::spawn(move || copy(from, to, most_requests, late));
-    copy(server, client, most_answers, late);
+    let own = fate.clone();
+    let requests = std::thread::spawn(move || copy(from, to, Side::Requests, &own));
+    copy(server, client, Side::Answers, &fate);
     let _ = requests.join();
 }
 
-/// Copies until one side ends or so many bytes have passed; then both sides are cut.
-fn copy(mut from: TcpStream, mut to: TcpStream, most: usize, late: Duration) {
-    let mut left = most;
+/// Copies until one side ends or its fate comes; then both sides are cut.
+fn copy(mut from: TcpStream, mut to: TcpStream, side: Side, fate: &Fate) {
+    let mut left = match (fate, side) {
+        (Fate::CutRequest(most), Side::Requests) | (Fate::CutAnswer(most), Side::Answers) => *most,
+        _ => usize::MAX,
+    };
     let mut bytes = [0; 16 * 1024];
     while left > 0 {
-        let Ok(count @ 1..) = from.read(&mut bytes) else { break };
-        std::thread::sleep(late);
-        let count = count.min(left);
+        let Ok(mut count @ 1..) = from.read(&mut bytes) else { break };
+        match fate {
+            Fate::Late(late) => std::thread::sleep(*late),
+            Fate::Milliseconds if side == Side::Answers => {
+                let places: Vec<usize> = bytes[..count]
+                    .windows(5)
+                    .enumerate()
+                    .filter(|(_, five)| five == b".000Z")
+                    .map(|(at, _)| at)
+                    .collect();
+                places.into_iter().for_each(|at| bytes[at..at + 5].copy_from_slice(b".123Z"));
+            }
+            Fate::CutOnce { what, after, passed } if *what == side => {
+                let before = passed.fetch_add(count, Ordering::Relaxed);
+                if (before..before + count).contains(after) {
+                    count = after - before;
+                    left = count;
+                }
+            }
+            _ => {}
+        }
+        count = count.min(left);
         if to.write_all(&bytes[..count]).is_err() {
             break;
         }

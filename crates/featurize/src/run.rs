@@ -87,7 +87,7 @@ pub fn run_by(
     complete(&mut output, watch, outcome, |output, missing, done| {
         watch.begin(rows_of(missing));
         let made = make(missing);
-        output.gather()?;
+        output.gather(made.is_ok())?;
         // Also what came before a failure.
         for record in missing.iter().filter_map(|part| output.made(part)) {
             let (counts, non_finite) = counted_in(record);

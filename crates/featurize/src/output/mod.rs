@@ -91,7 +91,7 @@ impl Output {
             let advice = "all machines must see the output folder at the same path";
             return Err(Refusal::not_found(message).hint(advice).into());
         };
-        let held_by = OutputLock::signature(&folder);
+        let held_by = OutputLock::signature(&folder)?;
         let survey = Survey::take(job, Some(known), &mut notes, watch)?;
         let differences = survey.differences(known);
         if !differences.is_empty() {
@@ -195,13 +195,14 @@ impl Output {
         Ok(self.manifest.has_record(&part.file_name)?)
     }
 
-    /// Takes in what others have made meanwhile. What they left unfinished goes.
+    /// Takes in what others have made meanwhile. What they left unfinished goes, if they are done.
     ///
     /// # Errors
     /// The manifest cannot be read or written, or the leftovers not be removed.
-    pub fn gather(&mut self) -> Result<(), Error> {
+    pub fn gather(&mut self, are_done: bool) -> Result<(), Error> {
         self.manifest.update(|_| Ok::<_, Error>(()))?;
-        self.sweep()
+        // In a folder, locks tell who is at work; workers in a store have none.
+        if are_done || self.folder.store().is_local() { self.sweep() } else { Ok(()) }
     }
 
     /// What is known of a part of the plan, if somebody has made it.
@@ -225,7 +226,7 @@ impl Output {
         let is_ours = |manifest: &Manifest| {
             let content = manifest.inputs.get(input).map(|record| &record.content);
             // Another run may be about other rows of the same content.
-            let is_held = held_by.is_none() || *held_by == OutputLock::signature(folder);
+            let is_held = held_by.is_none() || *held_by == OutputLock::signature(folder)?;
             if is_held && manifest.fingerprint == survey.fingerprint && content == survey.content(part.input)
             {
                 return Ok(());
@@ -282,17 +283,26 @@ impl Output {
     /// The marker cannot be written.
     pub fn complete(&mut self) -> Result<bool, Error> {
         self.manifest.update(|_| Ok::<_, Error>(()))?;
-        if !self.folder.store().is_local() {
+        let Self { folder, survey, manifest, .. } = self;
+        // Listed before the manifest is read: what others commit meanwhile is for them to find.
+        let stamps = folder.stamps()?;
+        let is_whole = manifest.hold(|manifest| {
+            let is_there = |part: &Part| survey.is_there(part, manifest, folder, &stamps);
+            let is_whole = manifest.skipped.is_empty() && survey.plan.iter().all(is_there);
+            if !is_whole {
+                return Ok(false);
+            }
+            if !folder.store().is_local() {
+                // Who else is at work has nothing to add: what nobody has recorded is of no use to anybody.
+                remove_strays(folder, manifest, &stamps)?;
+            }
+            folder.mark_whole().map(|()| true)
+        })?;
+        if is_whole && !self.folder.store().is_local() {
             // Whoever lost the output while it was asleep may have woken up since.
             self.sweep()?;
         }
-        let Self { folder, survey, manifest, .. } = self;
-        Ok(manifest.hold(|manifest| {
-            let stamps = folder.stamps()?;
-            let is_there = |part: &Part| survey.is_there(part, manifest, folder, &stamps);
-            let is_whole = manifest.skipped.is_empty() && survey.plan.iter().all(is_there);
-            if is_whole { folder.mark_whole().map(|()| true) } else { Ok(false) }
-        })?)
+        Ok(is_whole)
     }
 
     /// What a part states about its origin: everything that decides its values, no clock, no path.
@@ -316,25 +326,35 @@ impl Output {
         let (own, folder, shard) = (&self.owner, &self.folder, self.shard);
         // A store has no lock on the manifest: a part of another shard may be there and not yet in a record. Of what
         // is there by now, nothing is another's if by now there is no other.
-        let seen = folder.stamps()?;
+        let (seen, uploads) = (folder.stamps()?, folder.uploads()?);
         if !OutputLock::is_alone(folder, shard)? {
             return Ok(());
         }
-        self.manifest.hold(|manifest| {
+        Ok(self.manifest.hold(|manifest| {
             let others = |owner: &str| {
                 shard.is_some_and(|(_, count)| {
                     owner != own.as_str() && owner.ends_with(&format!("-of-{count}"))
                 })
             };
             sweep_temporaries(folder, others)?;
-            for part in stray_parts(folder, manifest)? {
-                if folder.store().is_local() || seen.of(&part).is_some() {
-                    folder.remove(&part)?;
-                }
-            }
-            Ok(())
-        })
+            uploads.iter().try_for_each(|upload| folder.give_up(upload))?;
+            remove_strays(folder, manifest, &seen)
+        })?)
     }
+}
+
+/// Removes parts that the manifest does not name; in a store only those that were there when it was last listed.
+fn remove_strays(
+    folder: &OutputFolder,
+    manifest: &Manifest,
+    seen: &PartStamps,
+) -> Result<(), strata_io::Error> {
+    for part in stray_parts(folder, manifest)? {
+        if folder.store().is_local() || seen.of(&part).is_some() {
+            folder.remove(&part)?;
+        }
+    }
+    Ok(())
 }
 
 /// What became of a part that the manifest names.

@@ -1,10 +1,17 @@
 //! What the user can do about an error.
 
+use std::io;
+
 use super::{Error, ErrorKind, StoreTrouble};
 
 impl Error {
     /// What the user can do, where there is something.
     pub fn hint(&self) -> Option<String> {
+        if let Self::Read { source, .. } | Self::Write { source, .. } = self
+            && let Some(of_store) = of_store(source.as_ref())
+        {
+            return of_store.hint();
+        }
         let hint = match self {
             Self::NoInput { .. } => "give a file, a folder or a quoted pattern such as 'data/**/*.parquet'",
             Self::NotAFile { .. } => "fetch what it stands for, take it away, or name the files themselves",
@@ -73,4 +80,10 @@ impl Error {
         };
         Some(hint.to_owned())
     }
+}
+
+/// What a store said, if that is behind an error.
+fn of_store<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error> {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.filter_map(|error| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref()).next()
 }

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::commit::{parent, replace, sync_folder};
 use super::lease::Lease;
 use super::{Manifest, OutputLock, Stamp};
-use crate::store::On;
+use crate::error::StoreTrouble;
+use crate::store::{On, Remote};
 use crate::{ClosedPart, Error, FinishedPart, Growing, Store, Stores};
 
 /// The folder of the parts, in which nothing else ever is.
@@ -211,21 +213,47 @@ impl OutputFolder {
     /// # Errors
     /// [`Error::LeaseLost`]; [`Error::Io`], [`Error::Store`] if it cannot be removed.
     pub fn remove(&self, path: &Path) -> Result<(), Error> {
-        self.check_lease()?;
-        self.store.remove(path)
+        match &self.store {
+            Store::Local => self.store.remove(path),
+            Store::Remote(remote) => self.guarded(remote, |limit| remote.remove_within(limit, path)),
+        }
+    }
+
+    /// Does something for which nobody else may write here, and does not go on with it later than that is sure.
+    pub(super) fn guarded<T>(
+        &self,
+        remote: &Remote,
+        action: impl Fn(Option<Duration>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Some(lease) = &self.lease else { return action(None) };
+        let began = Instant::now();
+        loop {
+            let left = lease.check()?;
+            match action(Some(left)) {
+                Err(Error::Store { trouble: StoreTrouble::Failed, .. })
+                    if began.elapsed() < remote.patience() => {}
+                done => return done,
+            }
+        }
     }
 
     /// Makes sure that nobody else may write here by now.
     pub(super) fn check_lease(&self) -> Result<(), Error> {
-        self.lease.as_ref().map_or(Ok(()), |lease| lease.check())
+        self.lease.as_ref().map_or(Ok(()), |lease| lease.check().map(drop))
+    }
+
+    /// Whether this process may be alone in writing here, and knows when it may no more.
+    pub(super) fn is_leased(&self) -> bool {
+        self.lease.is_some()
     }
 
     /// Replaces a file of the output at once.
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        self.check_lease()?;
         match &self.store {
             Store::Local => replace(path, &self.own(), bytes),
-            Store::Remote(remote) => remote.put(path, bytes, On::Overwrite).map(drop),
+            Store::Remote(remote) => {
+                self.guarded(remote, |limit| remote.put_within(limit, path, bytes, On::Overwrite).map(drop))
+            }
         }
     }
 
@@ -243,13 +271,34 @@ impl OutputFolder {
             let manifest = Manifest::load(self)?;
             let is_known =
                 |manifest: Manifest| manifest.parts.values().any(|part| part.stored_as == Some(name.clone()));
-            if self.is_whole()? && !manifest.is_some_and(is_known) {
+            if !manifest.is_some_and(is_known) {
                 self.store.remove(&self.data().join(&name))?;
             }
             return Err(lost);
         }
         finished.stored_as = Some(name);
         Ok(finished)
+    }
+
+    /// Uploads that were begun and not yet ended, by what is noted of them; a folder has none.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if they cannot be listed.
+    pub fn uploads(&self) -> Result<Vec<PathBuf>, Error> {
+        match &self.store {
+            Store::Local => Ok(Vec::new()),
+            Store::Remote(remote) => remote.uploads(&self.own()),
+        }
+    }
+
+    /// Gives up an upload that nobody goes on with.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`]; [`Error::Store`] if that cannot be done.
+    pub fn give_up(&self, upload: &Path) -> Result<(), Error> {
+        let Store::Remote(remote) = &self.store else { return Ok(()) };
+        self.check_lease()?;
+        remote.give_up(upload)
     }
 
     /// What the store says of all parts that are there.

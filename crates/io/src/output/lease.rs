@@ -22,6 +22,8 @@ const LASTS: Duration = Duration::from_secs(20);
 const RELIED_ON: Duration = Duration::from_secs(12);
 /// How often it is renewed.
 const RENEWED: Duration = Duration::from_secs(4);
+/// How long a write of it may take.
+const ASKED: Duration = Duration::from_secs(5);
 /// How often whoever waits looks.
 const WATCHED: Duration = Duration::from_secs(1);
 
@@ -41,12 +43,14 @@ struct Held {
     /// For messages.
     folder: PathBuf,
     state: Mutex<State>,
+    /// Held by whoever writes the file, so that it is written by one at a time.
+    writing: Mutex<()>,
 }
 
 #[derive(Debug)]
 struct State {
     holder: Holder,
-    /// Of the file as it was written last; none if somebody else has written it.
+    /// Of the file as it was written last; none if it is somebody else's.
     version: Option<Version>,
     /// When that write began. A machine that sleeps may stop one of the clocks.
     renewed: (Instant, SystemTime),
@@ -62,7 +66,7 @@ impl Lease {
         loop {
             let free = wait_for(remote, &[file.to_owned()], folder)?.pop().flatten();
             let now = (Instant::now(), SystemTime::now());
-            let on = free.map_or(On::Create, On::Update);
+            let on = free.map_or(On::Create, |(_, version)| On::Update(version));
             // Somebody may have been faster: then it is theirs.
             if let Some(version) = remote.put(file, &holder.to_bytes()?, on)? {
                 let state = State { holder, version: Some(version), renewed: now };
@@ -71,6 +75,7 @@ impl Lease {
                     file: file.to_owned(),
                     folder: folder.to_owned(),
                     state: Mutex::new(state),
+                    writing: Mutex::default(),
                 }));
             }
         }
@@ -89,14 +94,21 @@ impl Lease {
         Self { held, stop: Some(stop), renewing: Some(renewing) }
     }
 
-    /// Makes sure that nobody else may write.
+    /// Makes sure that nobody else may write, and returns for how long that holds.
     ///
     /// # Errors
-    /// [`Error::LeaseLost`]; [`Error::Store`] if nothing can be heard of it.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        let (instant, time) = self.held.state().renewed;
-        let passed = instant.elapsed().max(time.elapsed().unwrap_or_default());
-        if passed < RELIED_ON && self.held.state().version.is_some() { Ok(()) } else { self.held.renew() }
+    /// [`Error::LeaseLost`]; [`Error::Store`] if nothing can be heard of it for as long as anything is asked.
+    pub(super) fn check(&self) -> Result<Duration, Error> {
+        let began = Instant::now();
+        loop {
+            if let Some(left) = self.held.left()? {
+                return Ok(left);
+            }
+            match self.held.renew() {
+                Err(Error::Store { .. }) if began.elapsed() < self.held.remote.patience() => {}
+                renewed => renewed?,
+            }
+        }
     }
 }
 
@@ -111,17 +123,38 @@ impl Drop for Lease {
 }
 
 impl Held {
+    /// For how long the lease can be relied on, if at all.
+    fn left(&self) -> Result<Option<Duration>, Error> {
+        let state = self.state();
+        if state.version.is_none() {
+            return Err(self.lost());
+        }
+        let (instant, time) = state.renewed;
+        let passed = instant.elapsed().max(time.elapsed().unwrap_or_default());
+        Ok(RELIED_ON.checked_sub(passed).filter(|left| !left.is_zero()))
+    }
+
     /// Writes the file again, unless somebody else has.
     fn renew(&self) -> Result<(), Error> {
-        let mut state = self.state();
-        let lost = || Err(Error::LeaseLost { folder: self.folder.clone() });
-        let Some(version) = state.version.clone() else { return lost() };
+        let _writing = lock(&self.writing);
         let now = (Instant::now(), SystemTime::now());
-        state.holder.beat += 1;
-        let bytes = state.holder.to_bytes()?;
-        state.version = self.remote.put(&self.file, &bytes, On::Update(version))?;
-        state.renewed = now;
-        if state.version.is_some() { Ok(()) } else { lost() }
+        let (bytes, version) = {
+            let mut state = self.state();
+            state.holder.beat += 1;
+            (state.holder.to_bytes()?, state.version.clone().ok_or_else(|| self.lost())?)
+        };
+        let put = self.remote.put_within(Some(ASKED), &self.file, &bytes, On::Update(version))?;
+        let mut state = self.state();
+        if put.is_some() {
+            (state.version, state.renewed) = (put, now);
+            return Ok(());
+        }
+        drop(state);
+        // An earlier write may have come through without its answer.
+        let found = look(&self.remote, &self.file)?;
+        state = self.state();
+        state.version = found.and_then(|(holder, version)| holder?.is(&state.holder).then_some(version));
+        if state.version.is_some() { Ok(()) } else { Err(self.lost()) }
     }
 
     fn release(&self) {
@@ -130,16 +163,26 @@ impl Held {
         state.holder.is_over = true;
         // If this fails, whoever comes next waits until it has run out.
         if let Ok(bytes) = state.holder.to_bytes() {
-            let _ = self.remote.put(&self.file, &bytes, On::Update(version));
+            let _ = self.remote.put_within(Some(ASKED), &self.file, &bytes, On::Update(version));
         }
     }
 
+    fn lost(&self) -> Error {
+        Error::LeaseLost { folder: self.folder.clone() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
-type Found = (Option<Holder>, Version);
+/// What a thread that panicked left is whole: nothing is changed halfway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Who has a lease, where that can be understood, and the version of its file.
+pub(super) type Found = (Option<Holder>, Version);
 
 /// Whether a lease was given back, or left by a process that is over.
 pub(super) fn is_free(holder: &Option<Holder>) -> bool {
@@ -160,26 +203,25 @@ pub(super) fn wait_for(
     remote: &Remote,
     files: &[PathBuf],
     folder: &Path,
-) -> Result<Vec<Option<Version>>, Error> {
-    let began = Instant::now();
-    let mut found = files.iter().map(|file| look(remote, file)).collect::<Result<Vec<_>, _>>()?;
+) -> Result<Vec<Option<Found>>, Error> {
+    // With when each was first seen as it is.
+    let first = |file: &PathBuf| Ok::<_, Error>((look(remote, file)?, Instant::now()));
+    let mut found = files.iter().map(first).collect::<Result<Vec<_>, _>>()?;
     let is_held = |found: &Option<Found>| found.as_ref().is_some_and(|(holder, _)| !is_free(holder));
-    if let Some(holder) =
-        found.iter().find(|found| is_held(found)).and_then(|found| found.as_ref()?.0.as_ref())
-    {
+    let holders = found.iter().filter(|(found, _)| is_held(found));
+    if let Some(holder) = holders.filter_map(|(found, _)| found.as_ref()?.0.as_ref()).next() {
         tracing::warn!(
             "{} may be in use by {holder}: waiting up to {} s for a sign of life",
             folder.display(),
             LASTS.as_secs()
         );
     }
-    while found.iter().any(is_held) && began.elapsed() < LASTS {
+    while found.iter().any(|(found, since)| is_held(found) && since.elapsed() < LASTS) {
         std::thread::sleep(WATCHED);
-        for (file, before) in files.iter().zip(&mut found).filter(|(_, found)| is_held(found)) {
+        for (file, (before, _)) in files.iter().zip(&mut found).filter(|(_, (found, _))| is_held(found)) {
             let now = look(remote, file)?;
-            let is_same =
-                now.as_ref().map(|(_, version)| version) == before.as_ref().map(|(_, version)| version);
-            if is_held(&now) && !is_same {
+            let version = |found: &Option<Found>| found.as_ref().map(|(_, version)| version.clone());
+            if is_held(&now) && version(&now) != version(before) {
                 let holder = now.and_then(|(holder, _)| holder);
                 let (pid, since) = holder.map(|holder| (holder.pid, holder.since)).unzip();
                 return Err(Error::Locked { folder: folder.to_owned(), pid, since });
@@ -187,10 +229,39 @@ pub(super) fn wait_for(
             *before = now;
         }
     }
-    Ok(found.into_iter().map(|found| found.map(|(_, version)| version)).collect())
+    Ok(found.into_iter().map(|(found, _)| found).collect())
+}
+
+/// Ends leases that nobody has renewed, so that their holders, should they wake up, find that they have lost them.
+///
+/// # Errors
+/// [`Error::Locked`] if one was renewed after all; [`Error::Store`].
+pub(super) fn end(
+    remote: &Remote,
+    leases: impl IntoIterator<Item = (PathBuf, Option<Found>)>,
+    folder: &Path,
+) -> Result<(), Error> {
+    for (file, found) in leases {
+        let Some((holder, version)) = found else { continue };
+        let mut holder = holder.unwrap_or_else(Holder::me);
+        if holder.is_over {
+            continue;
+        }
+        let (pid, since) = (Some(holder.pid), Some(holder.since.clone()));
+        holder.is_over = true;
+        if remote.put(&file, &holder.to_bytes()?, On::Update(version))?.is_none() {
+            return Err(Error::Locked { folder: folder.to_owned(), pid, since });
+        }
+    }
+    Ok(())
 }
 
 impl Holder {
+    /// Whether it is the same that holds a lease still.
+    fn is(&self, other: &Self) -> bool {
+        !self.is_over && self.is_same_run(other)
+    }
+
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         Ok(serde_json::to_vec(self).map_err(io::Error::other)?)
     }

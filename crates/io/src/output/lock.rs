@@ -73,6 +73,13 @@ impl Holder {
     }
 }
 
+impl Holder {
+    /// Whether both are of one process that took the lock once.
+    pub(super) fn is_same_run(&self, other: &Self) -> bool {
+        (self.pid, &self.machine, self.since_ns) == (other.pid, &other.machine, other.since_ns)
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {} since {}", self.pid, self.since)
@@ -121,7 +128,8 @@ impl OutputLock {
             Some((_, count)) => *file == whole || !file.to_string_lossy().ends_with(&format!("-of-{count}")),
         };
         let others: Vec<PathBuf> = lease_files(folder)?.into_iter().filter(is_in_the_way).collect();
-        lease::wait_for(remote, &others, root)?;
+        let found = lease::wait_for(remote, &others, root)?;
+        lease::end(remote, others.into_iter().zip(found), root)?;
         Ok(Self(Held::Lease(Arc::new(lease))))
     }
 
@@ -151,10 +159,13 @@ impl OutputLock {
     }
 
     /// What the run that has `folder` to itself, or had it last, has signed with: no two sign with the same.
-    pub fn signature(folder: &OutputFolder) -> Option<String> {
-        let bytes = folder.store().read(&folder.own().join(LOCK_FILE)).ok()??;
-        let holder: Holder = serde_json::from_slice(&bytes).ok()?;
-        Some(format!("{} {} {}", holder.since_ns, holder.pid, holder.machine))
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Store`] if that cannot be read.
+    pub fn signature(folder: &OutputFolder) -> Result<Option<String>, Error> {
+        let Some(bytes) = folder.store().read(&folder.own().join(LOCK_FILE))? else { return Ok(None) };
+        let holder = serde_json::from_slice(&bytes).ok();
+        Ok(holder.map(|holder: Holder| format!("{} {} {}", holder.since_ns, holder.pid, holder.machine)))
     }
 }
 

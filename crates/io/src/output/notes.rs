@@ -48,9 +48,13 @@ impl From<&Meta> for Stamp {
     fn from(meta: &Meta) -> Self {
         let tag = meta.identity.as_ref().map(|tag| blake3::hash(tag.as_bytes()));
         let inode = tag.map(|tag| u64::from_le_bytes(tag.as_bytes()[..8].try_into().unwrap_or_default()));
-        let changed_ns = if inode.is_some() { 0 } else { meta.modified_ns };
         let (bytes, modified_ns) = (meta.bytes, meta.modified_ns);
-        Self { inode: inode.unwrap_or_default(), bytes, modified_ns, changed_ns }
+        match inode {
+            Some(inode) => Self { inode, bytes, modified_ns: 0, changed_ns: 0 },
+            // A server that tells neither tag nor time may have anything by now.
+            None if modified_ns == 0 => Self { inode: 0, bytes, modified_ns, changed_ns: u64::MAX },
+            None => Self { inode: 0, bytes, modified_ns, changed_ns: modified_ns },
+        }
     }
 }
 

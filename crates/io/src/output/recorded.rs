@@ -13,10 +13,12 @@ impl Manifest {
     /// [`Error::ManifestVersion`], [`Error::ManifestName`], [`Error::Manifest`] if it cannot be
     /// relied on; [`Error::Io`] if it cannot be read.
     pub fn load(folder: &OutputFolder) -> Result<Option<Self>, Error> {
+        // Records first: those that are taken over meanwhile are in the manifest then, and say the same.
+        let records = records::load(folder)?;
         let Some(mut manifest) = Self::read(folder.store(), &folder.manifest(), FORMAT_VERSION)? else {
             return old::manifest(folder);
         };
-        manifest.add(&records::load(folder)?)?;
+        manifest.add(&records)?;
         Ok(Some(manifest))
     }
 }

@@ -22,6 +22,10 @@ pub(super) fn write(folder: &OutputFolder, part: &str, record: &PartRecord) -> R
     {
         return Ok(());
     }
+    if !folder.store().is_local() && !folder.is_leased() {
+        // Another worker was faster with the same part.
+        return Ok(());
+    }
     // In a store, whoever has left another one does not hold the output any more.
     folder.write(&path, json.as_bytes())
 }

@@ -75,10 +75,8 @@ impl SharedManifest {
                 records.iter().partition(|(part, record)| manifest.parts.get(*part) == Some(record));
             // Beside the new manifest, they would add to it.
             records::remove(&self.folder, others)?;
-            let is_saved = self.save(&manifest)?;
-            if is_saved {
+            if self.save(manifest)? {
                 records::remove(&self.folder, agreeing)?;
-                self.manifest = manifest;
                 break;
             }
             // Another shard was faster: its manifest is what this one changes.
@@ -90,20 +88,25 @@ impl SharedManifest {
     }
 
     /// Whether nobody has changed the manifest since it was read, which keeps it from being written.
-    fn save(&mut self, manifest: &Manifest) -> Result<bool, Error> {
+    fn save(&mut self, manifest: Manifest) -> Result<bool, Error> {
         let path = self.folder.manifest();
         let Store::Remote(remote) = self.folder.store() else {
             manifest.save(&self.folder)?;
             self.seen = self.file_stamp()?.map(|stamp| Seen { stamp, version: None });
+            self.manifest = manifest;
             return Ok(true);
         };
-        self.folder.check_lease()?;
         let on = match self.seen.as_ref().and_then(|seen| seen.version.clone()) {
             Some(version) => On::Update(version),
             None => On::Create,
         };
-        let is_saved = remote.put(&path, &manifest.to_bytes(&self.folder)?, on)?.is_some();
-        // What is there now, perhaps by others already, is read when it is asked for.
+        let bytes = manifest.to_bytes(&self.folder)?;
+        let put = |limit| remote.put_within(limit, &path, &bytes, on.clone());
+        let is_saved = self.folder.guarded(remote, put)?.is_some();
+        if is_saved {
+            self.manifest = manifest;
+        }
+        // Others may have changed it already: then it is theirs that is read.
         self.seen = None;
         self.refresh()?;
         Ok(is_saved)
@@ -131,13 +134,18 @@ impl SharedManifest {
     pub fn commit<E: From<Error>>(
         &mut self,
         part: ClosedPart,
-        check: impl FnOnce(&Manifest) -> Result<(), E>,
+        check: impl Fn(&Manifest) -> Result<(), E>,
         record: impl FnOnce(&FinishedPart) -> PartRecord,
     ) -> Result<FinishedPart, E> {
         let _lock = lock::lock_manifest(&self.folder)?;
         self.refresh()?;
         check(&self.manifest)?;
         let part = self.folder.place(part)?;
+        if !self.folder.store().is_local() {
+            // It took its time to be there, and no lock kept others away meanwhile.
+            self.refresh()?;
+            check(&self.manifest)?;
+        }
         let record = record(&part);
         records::write(&self.folder, &part.file_name, &record)?;
         self.manifest.parts.insert(part.file_name.clone(), record);
@@ -178,8 +186,16 @@ impl SharedManifest {
     /// As [`SharedManifest::refresh`], with all records, which are returned. Without a manifest they are
     /// those of nobody, and an old one may be there instead.
     fn refresh_with_records(&mut self) -> Result<BTreeMap<String, PartRecord>, Error> {
-        self.refresh()?;
-        let records = records::load(&self.folder)?;
+        let records = loop {
+            self.refresh()?;
+            let records = records::load(&self.folder)?;
+            // Without a lock, a manifest may have taken records over between the two looks.
+            if self.folder.store().is_local()
+                || self.file_stamp()? == self.seen.as_ref().map(|seen| seen.stamp)
+            {
+                break records;
+            }
+        };
         if self.seen.is_some() {
             self.manifest.add(&records)?;
         } else if let Some(old) = old::manifest(&self.folder)? {

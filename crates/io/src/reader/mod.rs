@@ -159,8 +159,7 @@ impl Input {
     pub fn note(&self, options: &ReadOptions, notes: &mut Notes) -> Result<(), Error> {
         let Contents::Text { found, rows, .. } = &self.contents else { return Ok(()) };
         let stamp = self.source.stamp()?;
-        let is_same = (stamp.bytes, stamp.modified_ns) == (self.source.bytes, self.source.modified_ns);
-        if is_same && noted::recall(&self.source, options, notes).is_none() {
+        if self.source.is_unchanged()? && noted::recall(&self.source, options, notes).is_none() {
             let opened = text::Opened { schema: found.clone(), rows: *rows };
             noted::remember(&self.source, options, &opened, stamp, notes);
         }
@@ -227,12 +226,10 @@ impl Input {
     /// # Errors
     /// [`Error::Changed`]; [`Error::Io`] if it cannot be looked at.
     pub fn check_unchanged(&self, rows: &Range<u64>) -> Result<(), Error> {
-        let Source { shown, bytes, modified_ns, .. } = &self.source;
-        let now = self.source.stamp()?;
-        if (now.bytes, now.modified_ns) == (*bytes, *modified_ns) {
-            return Ok(());
+        match self.source.is_unchanged()? {
+            true => Ok(()),
+            false => Err(Error::Changed { path: self.source.shown.clone(), rows: rows.clone() }),
         }
-        Err(Error::Changed { path: shown.clone(), rows: rows.clone() })
     }
 
     fn failure(&self, rows: &Range<u64>, error: impl Into<BoxError>) -> Error {

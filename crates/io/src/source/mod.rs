@@ -134,6 +134,24 @@ impl Source {
         self.store.open(&self.path)
     }
 
+    /// Whether it is still the file that was found.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Store`] if it cannot be looked at.
+    pub(crate) fn is_unchanged(&self) -> Result<bool, Error> {
+        match &self.store {
+            Store::Local => {
+                let now = Stamp::of(&self.path)?;
+                Ok((now.bytes, now.modified_ns) == (self.bytes, self.modified_ns))
+            }
+            Store::Remote(remote) => {
+                let Some(now) = remote.head(&self.path)? else { return Ok(false) };
+                let is_same_time = self.tag.is_some() || now.modified_ns == self.modified_ns;
+                Ok(now.identity == self.tag && now.bytes == self.bytes && is_same_time)
+            }
+        }
+    }
+
     /// What its store says of it now.
     ///
     /// # Errors
@@ -165,7 +183,12 @@ impl Source {
 /// [`Error::Io`] if the present folder is unknown.
 pub fn resolved(path: &Path) -> Result<PathBuf, Error> {
     if is_address(path) {
-        return Ok(path.to_owned());
+        // One store goes by several names.
+        let address = path.to_string_lossy();
+        let names = [("s3a://", "s3://"), ("azure://", "az://"), ("adl://", "az://")];
+        let other =
+            names.iter().find_map(|(name, other)| Some([other, address.strip_prefix(name)?].concat()));
+        return Ok(other.map_or_else(|| path.to_owned(), PathBuf::from));
     }
     let absolute = std::path::absolute(path)?;
     let found = absolute.ancestors().find_map(|ancestor| {

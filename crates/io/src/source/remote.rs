@@ -1,5 +1,6 @@
 //! Addresses in stores, resolved to data files.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,9 +24,12 @@ pub(super) struct Found {
 pub(super) fn resolve(remote: &Arc<Remote>, input: &str, any: bool) -> Result<Vec<Found>, Error> {
     let path = Path::new(input);
     let no_input = |found| Error::NoInput { input: input.to_owned(), found };
+    // An empty file stands for a folder of its name, as some tools mark them, if there is something in that.
+    let marks_folder =
+        |meta: &Meta| Ok::<_, Error>(meta.bytes == 0 && remote.can_list() && remote.has_any(path)?);
     if !input.ends_with('/')
-        && !is_pattern(input)
         && let Some(meta) = remote.head(path)?
+        && !marks_folder(&meta)?
     {
         let name = input.rsplit('/').next().unwrap_or(input).to_owned();
         return Ok(vec![Found { path: path.to_owned(), name, meta }]);
@@ -51,7 +55,14 @@ pub(super) fn resolve(remote: &Arc<Remote>, input: &str, any: bool) -> Result<Ve
     };
     let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
     let (mut files, mut tables, mut is_passed_over) = (Vec::new(), Vec::new(), false);
-    for (path, meta) in remote.list(&root)? {
+    let listed = remote.list(&root)?;
+    // Also of folders that are named like a file of data.
+    let folders: HashSet<PathBuf> =
+        listed.iter().filter_map(|(path, _)| path.parent()).map(Path::to_owned).collect();
+    for (path, meta) in listed {
+        if meta.bytes == 0 && folders.contains(&path) {
+            continue;
+        }
         tables.extend(marks_table(&path));
         let name = relative_name(&root, &path);
         // What the pattern leads to: the file, or a folder that it is in.
@@ -69,7 +80,6 @@ pub(super) fn resolve(remote: &Arc<Remote>, input: &str, any: bool) -> Result<Ve
         let is_data = any || if is_named { split_extension(&name).is_some() } else { is_data(&name) };
         match is_hidden(&name) {
             true => is_passed_over |= is_data,
-            // Some tools mark a folder by an empty file of its name.
             false if is_data && !name.is_empty() => files.push(Found { path, name, meta }),
             false => {}
         }
@@ -95,11 +105,14 @@ pub(super) fn resolve(remote: &Arc<Remote>, input: &str, any: bool) -> Result<Ve
 fn table_above(remote: &Remote, folder: &Path) -> Result<Option<(PathBuf, &'static str)>, Error> {
     let places = folder.ancestors().take_while(|place| is_address(place) && remote.holds(place));
     for place in places {
-        for mark in ["_delta_log", ".hoodie", "metadata"] {
-            let marked = remote.list(&place.join(mark))?.into_iter().find_map(|(file, _)| marks_table(&file));
-            if marked.is_some() {
-                return Ok(marked);
+        for (mark, format) in [("_delta_log", "Delta Lake"), (".hoodie", "Hudi")] {
+            if remote.has_any(&place.join(mark))? {
+                return Ok(Some((place.to_owned(), format)));
             }
+        }
+        let mut metadata = remote.children(&place.join("metadata"))?.into_iter();
+        if let Some(marked) = metadata.find_map(|(file, _)| marks_table(&file)) {
+            return Ok(Some(marked));
         }
     }
     Ok(None)

@@ -4,6 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -36,6 +37,7 @@ impl Made {
 pub enum Remote {}
 
 /// What a write does where a file is.
+#[derive(Debug, Clone)]
 pub(crate) enum On {
     Overwrite,
     Create,
@@ -62,7 +64,33 @@ impl Remote {
         match *self {}
     }
 
-    pub(crate) fn sweep_uploads(&self, _: &Path) -> Result<(), Error> {
+    pub(crate) fn put_within(
+        &self,
+        _: Option<Duration>,
+        _: &Path,
+        _: &[u8],
+        _: On,
+    ) -> Result<Option<Version>, Error> {
+        match *self {}
+    }
+
+    pub(crate) fn uploads(&self, _: &Path) -> Result<Vec<PathBuf>, Error> {
+        match *self {}
+    }
+
+    pub(crate) fn give_up(&self, _: &Path) -> Result<(), Error> {
+        match *self {}
+    }
+
+    pub(crate) fn remove_within(&self, _: Option<Duration>, _: &Path) -> Result<(), Error> {
+        match *self {}
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        match *self {}
+    }
+
+    pub(crate) fn has_any(&self, _: &Path) -> Result<bool, Error> {
         match *self {}
     }
 

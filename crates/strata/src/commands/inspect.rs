@@ -14,7 +14,7 @@ use crate::options::cli::InspectArguments;
 /// # Errors
 /// The folder is no output of strata, or a part cannot be read.
 pub fn inspect(arguments: &InspectArguments) -> anyhow::Result<()> {
-    let inspection = Inspection::take(&arguments.folder, &arguments.storage.stores())?;
+    let inspection = Inspection::take(&arguments.folder, &arguments.storage.stores()?)?;
     print_result(&if arguments.json {
         serde_json::to_string_pretty(&inspection)? + "\n"
     } else {

@@ -42,7 +42,7 @@ pub fn verify(arguments: &VerifyArguments) -> anyhow::Result<()> {
 fn attempt(arguments: &VerifyArguments, signals: &Signals) -> anyhow::Result<()> {
     let folder = &arguments.folder;
     let watch = Terminal::new(ProgressMode::Never, signals, None);
-    let output = OutputFolder::at(folder, &arguments.storage.stores())?;
+    let output = OutputFolder::at(folder, &arguments.storage.stores()?)?;
     refuse_if_locked(&output)?;
     let manifest = manifest_of(&output)?;
     let mut problems = verify::files(&output, &manifest, &watch)?;
@@ -103,7 +103,7 @@ fn sample(
         let reason = "where the model and the inputs are is known only to the machine that made the output";
         return nothing(vec![reason.to_owned()]);
     };
-    let mut left_out = if arguments.input.is_none() { leave_out_gone(&mut options) } else { Vec::new() };
+    let mut left_out = if arguments.input.is_none() { leave_out_gone(&mut options)? } else { Vec::new() };
     if options.input.paths.as_ref().is_some_and(Vec::is_empty) {
         return nothing(left_out);
     }
@@ -120,8 +120,8 @@ fn sample(
 }
 
 /// Leaves out inputs that lead nowhere any more, and tells which.
-fn leave_out_gone(options: &mut Options) -> Vec<String> {
-    let (mut gone, stores) = (Vec::new(), options.storage.stores());
+fn leave_out_gone(options: &mut Options) -> Result<Vec<String>, Refusal> {
+    let (mut gone, stores) = (Vec::new(), options.storage.stores()?);
     options.input.paths.get_or_insert_default().retain(|path| {
         let reason = match find_as(std::slice::from_ref(path), Some(Format::Text), &stores) {
             _ if path == STDIO => "the input was stdin; name a copy of it with --input".to_owned(),
@@ -131,7 +131,7 @@ fn leave_out_gone(options: &mut Options) -> Vec<String> {
         gone.push(reason);
         false
     });
-    gone
+    Ok(gone)
 }
 
 /// The options of the last run, with what the user says now.

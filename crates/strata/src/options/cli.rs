@@ -171,21 +171,18 @@ pub struct InspectArguments {
     /// The output folder, or its address in a store.
     pub folder: PathBuf,
 
-    #[command(flatten)]
-    pub storage: Storage,
-
     /// Print it as JSON.
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub storage: Storage,
 }
 
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
     /// The output folder, or its address in a store.
     pub folder: PathBuf,
-
-    #[command(flatten)]
-    pub storage: Storage,
 
     /// How many rows are encoded again and compared.
     #[arg(long, value_name = "N", default_value_t = 16)]
@@ -202,6 +199,9 @@ pub struct VerifyArguments {
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub storage: Storage,
 }
 
 #[derive(Debug, Args)]

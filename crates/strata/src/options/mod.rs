@@ -36,9 +36,9 @@ pub struct Options {
     #[command(flatten)]
     pub output: OutputOptions,
     #[command(flatten)]
-    pub run: RunOptions,
-    #[command(flatten)]
     pub storage: Storage,
+    #[command(flatten)]
+    pub run: RunOptions,
 }
 
 #[serde_as]

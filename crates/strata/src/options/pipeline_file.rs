@@ -24,11 +24,14 @@ impl Options {
 
     fn over_text(&self, text: &str, path: &Path) -> anyhow::Result<Self> {
         let invalid = |error: toml::de::Error| {
-            Refusal::configuration(format!(
-                "{} cannot be used:\n{}",
-                path.display(),
-                error.to_string().trim_end()
-            ))
+            // The place in the file would show what stands there, which may be a secret.
+            let before = error.span().and_then(|span| text.get(..span.end)).unwrap_or(text);
+            let section = before.lines().rev().find(|line| line.trim_start().starts_with('['));
+            let said = match section.is_some_and(|section| section.contains("storage")) {
+                true => format!("line {}: {}", before.lines().count(), error.message()),
+                false => error.to_string().trim_end().to_owned(),
+            };
+            Refusal::configuration(format!("{} cannot be used:\n{said}", path.display()))
         };
         let mut table: Table = toml::from_str(text).map_err(invalid)?;
         refuse_unknown_keys(&table, path)?;

@@ -116,7 +116,7 @@ impl TryFrom<Options> for Settings {
             shard: shard.map(|Shard { index, count }| (index, count)),
             device: device.unwrap_or_default(),
             compute: compute.unwrap_or_default(),
-            stores: storage.stores(),
+            stores: storage.stores()?,
         })
     }
 }

@@ -1,11 +1,13 @@
 //! What is said of stores, in one table: keys of the options that their client knows.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use strata_featurize::Refusal;
 use strata_io::{StorageOptions, Stores};
 
 /// What is said of stores.
@@ -15,16 +17,24 @@ use strata_io::{StorageOptions, Stores};
 pub struct Storage {
     /// How stores are reached, where the environment does not say it, by the names that the object_store crate
     /// has: aws_region=eu-west-1, endpoint=…, allow_http=true, retry_timeout=SECONDS; may stand more than once.
-    #[arg(id = "storage.option", long = "storage-option", value_name = "KEY=VALUE")]
+    #[arg(id = "storage.KEY", long = "storage-option", value_name = "KEY=VALUE")]
     options: Vec<Pair>,
 }
 
 impl Storage {
     /// Stores that are reached so.
-    pub fn stores(&self) -> Stores {
-        Stores::new(StorageOptions::new(
-            self.options.iter().map(|Pair(key, value)| (key.clone(), value.clone())),
-        ))
+    ///
+    /// # Errors
+    /// An option is no pair.
+    pub fn stores(&self) -> Result<Stores, Refusal> {
+        if self.options.iter().any(|Pair(key, _)| key.is_empty()) {
+            // What was given is not repeated: it may be a secret.
+            return Err(
+                Refusal::usage("a --storage-option is not KEY=VALUE").hint("such as aws_region=eu-west-1")
+            );
+        }
+        let options = self.options.iter().map(|Pair(key, value)| (key.clone(), value.clone()));
+        Ok(Stores::new(StorageOptions::new(options)))
     }
 }
 
@@ -39,14 +49,12 @@ impl fmt::Debug for Storage {
 struct Pair(String, String);
 
 impl FromStr for Pair {
-    type Err = String;
+    type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((key, value)) if !key.is_empty() => Ok(Self(key.to_lowercase(), value.to_owned())),
-            // What was given is not repeated: it may be a secret.
-            _ => Err("expected KEY=VALUE, such as aws_region=eu-west-1".to_owned()),
-        }
+    /// Takes anything: clap would print what is refused.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let (key, value) = text.split_once('=').unwrap_or(("", text));
+        Ok(Self(key.to_lowercase(), value.to_owned()))
     }
 }
 

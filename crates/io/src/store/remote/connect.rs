@@ -12,8 +12,9 @@ use object_store::http::HttpBuilder;
 use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
 use tokio::runtime::Runtime;
 
+use super::failure::not_found;
 use super::hub::{Dataset, Hub};
-use super::{Kind, Remote};
+use super::{Kind, Remote, patiently};
 use crate::Error;
 use crate::store::address::{scheme_of, split};
 use crate::store::options::StorageOptions;
@@ -52,6 +53,7 @@ impl Made {
         self.check_options(place)?;
         let runtime = self.runtime()?;
         let (retry, root) = (self.retry(place)?, address.root.as_str());
+        let patience = retry.retry_timeout;
         let unusable = |error: object_store::Error| Error::Address {
             address: place.to_owned(),
             reason: error.to_string(),
@@ -96,19 +98,22 @@ impl Made {
             Scheme::Hub => {
                 let hub = Hub::of_environment();
                 let (id, revision) = address.dataset.as_ref().ok_or_else(|| no_dataset(place))?;
-                let dataset =
-                    runtime.block_on(Dataset::find(&hub, id, revision)).map_err(|error| Error::Address {
+                let found = runtime.block_on(patiently(patience, || Dataset::find(&hub, id, revision)));
+                let dataset = found.map_err(|error| match error {
+                    object_store::Error::Generic { .. } => not_found(place, &error),
+                    error => Error::Address {
                         address: place.to_owned(),
                         reason: format!("the dataset {id} at {revision} was not found: {error}"),
                         hint: "look at its name and revision; for a private or gated one, set HF_TOKEN",
-                    })?;
+                    },
+                })?;
                 let url = format!("{}/datasets/{id}/resolve/{}", hub.endpoint, dataset.revision());
                 let client = ClientOptions::new().with_default_headers(hub.headers);
                 let store = self.server(&url, client, retry).map_err(unusable)?;
                 (Kind::Dataset(dataset), store)
             }
         };
-        Ok(Remote { root: address.root.clone(), kind, store, runtime })
+        Ok(Remote { root: address.root.clone(), kind, store, runtime, patience })
     }
 
     fn server(
@@ -164,7 +169,8 @@ impl Made {
                 });
             }
         };
-        Ok(RetryConfig { retry_timeout: timeout, ..RetryConfig::default() })
+        // As often as there is time for: connections that are refused at once are tried again as well.
+        Ok(RetryConfig { retry_timeout: timeout, max_retries: usize::MAX, ..RetryConfig::default() })
     }
 
     /// Two threads that talk to all stores, from when the first is made.

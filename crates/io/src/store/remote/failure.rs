@@ -24,18 +24,27 @@ pub(super) enum Doing {
 impl Remote {
     pub(super) fn failure(&self, doing: Doing, path: &Path, error: object_store::Error) -> Error {
         use object_store::Error as E;
+        if let E::InvalidPath { source } = &error {
+            return Error::Address {
+                address: path.to_owned(),
+                reason: format!("a file there has a name that is not supported: {source}"),
+                hint: "rename it, or name the others; no part of a name may be empty, `.` or `..`",
+            };
+        }
         let trouble = match &error {
             E::NotFound { .. } => StoreTrouble::NotThere,
             E::PermissionDenied { .. } | E::Unauthenticated { .. } => StoreTrouble::Denied,
             E::NotSupported { .. } | E::NotImplemented { .. } => StoreTrouble::Unsupported,
             E::Precondition { .. } | E::AlreadyExists { .. } => StoreTrouble::Changed,
-            _ if says(&error, &["credential", "token", "169.254.169.254", "InvalidAccessKeyId"]) => {
+            _ if says(&error, &["credential", "169.254.169.254", "InvalidAccessKeyId", "metadata token"]) => {
                 StoreTrouble::Denied
             }
             _ if says(&error, &["NoSuchBucket", "ContainerNotFound", "bucket does not exist"]) => {
                 StoreTrouble::NotThere
             }
-            _ if says(&error, &["range", "Range"]) => StoreTrouble::Unsupported,
+            _ if says(&error, &["range request", "Content-Range", "non-partial response"]) => {
+                StoreTrouble::Unsupported
+            }
             _ => StoreTrouble::Failed,
         };
         let doing = match doing {
@@ -74,8 +83,29 @@ pub(super) fn as_io(error: Error) -> io::Error {
     io::Error::new(kind, error)
 }
 
+/// The failure to find out where a store is.
+pub(super) fn not_found(place: &Path, error: &object_store::Error) -> Error {
+    Error::Store {
+        address: place.to_owned(),
+        doing: "look at",
+        trouble: StoreTrouble::Failed,
+        reason: reason(error),
+    }
+}
+
+/// The same error of a store once more.
+pub(super) fn again(error: &Error) -> Error {
+    let Error::Store { address, doing, trouble, reason } = error else {
+        return Error::Io(io::Error::other(error.to_string()));
+    };
+    Error::Store { address: address.clone(), doing, trouble: *trouble, reason: reason.clone() }
+}
+
+/// Whether an error has some of these words, but for those of an address.
 fn says(error: &object_store::Error, words: &[&str]) -> bool {
     let text = error.to_string();
+    let own = text.split_whitespace().filter(|word| !word.contains("://") || word.contains("169.254"));
+    let text = own.collect::<Vec<_>>().join(" ");
     words.iter().any(|word| text.contains(word))
 }
 

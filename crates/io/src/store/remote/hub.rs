@@ -1,9 +1,17 @@
 //! A dataset of the Hugging Face hub: files by their addresses, and a list of what there is.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use object_store::path::Path as Key;
 use object_store::{Error, ObjectMeta};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LINK};
 use serde::Deserialize;
+
+use super::escaped;
+
+/// How long the hub may be silent.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// A dataset at one revision.
 pub(super) struct Dataset {
@@ -25,7 +33,7 @@ impl Hub {
         let said = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
         let endpoint = said("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
         let mut headers = HeaderMap::new();
-        if let Some(token) = said("HF_TOKEN")
+        if let Some(token) = said("HF_TOKEN").or_else(|| said("HUGGING_FACE_HUB_TOKEN")).or_else(kept_token)
             && let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
         {
             value.set_sensitive(true);
@@ -33,6 +41,16 @@ impl Hub {
         }
         Self { endpoint: endpoint.trim_end_matches('/').to_owned(), headers }
     }
+}
+
+/// What `hf auth login` has left.
+fn kept_token() -> Option<String> {
+    let path = |name| std::env::var_os(name).map(PathBuf::from);
+    let home = || Some(std::env::home_dir()?.join(".cache"));
+    let folder =
+        || path("HF_HOME").or_else(|| Some(path("XDG_CACHE_HOME").or_else(home)?.join("huggingface")));
+    let file = path("HF_TOKEN_PATH").or_else(|| Some(folder()?.join("token")))?;
+    fs_err::read_to_string(file).ok().filter(|token| !token.trim().is_empty())
 }
 
 #[derive(Deserialize)]
@@ -54,16 +72,18 @@ struct Revision {
 impl Dataset {
     /// The dataset `id` at what a branch or tag is now.
     pub(super) async fn find(hub: &Hub, id: &str, revision: &str) -> Result<Self, Error> {
-        let client = reqwest::Client::builder().build().map_err(generic)?;
+        let client = reqwest::Client::builder()
+            .connect_timeout(SILENCE)
+            .read_timeout(SILENCE)
+            .build()
+            .map_err(generic)?;
         let api = format!("{}/api/datasets/{id}", hub.endpoint);
         let revision = revision.replace('/', "%2F");
         let mut dataset =
             Self { tree: String::new(), revision: revision.clone(), client, headers: hub.headers.clone() };
         // Files of one revision belong together, whatever is pushed meanwhile.
         let (body, _) = dataset.get(&format!("{api}/revision/{revision}")).await?;
-        if let Ok(found) = serde_json::from_slice::<Revision>(&body) {
-            dataset.revision = found.sha;
-        }
+        dataset.revision = serde_json::from_slice::<Revision>(&body).map_err(generic)?.sha;
         dataset.tree = format!("{api}/tree/{}", dataset.revision);
         Ok(dataset)
     }
@@ -74,7 +94,7 @@ impl Dataset {
 
     /// All files below a folder.
     pub(super) async fn list(&self, folder: &Key) -> Result<Vec<ObjectMeta>, Error> {
-        let folder = folder.as_ref();
+        let folder = &escaped(folder.as_ref());
         let slash = if folder.is_empty() { "" } else { "/" };
         let mut next = Some(format!("{}{slash}{folder}?recursive=true", self.tree));
         let mut files = Vec::new();

@@ -34,6 +34,8 @@ pub struct Remote {
     kind: Kind,
     store: Arc<dyn ObjectStore>,
     runtime: Arc<Runtime>,
+    /// How long something is asked.
+    patience: Duration,
 }
 
 enum Kind {
@@ -56,7 +58,7 @@ impl Remote {
         if key.as_ref().is_empty() {
             return Ok(None);
         }
-        match self.wait(patiently(|| self.store.head(&key))) {
+        match self.ask(None, || self.store.head(&key)) {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.failure(Doing::Look, path, error)),
             Ok(meta) => Ok(Some(meta)),
@@ -66,11 +68,11 @@ impl Remote {
     /// The bytes of a small file with the version they are of; `None` if there is none.
     pub(crate) fn get(&self, path: &Path) -> Result<Option<(Vec<u8>, Version)>, Error> {
         let key = self.key(path)?;
-        let got = self.wait(patiently(|| async {
+        let got = self.ask(None, || async {
             let result = self.store.get_opts(&key, GetOptions::default()).await?;
             let version = Version::of(&result.meta);
             Ok((result.bytes().await?.to_vec(), version))
-        }));
+        });
         match got {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.failure(Doing::Read, path, error)),
@@ -82,8 +84,8 @@ impl Remote {
     pub(crate) fn list(&self, folder: &Path) -> Result<Vec<(PathBuf, Meta)>, Error> {
         let key = self.key(folder)?;
         let listed = match &self.kind {
-            Kind::Dataset(dataset) => self.wait(patiently(|| dataset.list(&key))),
-            _ => self.wait(patiently(|| self.store.list(Some(&key)).try_collect::<Vec<_>>())),
+            Kind::Dataset(dataset) => self.ask(None, || dataset.list(&key)),
+            _ => self.ask(None, || self.store.list(Some(&key)).try_collect::<Vec<_>>()),
         };
         let listed = listed.map_err(|error| self.failure(Doing::List, folder, error))?;
         let mut files: Vec<_> =
@@ -95,7 +97,7 @@ impl Remote {
     /// The addresses and names of the files right below a folder.
     pub(crate) fn children(&self, folder: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
         let key = self.key(folder)?;
-        let listed = self.wait(patiently(|| self.store.list_with_delimiter(Some(&key))));
+        let listed = self.ask(None, || self.store.list_with_delimiter(Some(&key)));
         let listed = listed.map_err(|error| self.failure(Doing::List, folder, error))?;
         let files = listed.objects.iter().map(|meta| &meta.location).chain(&listed.common_prefixes);
         Ok(files.map(|key| (self.address(key), key.filename().unwrap_or_default().to_owned())).collect())
@@ -115,7 +117,7 @@ impl Remote {
                 let got = async {
                     let key = key?;
                     let ask = || async { self.store.get(&key).await?.bytes().await };
-                    patiently(ask).await.map_err(Failed::from)
+                    patiently(self.patience, ask).await.map_err(Failed::from)
                 }
                 .await;
                 match got {
@@ -142,13 +144,15 @@ impl Remote {
     }
 
     fn meta(&self, meta: &ObjectMeta) -> Meta {
-        let modified = u64::try_from(meta.last_modified.timestamp_nanos_opt().unwrap_or_default());
+        // Lists have fractions of seconds that answers about one file have not.
+        let modified = u64::try_from(meta.last_modified.timestamp()).unwrap_or_default();
         let identity = match &self.kind {
             // The revision is part of the address, and no two files of it have one name.
             Kind::Dataset(dataset) => dataset.identity(meta),
-            _ => meta.e_tag.clone().or_else(|| meta.version.clone()),
+            // Lists of Azure leave the quotes away.
+            _ => meta.e_tag.as_ref().map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned()),
         };
-        Meta { bytes: meta.size, modified_ns: modified.unwrap_or_default(), identity }
+        Meta { bytes: meta.size, modified_ns: modified.saturating_mul(1_000_000_000), identity }
     }
 
     /// The name of a file within the store.
@@ -169,7 +173,33 @@ impl Remote {
     }
 
     fn address(&self, key: &Key) -> PathBuf {
-        format!("{}/{key}", self.root).into()
+        match self.kind {
+            Kind::Bucket(_) => format!("{}/{key}", self.root).into(),
+            Kind::Server | Kind::Dataset(_) => format!("{}/{}", self.root, escaped(key.as_ref())).into(),
+        }
+    }
+
+    /// How long something is asked.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Whether there is any file below a folder.
+    pub(crate) fn has_any(&self, folder: &Path) -> Result<bool, Error> {
+        if let Kind::Dataset(_) = self.kind {
+            return Ok(!self.list(folder)?.is_empty());
+        }
+        let key = self.key(folder)?;
+        let first = self.ask(None, || async { self.store.list(Some(&key)).try_next().await });
+        first.map(|first| first.is_some()).map_err(|error| self.failure(Doing::List, folder, error))
+    }
+
+    /// Asks, again where it fails, for as long as there is patience or within a `limit`.
+    fn ask<T, F>(&self, limit: Option<Duration>, ask: impl Fn() -> F) -> Result<T, object_store::Error>
+    where
+        F: Future<Output = Result<T, object_store::Error>>,
+    {
+        self.wait(patiently(limit.unwrap_or(self.patience), ask))
     }
 
     fn wait<T>(&self, future: impl Future<Output = T>) -> T {
@@ -177,26 +207,49 @@ impl Remote {
     }
 }
 
-/// How often something is asked.
-const ATTEMPTS: u32 = 4;
+/// A path of an address, in which some characters would mean something else.
+fn escaped(path: &str) -> String {
+    let escape = |character| match character {
+        '%' => "%25".to_owned(),
+        '?' => "%3F".to_owned(),
+        '#' => "%23".to_owned(),
+        character => String::from(character),
+    };
+    path.chars().map(escape).collect()
+}
+
+/// How often something is asked whose answers are all failures.
+const ATTEMPTS: u32 = 6;
 /// What is waited before the second time, and a multiple of it later.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Asks again what has not come through. The client does so by itself, but not where the body of an answer
-/// breaks off, or where it cannot know whether what it asked was done.
-async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, object_store::Error>
+/// Asks again what has not come through, within a limit. The client does so by itself, but not where the body of
+/// an answer breaks off, or where it cannot know whether what it asked was done.
+async fn patiently<T, F>(limit: Duration, ask: impl Fn() -> F) -> Result<T, object_store::Error>
 where
     F: Future<Output = Result<T, object_store::Error>>,
 {
-    let mut attempt = 1;
-    loop {
-        match ask().await {
-            Err(object_store::Error::Generic { .. }) if attempt < ATTEMPTS => {
-                tokio::time::sleep(PAUSE * attempt).await;
-                attempt += 1;
+    let mut failed = None;
+    let asked = tokio::time::timeout(limit, async {
+        let mut attempt = 1;
+        loop {
+            match ask().await {
+                Err(error @ object_store::Error::Generic { .. }) if attempt < ATTEMPTS => {
+                    failed = Some(error);
+                    tokio::time::sleep(PAUSE * attempt).await;
+                    attempt += 1;
+                }
+                answer => return answer,
             }
-            answer => return answer,
         }
+    })
+    .await;
+    match asked {
+        Ok(answer) => answer,
+        Err(_) => Err(failed.unwrap_or_else(|| object_store::Error::Generic {
+            store: "",
+            source: format!("no answer within {} s", limit.as_secs()).into(),
+        })),
     }
 }
 

@@ -6,13 +6,14 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::path::Path as Key;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
 use tokio::task::JoinHandle;
 
-use super::failure::{Doing, as_io};
+use super::failure::{Doing, again, as_io};
 use super::{Kind, Remote, patiently};
 use crate::Error;
 use crate::store::Span;
@@ -22,7 +23,7 @@ const BLOCK_BYTES: u64 = 8 << 20;
 /// All blocks together, of chains that are read side by side.
 const ALL_BYTES: u64 = 64 << 20;
 /// Shorter ones would be more requests than bytes.
-const LEAST_BYTES: u64 = 256 << 10;
+const LEAST_BYTES: u64 = 64 << 10;
 /// Where little is read here and there.
 const PIECE_BYTES: u64 = 64 << 10;
 
@@ -151,15 +152,16 @@ impl Shared {
             }),
             // Nobody said that this would be read.
             None => {
-                let end = range.end.min(blocks.after(range.start).unwrap_or(range.end));
+                let end = range.end.min(range.start + BLOCK_BYTES);
+                let end = blocks.after(range.start).map_or(end, |next| end.min(next));
                 self.remote.wait(self.fetch(range.start..end))
             }
         };
         result.map_err(|error| {
-            let error = as_io(self.remote.failure(Doing::Read, &self.path, error));
+            let error = self.remote.failure(Doing::Read, &self.path, error);
             // Readers of formats may make a text of it.
-            *lock(&self.failure) = Some(io::Error::new(error.kind(), error.to_string()));
-            error
+            *lock(&self.failure) = Some(as_io(again(&error)));
+            as_io(error)
         })
     }
 
@@ -170,7 +172,7 @@ impl Shared {
         let etag = self.meta.e_tag.clone().filter(|etag| !etag.starts_with("W/"));
         // A dataset's files lie elsewhere under other tags, and never change under one revision.
         let etag = etag.filter(|_| !matches!(self.remote.kind, Kind::Dataset(_)));
-        fetch(Arc::clone(&self.remote.store), self.key.clone(), range, etag)
+        fetch(Arc::clone(&self.remote.store), self.key.clone(), range, etag, self.remote.patience)
     }
 }
 
@@ -179,8 +181,9 @@ async fn fetch(
     key: Key,
     range: Range<u64>,
     etag: Option<String>,
+    patience: Duration,
 ) -> Result<Bytes, object_store::Error> {
-    patiently(|| async {
+    patiently(patience, || async {
         let bounded = Some(GetRange::Bounded(range.clone()));
         let options = GetOptions::new().with_range(bounded).with_if_match(etag.clone());
         let bytes = store.get_opts(&key, options).await?.bytes().await?;
@@ -229,7 +232,8 @@ impl Blocks {
             Span::Whole => blocks.plan(0, whole, BLOCK_BYTES),
             Span::End => blocks.plan(0, std::iter::once(size.saturating_sub(PIECE_BYTES)..size), PIECE_BYTES),
             Span::Pieces => {
-                blocks.plan(0, whole, PIECE_BYTES);
+                // The plan of the largest file must not be large itself.
+                blocks.plan(0, whole, PIECE_BYTES.max(size >> 16));
                 blocks.planned.values_mut().for_each(|block| block.next = None);
             }
             Span::Chains(chains) => {

@@ -1,8 +1,9 @@
 //! Files that appear in a store whole or not at all.
 
 use std::io::{Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -34,6 +35,7 @@ impl Version {
 }
 
 /// What a write does where a file is.
+#[derive(Debug, Clone)]
 pub(crate) enum On {
     Overwrite,
     /// Nothing is written.
@@ -52,6 +54,17 @@ struct Upload {
 impl Remote {
     /// Writes a small file at once; `None` if another is there than was said.
     pub(crate) fn put(&self, path: &Path, bytes: &[u8], on: On) -> Result<Option<Version>, Error> {
+        self.put_within(None, path, bytes, on)
+    }
+
+    /// As [`Remote::put`]; what was not done within `limit` is not done later either.
+    pub(crate) fn put_within(
+        &self,
+        limit: Option<Duration>,
+        path: &Path,
+        bytes: &[u8],
+        on: On,
+    ) -> Result<Option<Version>, Error> {
         let key = self.key(path)?;
         let payload = Bytes::copy_from_slice(bytes);
         let mode = match on {
@@ -59,10 +72,10 @@ impl Remote {
             On::Create => PutMode::Create,
             On::Update(version) => PutMode::Update(version.0),
         };
-        let put = self.wait(patiently(|| {
+        let put = self.ask(limit, || {
             let payload = PutPayload::from_bytes(payload.clone());
             self.store.put_opts(&key, payload, PutOptions::from(mode.clone()))
-        }));
+        });
         use object_store::Error as E;
         match put {
             Ok(put) => Ok(Some(Version(put.into()))),
@@ -90,11 +103,15 @@ impl Remote {
         let Kind::Bucket(store) = &self.kind else { return Err(self.read_only(path)) };
         let key = self.key(path)?;
         let failed = |error| self.failure(Doing::Write, path, error);
-        let id = self.wait(patiently(|| store.create_multipart(&key))).map_err(failed)?;
+        let id = self.ask(None, || store.create_multipart(&key)).map_err(failed)?;
         let upload = Upload { key: key.to_string(), id: id.clone() };
         let note = own.join(UPLOADS_FOLDER).join(format!("{}.json", blake3::hash(id.as_bytes()).to_hex()));
         let json = serde_json::to_vec(&upload).map_err(std::io::Error::other)?;
-        self.put(&note, &json, On::Overwrite)?;
+        if let Err(error) = self.put(&note, &json, On::Overwrite) {
+            // Nobody would know of it.
+            let _ = self.wait(store.abort_multipart(&key, &id));
+            return Err(error);
+        }
         let done = self.send(store, &key, &id, file, bytes);
         if let Err(error) = done {
             // Whoever comes next does it if this fails too.
@@ -128,7 +145,7 @@ impl Remote {
                 .map(|read| async {
                     let (index, piece) = read?;
                     let put = || store.put_part(key, id, index, PutPayload::from_bytes(piece.clone()));
-                    patiently(put).await.map_err(Sending::Store)
+                    patiently(self.patience, put).await.map_err(Sending::Store)
                 })
                 .buffered(PIECES_AT_ONCE)
                 .try_collect()
@@ -144,24 +161,31 @@ impl Remote {
         })
     }
 
-    /// Gives up what uploads have left that are over: all that are noted in the folder `own`.
-    pub(crate) fn sweep_uploads(&self, own: &Path) -> Result<(), Error> {
+    /// The notes of uploads in the folder `own`.
+    pub(crate) fn uploads(&self, own: &Path) -> Result<Vec<PathBuf>, Error> {
+        Ok(self.children(&own.join(UPLOADS_FOLDER))?.into_iter().map(|(note, _)| note).collect())
+    }
+
+    /// Gives up an upload that nobody goes on with.
+    pub(crate) fn give_up(&self, note: &Path) -> Result<(), Error> {
         let Kind::Bucket(store) = &self.kind else { return Ok(()) };
-        for (note, _) in self.children(&own.join(UPLOADS_FOLDER))? {
-            let Some((json, _)) = self.get(&note)? else { continue };
-            if let Ok(Upload { key, id }) = serde_json::from_slice(&json) {
-                // It may be done, and its note all that is left.
-                let _ = self.wait(store.abort_multipart(&Key::from(key), &id));
-            }
-            self.remove(&note)?;
+        let Some((json, _)) = self.get(note)? else { return Ok(()) };
+        if let Ok(Upload { key, id }) = serde_json::from_slice(&json) {
+            // It may be done, and its note all that is left.
+            let _ = self.wait(store.abort_multipart(&Key::from(key), &id));
         }
-        Ok(())
+        self.remove(note)
     }
 
     /// Removes a file; nothing happens if there is none.
     pub(crate) fn remove(&self, path: &Path) -> Result<(), Error> {
+        self.remove_within(None, path)
+    }
+
+    /// As [`Remote::remove`], within a limit.
+    pub(crate) fn remove_within(&self, limit: Option<Duration>, path: &Path) -> Result<(), Error> {
         let key = self.key(path)?;
-        match self.wait(patiently(|| self.store.delete(&key))) {
+        match self.ask(limit, || self.store.delete(&key)) {
             Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
             Err(error) => Err(self.failure(Doing::Remove, path, error)),
         }
