@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Measures whether a run waits for a store: a corpus of Parquet from a server of S3's protocol on this machine, and from a folder.
 
-    .venv-bench/bin/python bench/stores.py [--megabytes 1024] [--seconds 120]
+    .venv-bench/bin/python bench/stores.py [--megabytes 1024] [--shards 100]
 
-The model is all-MiniLM-L6-v2 in bfloat16, the column the mean of its last layer. Each run is ended after so many seconds of a corpus
-that would take much longer, and says how much of that time its encoder worked, and how much memory it had. The server takes its share
-of the processor. `make setup` installs it. See bench/README.md.
+The model is all-MiniLM-L6-v2 in bfloat16, the column the mean of its last layer. All of the corpus would take hours: each run is one
+shard of so many, whose parts lie all over the file, and says how much of its time its encoder worked, and how much memory it had. The
+server takes its share of the processor. `make setup` installs it. See bench/README.md.
 """
 
 import argparse
@@ -13,10 +13,8 @@ import http.client
 import json
 import os
 import random
-import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,19 +25,24 @@ import machine
 REPOSITORY = Path(__file__).resolve().parent.parent
 WORDS = "the quick brown fox jumps over a lazy dog café naïve data vector model layer token sentence".split()
 ROWS_AT_ONCE = 20000
+FILES = 16
 
 
 def main() -> None:
     options = arguments()
-    figures = machine.begin(REPOSITORY, machine.cores()) | {"seconds": options.seconds, "runs": {}}
+    figures = machine.begin(REPOSITORY, machine.cores()) | {"shards": options.shards, "runs": {}}
     with tempfile.TemporaryDirectory(prefix="strata-stores-", dir=options.data) as folder:
-        corpus = Path(folder) / "corpus.parquet"
-        write(corpus, options.megabytes << 20)
-        figures["bytes"] = corpus.stat().st_size
+        corpus = Path(folder) / "corpus"
+        corpus.mkdir()
+        # One request of the server takes as long as all of the file takes to copy.
+        for number in range(FILES):
+            write(corpus / f"{number:02}.parquet", (options.megabytes << 20) // FILES, number)
+        figures["bytes"] = sum(path.stat().st_size for path in corpus.iterdir())
         server = subprocess.Popen(
             [REPOSITORY / ".venv-stores/bin/python", REPOSITORY / "tests/stores/server.py"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
         try:
             port = int(server.stdout.readline())
@@ -50,7 +53,7 @@ def main() -> None:
                 "AWS_SECRET_ACCESS_KEY": "secret",
                 "AWS_REGION": "us-east-1",
             }
-            places = {"a folder": (corpus, Path(folder) / "out"), "a store": ("s3://bucket/corpus.parquet", "s3://bucket/out")}
+            places = {"a folder": (corpus, Path(folder) / "out"), "a store": ("s3://bucket/corpus", "s3://bucket/out")}
             for name, (source, target) in places.items():
                 figures["runs"][name] = run(source, target, Path(folder) / "report.json", environment, options)
                 print(name, figures["runs"][name], flush=True)
@@ -64,9 +67,9 @@ def main() -> None:
     print(page)
 
 
-def write(path: Path, least: int) -> None:
+def write(path: Path, least: int, seed: int) -> None:
     """Rows of text, uncompressed, until the file is as large."""
-    rng = random.Random(1)
+    rng = random.Random(seed)
     schema = pa.schema({"id": pa.int64(), "text": pa.string()})
     with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
         first = 0
@@ -76,11 +79,12 @@ def write(path: Path, least: int) -> None:
             first += len(texts)
 
 
-def upload(port: int, path: Path) -> None:
+def upload(port: int, folder: Path) -> None:
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     name = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none"
-    for address, body in [("/bucket", b""), ("/bucket/corpus.parquet", path.open("rb"))]:
-        client.request("PUT", address, body, {"Authorization": name, "Content-Length": str(path.stat().st_size if body else 0)})
+    files = [(f"/bucket/corpus/{path.name}", path.read_bytes()) for path in sorted(folder.iterdir())]
+    for address, body in [("/bucket", b""), *files]:
+        client.request("PUT", address, body, {"Authorization": name, "Content-Length": str(len(body))})
         answer = client.getresponse()
         assert answer.status == 200, answer.read()
         answer.read()
@@ -88,10 +92,8 @@ def upload(port: int, path: Path) -> None:
 
 def run(source: str | Path, target: str | Path, report: Path, environment: dict[str, str], options: argparse.Namespace) -> dict:
     arguments = ["--input", source, "--output", target, "--model", options.model, "--compute", "bfloat16", "--report", report]
-    process = subprocess.Popen([options.program, "run", *map(str, arguments), "--progress", "never"], env=environment)
-    time.sleep(options.seconds)
-    process.send_signal(signal.SIGINT)
-    process.wait()
+    part = ["--rows-per-part", "5000", "--shard", f"0/{options.shards}", "--progress", "never"]
+    subprocess.run([options.program, "run", *map(str, arguments), *part], env=environment, check=True)
     said = json.loads(report.read_text())
     encode = said["stages"]["encode"]
     return {
@@ -107,7 +109,7 @@ def markdown(figures: dict) -> str:
     lines = [
         f"# Reading from a store, {figures['date']}: {described['cpu']}, {described['cores']} cores",
         "",
-        f"{figures['bytes'] / 2**20:,.0f} MiB of Parquet, all-MiniLM-L6-v2 in bfloat16, ended after {figures['seconds']} s; commit {described['commit']}.",
+        f"{figures['bytes'] / 2**20:,.0f} MiB of Parquet, all-MiniLM-L6-v2 in bfloat16, one shard of {figures['shards']}; commit {described['commit']}.",
         "",
         "| read from, written to | tokens/s | encoder at work | peak memory, MiB |",
         "|---|---|---|---|",
@@ -120,7 +122,7 @@ def markdown(figures: dict) -> str:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=1024)
-    parser.add_argument("--seconds", type=int, default=120)
+    parser.add_argument("--shards", type=int, default=100)
     parser.add_argument("--data", type=Path, default=None, help="where the corpus is made")
     parser.add_argument("--program", type=Path, default=REPOSITORY / "target" / "release" / "strata")
     parser.add_argument("--model", type=Path, default=REPOSITORY / ".models" / "all-MiniLM-L6-v2")

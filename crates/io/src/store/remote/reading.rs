@@ -20,6 +20,8 @@ use crate::store::Span;
 
 /// The longest block. Two of each chain are held.
 const BLOCK_BYTES: u64 = 8 << 20;
+/// The first block of a chain.
+const FIRST_BYTES: u64 = 1 << 20;
 /// All blocks together, of chains that are read side by side.
 const ALL_BYTES: u64 = 64 << 20;
 /// Shorter ones would be more requests than bytes.
@@ -248,10 +250,13 @@ impl Blocks {
 
     fn plan(&mut self, chain: usize, ranges: impl Iterator<Item = Range<u64>>, most: u64) {
         let mut before: Option<u64> = None;
+        // The first is short, so that there is soon something to work on while the next ones come.
+        let mut length = most.min(FIRST_BYTES);
         for range in ranges {
             let mut start = range.start;
             while start < range.end {
-                let end = range.end.min(start + most);
+                let end = range.end.min(start + length);
+                length = most.min(length * 2);
                 self.planned.insert(start, Block { end, chain, next: None });
                 if let Some(before) = before.replace(start).and_then(|before| self.planned.get_mut(&before)) {
                     before.next = Some(start);
