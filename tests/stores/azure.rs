@@ -16,6 +16,7 @@ struct Azure {
 
 impl Azure {
     /// Starts the emulator, with the one container `container`; none where it is not installed.
+    #[expect(clippy::print_stdout, reason = "whoever reads the log of a test should see that it was skipped")]
     fn start() -> Option<Self> {
         let program = repository().join(".azurite/node_modules/.bin/azurite-blob");
         if !program.exists() {

@@ -1,4 +1,8 @@
 //! An open file of any store, read in whatever order its format asks for.
+#![cfg_attr(
+    not(feature = "stores"),
+    expect(unreachable_code, dead_code, reason = "without stores, there are no files of theirs")
+)]
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
