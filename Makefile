@@ -55,6 +55,7 @@ readers:
 # A store for the tests to write to.
 stores:
 	@$(PYTHON) scripts/venv.py .venv-stores tests/stores/requirements.txt
+	@test -x .s3s/bin/s3s-fs || $(CARGO) install --quiet --locked --root .s3s s3s-fs@0.14.1 --features binary
 	@# Azure's emulator is of Node.js; without it, its tests are skipped and say so.
 	@if command -v npm > /dev/null && ! test -x $(AZURITE); then \
 	  echo "installing azurite into .azurite" >&2 && npm install --silent --no-fund --no-audit --prefix .azurite azurite@3.35.0; fi
@@ -145,4 +146,4 @@ bench: build model
 
 clean:
 	$(CARGO) clean
-	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-stores .azurite .venv-python .venv-cluster .venv-bench .venv-check
+	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-stores .s3s .azurite .venv-python .venv-cluster .venv-bench .venv-check

@@ -7,6 +7,7 @@ mod hub;
 mod inputs;
 mod outputs;
 mod proxy;
+mod s3s;
 mod server;
 
 /// Bytes that no codec makes fewer.
