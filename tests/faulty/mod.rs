@@ -2,6 +2,7 @@
 //! between it and the C library. A job small enough to be run hundreds of times.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -166,6 +167,25 @@ pub fn start(command: &mut Command) -> Child {
 pub fn send(child: &Child, signal: &str) {
     let sent = Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status().unwrap();
     assert!(sent.success());
+}
+
+/// How often the run is killed; `make torture` asks for more.
+pub fn kills() -> usize {
+    std::env::var("STRATA_TEST_KILLS")
+        .ok()
+        .map_or(50, |text| text.parse().expect("STRATA_TEST_KILLS is a number"))
+}
+
+/// Kills a process that has not ended by itself.
+pub fn kill_if_alive(run: &mut Child) {
+    if run.try_wait().unwrap().is_none() {
+        send(run, "KILL");
+    }
+}
+
+/// From 0 to 1, different in every run.
+pub fn random() -> f64 {
+    RandomState::new().hash_one(0) as f64 / u64::MAX as f64
 }
 
 /// Waits until `what` holds; fails after a minute.

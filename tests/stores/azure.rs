@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use super::server::between;
-use crate::faulty::{self, send, side_by_side, start, stderr};
+use crate::faulty::{self, kill_if_alive, side_by_side, start, stderr};
 use crate::support::{Sandbox, repository};
 
 struct Azure {
@@ -82,9 +82,7 @@ fn outputs_in_azure_are_those_of_a_folder_whoever_is_killed() {
         if *number > 0 {
             let mut run = start(&mut sandbox.strata(&command));
             std::thread::sleep(std::time::Duration::from_millis(150 * u64::from(*number)));
-            if run.try_wait().unwrap().is_none() {
-                send(&run, "KILL");
-            }
+            kill_if_alive(&mut run);
             run.wait().unwrap();
         }
         let run = sandbox.strata(&command).output().unwrap();

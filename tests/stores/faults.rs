@@ -1,20 +1,12 @@
 //! A bad way to the store, and a program that is killed on it.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::proxy::{Proxy, Side};
 use super::server::{Bucket, at_port, port};
-use crate::faulty::{self, send, side_by_side, start, stderr};
+use crate::faulty::{self, kill_if_alive, kills, random, side_by_side, start, stderr};
 use crate::support::Sandbox;
-
-/// How often a run is killed; `make torture` asks for more.
-fn kills() -> u64 {
-    std::env::var("STRATA_TEST_KILLS")
-        .ok()
-        .map_or(50, |text| text.parse().expect("STRATA_TEST_KILLS is a number"))
-}
 
 /// As a folder has them.
 fn assert_same(bucket: &Bucket, clean: &Sandbox) {
@@ -78,16 +70,14 @@ fn an_answer_that_is_cut_off_anywhere_is_asked_for_again() {
 fn a_run_killed_at_random_moments_on_a_bad_connection_resumes_to_the_same_parts() {
     let clean = faulty::sandbox();
     clean.succeed(&faulty::command("clean"));
-    let kills: Vec<u64> = (0..kills()).collect();
+    let kills: Vec<u64> = (0..kills() as u64).collect();
     side_by_side(&kills, |&kill| {
         let (proxy, bucket) = (Proxy::rough(port(), kill + 100), Bucket::new());
         let sandbox = at_port(faulty::sandbox(), proxy.port);
         let command = faulty::command(&bucket.address("out"));
         let mut run = start(&mut sandbox.strata(&command));
         std::thread::sleep(Duration::from_secs_f64(0.2 + 1.6 * random()));
-        if run.try_wait().unwrap().is_none() {
-            send(&run, "KILL");
-        }
+        kill_if_alive(&mut run);
         run.wait().unwrap();
         if bucket.get("out/_SUCCESS").is_some() {
             assert_eq!(bucket.parts("out"), clean.parts("clean"), "kill {kill}");
@@ -101,9 +91,4 @@ fn a_run_killed_at_random_moments_on_a_bad_connection_resumes_to_the_same_parts(
         let verified = sandbox.strata(&format!("verify {}", bucket.address("out"))).output().unwrap();
         assert!(verified.status.success(), "kill {kill}: {}", stderr(&verified));
     });
-}
-
-/// From 0 to 1, different in every run.
-fn random() -> f64 {
-    RandomState::new().hash_one(0) as f64 / u64::MAX as f64
 }

@@ -7,6 +7,7 @@ mod hub;
 mod inputs;
 mod outputs;
 mod proxy;
+mod refusals;
 mod s3s;
 mod server;
 

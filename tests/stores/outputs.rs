@@ -115,18 +115,20 @@ fn a_part_that_is_gone_or_damaged_is_made_again() {
     assert_is_clean(&sandbox, &bucket, "out");
 }
 
-#[test]
-fn shards_share_an_output_in_a_store() {
-    let (sandbox, bucket) = job();
-    let shard = |index: usize| {
-        let command = format!("{} --shard {index}/3", command(&bucket, "out"));
-        start(&mut sandbox.strata(&command))
-    };
-    let runs: Vec<_> = (0..3).map(shard).collect();
+/// Runs so many shards of a command at once, all of which must succeed.
+fn run_shards(sandbox: &Sandbox, command: &str, count: usize) {
+    let shard = |index| start(&mut sandbox.strata(&format!("{command} --shard {index}/{count}")));
+    let runs: Vec<_> = (0..count).map(shard).collect();
     for run in runs {
         let ended = run.wait_with_output().unwrap();
         assert!(ended.status.success(), "{}", stderr(&ended));
     }
+}
+
+#[test]
+fn shards_share_an_output_in_a_store() {
+    let (sandbox, bucket) = job();
+    run_shards(&sandbox, &command(&bucket, "out"), 3);
     assert_is_clean(&sandbox, &bucket, "out");
 }
 
@@ -239,15 +241,7 @@ fn shards_that_start_over_leave_nothing_of_what_was() {
     sandbox.succeed(&command(&bucket, "out"));
     fs_err::remove_dir_all(sandbox.path("clean")).unwrap();
     sandbox.succeed(&format!("{} --dtype float16", faulty::command("clean")));
-    let shard = |index: usize| {
-        let command = format!("{} --dtype float16 --overwrite --shard {index}/2", command(&bucket, "out"));
-        start(&mut sandbox.strata(&command))
-    };
-    let runs = [shard(0), shard(1)];
-    for run in runs {
-        let ended = run.wait_with_output().unwrap();
-        assert!(ended.status.success(), "{}", stderr(&ended));
-    }
+    run_shards(&sandbox, &format!("{} --dtype float16 --overwrite", command(&bucket, "out")), 2);
     assert_is_clean(&sandbox, &bucket, "out");
 }
 

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::server::at_port;
-use crate::faulty::{self, send, side_by_side, start, stderr, wait_until};
+use crate::faulty::{self, kill_if_alive, side_by_side, start, stderr, wait_until};
 use crate::support::{Sandbox, set_up};
 
 /// The server, over the folder `buckets` of a sandbox.
@@ -50,9 +50,7 @@ fn a_server_that_holds_to_conditions_gets_the_parts_of_a_folder_whoever_is_kille
         // Two shards, of which one is killed, and then whatever is missing.
         let mut runs = [0, 1].map(|index| start(&mut sandbox.strata(&shard(index))));
         std::thread::sleep(Duration::from_millis(30 * u64::from(*number)));
-        if runs[0].try_wait().unwrap().is_none() {
-            send(&runs[0], "KILL");
-        }
+        kill_if_alive(&mut runs[0]);
         for mut run in runs {
             run.wait().unwrap();
         }

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use cache::Cache;
 
-pub use environment::home;
+pub use environment::{endpoint, home, token};
 pub use error::{Error, ErrorKind};
 pub use fetch::{Fetched, fetch};
 pub use id::ModelId;

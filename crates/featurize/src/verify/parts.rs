@@ -7,7 +7,8 @@ use arrow::datatypes::Field;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use strata_io::{
-    Manifest, OutputFolder, PartFile, PartRecord, blake3_file_while, unknown_files, vector_shape,
+    Manifest, OutputFolder, PartFile, PartRecord, Stamp, Store, blake3_file_while, unknown_files,
+    vector_shape,
 };
 
 use super::Problem;
@@ -22,11 +23,15 @@ use crate::watch::{self, Watch};
 /// The folder cannot be listed; the work is cancelled.
 pub fn files(folder: &OutputFolder, manifest: &Manifest, watch: &dyn Watch) -> Result<Vec<Problem>, Error> {
     let parts: Vec<(&String, &PartRecord)> = manifest.parts.iter().collect();
+    let stamps = folder.stamps()?;
     let checked = parts
         .into_par_iter()
         .map(|(name, record)| {
-            let found =
-                check_part(folder, &folder.find_part(record.file_name(name)), record, manifest, watch)?;
+            let path = folder.find_part(record.file_name(name));
+            let Some(stamp) = stamps.of(&path) else {
+                return Ok((name, Found { problems: vec!["is missing".to_owned()], columns: None }));
+            };
+            let found = check_part(folder.store(), &path, stamp, record, manifest, watch)?;
             Ok((name, found))
         })
         .collect::<Result<Vec<_>, Error>>()?;
@@ -64,26 +69,22 @@ struct Found {
 }
 
 fn check_part(
-    folder: &OutputFolder,
+    store: &Store,
     path: &Path,
+    stamp: Stamp,
     record: &PartRecord,
     manifest: &Manifest,
     watch: &dyn Watch,
 ) -> Result<Found, Error> {
     let mut found = Found::default();
-    if !folder.store().exists(path)? {
-        found.problems.push("is missing".to_owned());
-        return Ok(found);
-    }
-    let stamp = folder.store().stamp(path)?;
     if stamp.bytes != record.bytes {
         found.problems.push(format!("has {} bytes, expected {}", stamp.bytes, record.bytes));
     }
-    let hash = blake3_file_while(folder.store(), path, || watch::check(watch))?;
+    let hash = blake3_file_while(store, path, || watch::check(watch))?;
     if hash != record.blake3 {
         found.problems.push(format!("its hash is {hash}, expected {}", record.blake3));
     }
-    match PartFile::open_in(folder.store(), path) {
+    match PartFile::open_in(store, path) {
         Ok(part) => {
             if part.rows != record.output_rows {
                 found.problems.push(format!("has {} rows, expected {}", part.rows, record.output_rows));

@@ -62,14 +62,8 @@ impl OutputFolder {
     /// [`Error::Address`] if there is no such store, or if nothing can be written to it.
     pub fn at(root: &Path, stores: &Stores) -> Result<Self, Error> {
         let store = stores.of(root)?;
-        if let Store::Remote(remote) = &store
-            && !remote.can_write()
-        {
-            return Err(Error::Address {
-                address: root.to_owned(),
-                reason: "an output cannot lie there".to_owned(),
-                hint: "name a folder, or an address of s3://, gs:// or az://",
-            });
+        if let Store::Remote(remote) = &store {
+            remote.check_writable(root)?;
         }
         // What follows is joined by one slash.
         let root = match store.is_local() {

@@ -8,13 +8,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::lock::Holder;
 use crate::Error;
-use crate::store::{On, Remote, Version};
+use crate::store::{On, Remote, Version, lock};
 
 /// How long a lease lasts that nobody renews, for whoever waits for it.
 const LASTS: Duration = Duration::from_secs(20);
@@ -176,11 +176,6 @@ impl Held {
     }
 }
 
-/// What a thread that panicked left is whole: nothing is changed halfway.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Who has a lease, where that can be understood, and the version of its file.
 pub(super) type Found = (Option<Holder>, Version);
 
@@ -259,7 +254,7 @@ pub(super) fn end(
 impl Holder {
     /// Whether it is the same that holds a lease still.
     fn is(&self, other: &Self) -> bool {
-        !self.is_over && self.is_same_run(other)
+        !self.is_over && self.signature() == other.signature()
     }
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Error> {

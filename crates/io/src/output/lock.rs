@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::TryLockError;
-use std::io::{self, Read, Seek, Write};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,12 +71,10 @@ impl Holder {
             is_over: false,
         }
     }
-}
 
-impl Holder {
-    /// Whether both are of one process that took the lock once.
-    pub(super) fn is_same_run(&self, other: &Self) -> bool {
-        (self.pid, &self.machine, self.since_ns) == (other.pid, &other.machine, other.since_ns)
+    /// What no two that take a lock have in common.
+    pub(super) fn signature(&self) -> String {
+        format!("{} {} {}", self.since_ns, self.pid, self.machine)
     }
 }
 
@@ -97,17 +95,17 @@ impl OutputLock {
         if let Store::Remote(remote) = folder.store() {
             return Self::lease_of(remote, folder, shard);
         }
-        let whole = open(&folder.own().join(LOCK_FILE))?;
-        let Some((index, count)) = shard else {
+        let whole = open(&lock_file(folder, None))?;
+        let Some((_, count)) = shard else {
             take(|| whole.try_lock(), || holder_of_any(folder), folder)?;
             sign(&whole)?;
             return Ok(Self(Held::Files { _shard: None, _folder: whole }));
         };
-        take(|| whole.try_lock_shared(), || read_holder(&folder.own().join(LOCK_FILE)), folder)?;
+        take(|| whole.try_lock_shared(), || read_holder(&lock_file(folder, None)), folder)?;
         // The last run that had the folder to itself is over: its signature would mislead.
         whole.set_len(0)?;
         refuse_other_counts(folder, count)?;
-        let path = folder.own().join(shard_file(index, count));
+        let path = lock_file(folder, shard);
         let own = open(&path)?;
         take(|| own.try_lock(), || read_holder(&path), folder)?;
         sign(&own)?;
@@ -120,14 +118,14 @@ impl OutputLock {
         folder: &OutputFolder,
         shard: Option<(u32, u32)>,
     ) -> Result<Self, Error> {
-        let (whole, root) = (folder.own().join(LOCK_FILE), folder.root());
-        let own = shard.map_or(whole.clone(), |(index, count)| folder.own().join(shard_file(index, count)));
+        let (whole, root) = (lock_file(folder, None), folder.root());
+        let own = lock_file(folder, shard);
         let lease = Lease::take(remote, &own, root)?;
         let is_in_the_way = |file: &PathBuf| match shard {
             None => *file != own,
             Some((_, count)) => *file == whole || !file.to_string_lossy().ends_with(&format!("-of-{count}")),
         };
-        let others: Vec<PathBuf> = lease_files(folder)?.into_iter().filter(is_in_the_way).collect();
+        let others: Vec<PathBuf> = lock_files(folder)?.into_iter().filter(is_in_the_way).collect();
         let found = lease::wait_for(remote, &others, root)?;
         lease::end(remote, others.into_iter().zip(found), root)?;
         Ok(Self(Held::Lease(Arc::new(lease))))
@@ -140,9 +138,8 @@ impl OutputLock {
     /// [`Error::Store`] if that cannot be found out.
     pub fn is_alone(folder: &OutputFolder, shard: Option<(u32, u32)>) -> Result<bool, Error> {
         let Store::Remote(remote) = folder.store() else { return Ok(true) };
-        let own =
-            folder.own().join(shard.map_or(LOCK_FILE.to_owned(), |(index, count)| shard_file(index, count)));
-        for file in lease_files(folder)?.into_iter().filter(|file| *file != own) {
+        let own = lock_file(folder, shard);
+        for file in lock_files(folder)?.into_iter().filter(|file| *file != own) {
             if lease::look(remote, &file)?.is_some_and(|(holder, _)| !lease::is_free(&holder)) {
                 return Ok(false);
             }
@@ -163,9 +160,8 @@ impl OutputLock {
     /// # Errors
     /// [`Error::Io`], [`Error::Store`] if that cannot be read.
     pub fn signature(folder: &OutputFolder) -> Result<Option<String>, Error> {
-        let Some(bytes) = folder.store().read(&folder.own().join(LOCK_FILE))? else { return Ok(None) };
-        let holder = serde_json::from_slice(&bytes).ok();
-        Ok(holder.map(|holder: Holder| format!("{} {} {}", holder.since_ns, holder.pid, holder.machine)))
+        let Some(bytes) = folder.store().read(&lock_file(folder, None))? else { return Ok(None) };
+        Ok(serde_json::from_slice(&bytes).ok().map(|holder: Holder| holder.signature()))
     }
 }
 
@@ -187,11 +183,11 @@ pub(super) fn lock_manifest(folder: &OutputFolder) -> Result<Option<File>, Error
 /// [`Error::Locked`] if so; [`Error::Io`] if that cannot be found out.
 pub fn refuse_if_locked(folder: &OutputFolder) -> Result<(), Error> {
     if let Store::Remote(remote) = folder.store() {
-        return lease::wait_for(remote, &lease_files(folder)?, folder.root()).map(drop);
+        return lease::wait_for(remote, &lock_files(folder)?, folder.root()).map(drop);
     }
     let old = folder.old_lock();
     refuse_if_held(&old, || read_holder(&old), folder)?;
-    refuse_if_held(&folder.own().join(LOCK_FILE), || holder_of_any(folder), folder)
+    refuse_if_held(&lock_file(folder, None), || holder_of_any(folder), folder)
 }
 
 fn refuse_if_held(
@@ -246,25 +242,22 @@ fn refuse_other_counts(folder: &OutputFolder, count: u32) -> Result<(), Error> {
     Ok(())
 }
 
-fn shard_file(index: u32, count: u32) -> String {
-    format!("{LOCK_FILE}.{index}-of-{count}")
+/// The file by which the whole folder is locked, or that of a shard.
+fn lock_file(folder: &OutputFolder, shard: Option<(u32, u32)>) -> PathBuf {
+    let shard = shard.map(|(index, count)| format!(".{index}-of-{count}")).unwrap_or_default();
+    folder.own().join(format!("{LOCK_FILE}{shard}"))
 }
 
-/// The lease of the whole folder, and those of shards.
-fn lease_files(folder: &OutputFolder) -> Result<Vec<PathBuf>, Error> {
+/// Those of all shards that there have been, and of the whole folder.
+fn lock_files(folder: &OutputFolder) -> Result<Vec<PathBuf>, Error> {
     let files = folder.store().list(&folder.own())?.into_iter();
-    let is_lease = |name: &str| name == LOCK_FILE || name.starts_with(LOCK_FILE) && name.contains("-of-");
-    Ok(files.filter(|(_, name)| is_lease(name)).map(|(path, _)| path).collect())
+    let is_lock = |name: &str| name == LOCK_FILE || name.starts_with(LOCK_FILE) && name.contains("-of-");
+    Ok(files.filter(|(_, name)| is_lock(name)).map(|(path, _)| path).collect())
 }
 
 fn shard_files(folder: &OutputFolder) -> Result<Vec<PathBuf>, Error> {
-    let paths = fs_err::read_dir(folder.own())?.map(|entry| Ok(entry?.path()));
-    let paths: Vec<PathBuf> = paths.collect::<io::Result<_>>()?;
-    let is_shard = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(LOCK_FILE) && name.contains("-of-")
-    };
-    Ok(paths.into_iter().filter(is_shard).collect())
+    let whole = lock_file(folder, None);
+    Ok(lock_files(folder)?.into_iter().filter(|file| *file != whole).collect())
 }
 
 /// The run that has the folder to itself, or one of the shards at work.
@@ -273,7 +266,7 @@ fn holder_of_any(folder: &OutputFolder) -> Option<Holder> {
         let result = open(path).map(|file| file.try_lock_shared());
         matches!(result, Ok(Err(TryLockError::WouldBlock)))
     };
-    read_holder(&folder.own().join(LOCK_FILE))
+    read_holder(&lock_file(folder, None))
         .or_else(|| read_holder(&shard_files(folder).ok()?.into_iter().find(is_held)?))
 }
 

@@ -47,6 +47,7 @@ struct Stated {
 
 /// An input file as it was when its parts were made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StatedInput")]
 pub struct InputRecord {
     /// Its size in bytes.
     pub bytes: u64,
@@ -57,6 +58,31 @@ pub struct InputRecord {
     pub content: Content,
     /// Its number of rows.
     pub rows: u64,
+}
+
+/// An [`InputRecord`] key by key: of what is flattened, serde does not refuse unknown ones.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatedInput {
+    bytes: u64,
+    modified_ns: u64,
+    blake3: Option<String>,
+    etag: Option<String>,
+    rows: u64,
+}
+
+impl TryFrom<StatedInput> for InputRecord {
+    type Error = &'static str;
+
+    fn try_from(stated: StatedInput) -> Result<Self, &'static str> {
+        let StatedInput { bytes, modified_ns, blake3, etag, rows } = stated;
+        let content = match (blake3, etag) {
+            (Some(hash), None) => Content::Blake3(hash),
+            (None, Some(tag)) => Content::Tag(tag),
+            _ => return Err("an input has one of `blake3` and `etag`"),
+        };
+        Ok(Self { bytes, modified_ns, content, rows })
+    }
 }
 
 /// What tells the content of a file from others.

@@ -159,7 +159,7 @@ impl Input {
     pub fn note(&self, options: &ReadOptions, notes: &mut Notes) -> Result<(), Error> {
         let Contents::Text { found, rows, .. } = &self.contents else { return Ok(()) };
         let stamp = self.source.stamp()?;
-        if self.source.is_unchanged()? && noted::recall(&self.source, options, notes).is_none() {
+        if self.source.is_as(&stamp) && noted::recall(&self.source, options, notes).is_none() {
             let opened = text::Opened { schema: found.clone(), rows: *rows };
             noted::remember(&self.source, options, &opened, stamp, notes);
         }

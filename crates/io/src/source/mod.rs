@@ -140,15 +140,19 @@ impl Source {
     /// [`Error::Io`], [`Error::Store`] if it cannot be looked at.
     pub(crate) fn is_unchanged(&self) -> Result<bool, Error> {
         match &self.store {
-            Store::Local => {
-                let now = Stamp::of(&self.path)?;
-                Ok((now.bytes, now.modified_ns) == (self.bytes, self.modified_ns))
-            }
+            Store::Local => Ok(self.is_as(&Stamp::of(&self.path)?)),
             Store::Remote(remote) => {
-                let Some(now) = remote.head(&self.path)? else { return Ok(false) };
-                let is_same_time = self.tag.is_some() || now.modified_ns == self.modified_ns;
-                Ok(now.identity == self.tag && now.bytes == self.bytes && is_same_time)
+                Ok(remote.head(&self.path)?.is_some_and(|now| self.is_as(&Stamp::from(&now))))
             }
+        }
+    }
+
+    /// Whether a stamp is one of the file that was found.
+    pub(crate) fn is_as(&self, stamp: &Stamp) -> bool {
+        let &Self { bytes, modified_ns, ref tag, .. } = self;
+        match self.store {
+            Store::Local => (stamp.bytes, stamp.modified_ns) == (bytes, modified_ns),
+            Store::Remote(_) => *stamp == Stamp::from(&Meta { bytes, modified_ns, identity: tag.clone() }),
         }
     }
 

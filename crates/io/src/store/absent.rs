@@ -118,7 +118,7 @@ impl Remote {
         match *self {}
     }
 
-    pub(crate) fn can_write(&self) -> bool {
+    pub(crate) fn check_writable(&self, _: &Path) -> Result<(), Error> {
         match *self {}
     }
 

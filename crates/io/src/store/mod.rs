@@ -12,7 +12,7 @@ mod options;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use address::is_address;
 pub use fetch::fetch_folder;
@@ -44,6 +44,11 @@ impl Stores {
         }
         Ok(Store::Remote(self.made.of(place)?))
     }
+}
+
+/// Waits for a lock. What a thread that panicked left is whole: nothing under one is changed halfway.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Stores {

@@ -54,7 +54,7 @@ impl FromStr for Pair {
     /// Takes anything: clap would print what is refused.
     fn from_str(text: &str) -> Result<Self, Infallible> {
         let (key, value) = text.split_once('=').unwrap_or(("", text));
-        Ok(Self(key.to_lowercase(), value.to_owned()))
+        Ok(Self(key.to_owned(), value.to_owned()))
     }
 }
 
@@ -74,9 +74,7 @@ impl From<BTreeMap<String, Scalar>> for Storage {
             Scalar::Switch(switch) => switch.to_string(),
             Scalar::Number(number) => number.to_string(),
         };
-        Self {
-            options: table.into_iter().map(|(key, value)| Pair(key.to_lowercase(), text(value))).collect(),
-        }
+        Self { options: table.into_iter().map(|(key, value)| Pair(key, text(value))).collect() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -12,11 +12,12 @@ use object_store::http::HttpBuilder;
 use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
 use tokio::runtime::Runtime;
 
-use super::failure::not_found;
+use super::failure::{Doing, failure};
 use super::hub::{Dataset, Hub};
 use super::{Kind, Remote, patiently};
 use crate::Error;
 use crate::store::address::{scheme_of, split};
+use crate::store::lock;
 use crate::store::options::StorageOptions;
 
 /// How long a request is tried again, if the options do not say it.
@@ -40,7 +41,7 @@ impl Made {
     /// The store that an address leads to.
     pub(in crate::store) fn of(&self, place: &Path) -> Result<Arc<Remote>, Error> {
         let address = Address::of(place)?;
-        let mut remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut remotes = lock(&self.remotes);
         if let Some(remote) = remotes.get(&address.root) {
             return Ok(Arc::clone(remote));
         }
@@ -100,7 +101,7 @@ impl Made {
                 let (id, revision) = address.dataset.as_ref().ok_or_else(|| no_dataset(place))?;
                 let found = runtime.block_on(patiently(patience, || Dataset::find(&hub, id, revision)));
                 let dataset = found.map_err(|error| match error {
-                    object_store::Error::Generic { .. } => not_found(place, &error),
+                    object_store::Error::Generic { .. } => failure(Doing::Look, place, error),
                     error => Error::Address {
                         address: place.to_owned(),
                         reason: format!("the dataset {id} at {revision} was not found: {error}"),

@@ -4,16 +4,16 @@ use std::error::Error as _;
 use std::io;
 use std::path::Path;
 
-use strum::Display;
+use strum::IntoStaticStr;
 
-use super::Remote;
 use crate::Error;
 use crate::error::StoreTrouble;
 
 /// What was asked of a store.
-#[derive(Debug, Clone, Copy, Display)]
+#[derive(Debug, Clone, Copy, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub(super) enum Doing {
+    #[strum(serialize = "look at")]
     Look,
     Read,
     List,
@@ -21,49 +21,42 @@ pub(super) enum Doing {
     Remove,
 }
 
-impl Remote {
-    pub(super) fn failure(&self, doing: Doing, path: &Path, error: object_store::Error) -> Error {
-        use object_store::Error as E;
-        if let E::InvalidPath { source } = &error {
-            return Error::Address {
-                address: path.to_owned(),
-                reason: format!("a file there has a name that is not supported: {source}"),
-                hint: "rename it, or name the others; no part of a name may be empty, `.` or `..`",
-            };
-        }
-        let trouble = match &error {
-            E::NotFound { .. } => StoreTrouble::NotThere,
-            E::PermissionDenied { .. } | E::Unauthenticated { .. } => StoreTrouble::Denied,
-            E::NotSupported { .. } | E::NotImplemented { .. } => StoreTrouble::Unsupported,
-            E::Precondition { .. } | E::AlreadyExists { .. } => StoreTrouble::Changed,
-            _ if says(&error, &["credential", "169.254.169.254", "InvalidAccessKeyId", "metadata token"]) => {
-                StoreTrouble::Denied
-            }
-            _ if says(&error, &["NoSuchBucket", "ContainerNotFound", "bucket does not exist"]) => {
-                StoreTrouble::NotThere
-            }
-            _ if says(&error, &["range request", "Content-Range", "non-partial response"]) => {
-                StoreTrouble::Unsupported
-            }
-            _ => StoreTrouble::Failed,
-        };
-        let doing = match doing {
-            Doing::Look => "look at",
-            Doing::Read => "read",
-            Doing::List => "list",
-            Doing::Write => "write",
-            Doing::Remove => "remove",
-        };
-        Error::Store { address: path.to_owned(), doing, trouble, reason: reason(&error) }
-    }
-
-    pub(crate) fn not_there(&self, path: &Path) -> Error {
-        Error::Store {
+/// The failure of something that was asked about a place.
+pub(super) fn failure(doing: Doing, path: &Path, error: object_store::Error) -> Error {
+    use object_store::Error as E;
+    if let E::InvalidPath { source } = &error {
+        return Error::Address {
             address: path.to_owned(),
-            doing: "read",
-            trouble: StoreTrouble::NotThere,
-            reason: "nothing is there".to_owned(),
+            reason: format!("a file there has a name that is not supported: {source}"),
+            hint: "rename it, or name the others; no part of a name may be empty, `.` or `..`",
+        };
+    }
+    let trouble = match &error {
+        E::NotFound { .. } => StoreTrouble::NotThere,
+        E::PermissionDenied { .. } | E::Unauthenticated { .. } => StoreTrouble::Denied,
+        E::NotSupported { .. } | E::NotImplemented { .. } => StoreTrouble::Unsupported,
+        E::Precondition { .. } | E::AlreadyExists { .. } => StoreTrouble::Changed,
+        _ if says(&error, &["credential", "169.254.169.254", "InvalidAccessKeyId", "metadata token"]) => {
+            StoreTrouble::Denied
         }
+        _ if says(&error, &["NoSuchBucket", "ContainerNotFound", "bucket does not exist"]) => {
+            StoreTrouble::NotThere
+        }
+        _ if says(&error, &["range request", "Content-Range", "non-partial response"]) => {
+            StoreTrouble::Unsupported
+        }
+        _ => StoreTrouble::Failed,
+    };
+    Error::Store { address: path.to_owned(), doing: doing.into(), trouble, reason: reason(&error) }
+}
+
+/// The failure to read what is not there.
+pub(super) fn not_there(path: &Path) -> Error {
+    Error::Store {
+        address: path.to_owned(),
+        doing: Doing::Read.into(),
+        trouble: StoreTrouble::NotThere,
+        reason: "nothing is there".to_owned(),
     }
 }
 
@@ -81,16 +74,6 @@ pub(super) fn as_io(error: Error) -> io::Error {
         _ => io::ErrorKind::Other,
     };
     io::Error::new(kind, error)
-}
-
-/// The failure to find out where a store is.
-pub(super) fn not_found(place: &Path, error: &object_store::Error) -> Error {
-    Error::Store {
-        address: place.to_owned(),
-        doing: "look at",
-        trouble: StoreTrouble::Failed,
-        reason: reason(error),
-    }
 }
 
 /// The same error of a store once more.

@@ -1,6 +1,5 @@
 //! A dataset of the Hugging Face hub: files by their addresses, and a list of what there is.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use object_store::path::Path as Key;
@@ -30,27 +29,15 @@ pub(super) struct Hub {
 
 impl Hub {
     pub(super) fn of_environment() -> Self {
-        let said = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
-        let endpoint = said("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
         let mut headers = HeaderMap::new();
-        if let Some(token) = said("HF_TOKEN").or_else(|| said("HUGGING_FACE_HUB_TOKEN")).or_else(kept_token)
-            && let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
+        if let Some(token) = strata_hub::token()
+            && let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {token}"))
         {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), headers }
+        Self { endpoint: strata_hub::endpoint(), headers }
     }
-}
-
-/// What `hf auth login` has left.
-fn kept_token() -> Option<String> {
-    let path = |name| std::env::var_os(name).map(PathBuf::from);
-    let home = || Some(std::env::home_dir()?.join(".cache"));
-    let folder =
-        || path("HF_HOME").or_else(|| Some(path("XDG_CACHE_HOME").or_else(home)?.join("huggingface")));
-    let file = path("HF_TOKEN_PATH").or_else(|| Some(folder()?.join("token")))?;
-    fs_err::read_to_string(file).ok().filter(|token| !token.trim().is_empty())
 }
 
 #[derive(Deserialize)]

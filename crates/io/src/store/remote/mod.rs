@@ -24,7 +24,7 @@ pub(crate) use writing::{On, Version};
 
 use super::Meta;
 use crate::Error;
-use failure::Doing;
+use failure::{Doing, failure};
 use hub::Dataset;
 
 /// A store on another machine: a bucket, a container, a server, a dataset of the hub.
@@ -60,7 +60,7 @@ impl Remote {
         }
         match self.ask(None, || self.store.head(&key)) {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.failure(Doing::Look, path, error)),
+            Err(error) => Err(failure(Doing::Look, path, error)),
             Ok(meta) => Ok(Some(meta)),
         }
     }
@@ -75,7 +75,7 @@ impl Remote {
         });
         match got {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.failure(Doing::Read, path, error)),
+            Err(error) => Err(failure(Doing::Read, path, error)),
             Ok(got) => Ok(Some(got)),
         }
     }
@@ -87,7 +87,7 @@ impl Remote {
             Kind::Dataset(dataset) => self.ask(None, || dataset.list(&key)),
             _ => self.ask(None, || self.store.list(Some(&key)).try_collect::<Vec<_>>()),
         };
-        let listed = listed.map_err(|error| self.failure(Doing::List, folder, error))?;
+        let listed = listed.map_err(|error| failure(Doing::List, folder, error))?;
         let mut files: Vec<_> =
             listed.iter().map(|meta| (self.address(&meta.location), self.meta(meta))).collect();
         files.sort_by(|a, b| a.0.cmp(&b.0));
@@ -98,7 +98,7 @@ impl Remote {
     pub(crate) fn children(&self, folder: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
         let key = self.key(folder)?;
         let listed = self.ask(None, || self.store.list_with_delimiter(Some(&key)));
-        let listed = listed.map_err(|error| self.failure(Doing::List, folder, error))?;
+        let listed = listed.map_err(|error| failure(Doing::List, folder, error))?;
         let files = listed.objects.iter().map(|meta| &meta.location).chain(&listed.common_prefixes);
         Ok(files.map(|key| (self.address(key), key.filename().unwrap_or_default().to_owned())).collect())
     }
@@ -123,7 +123,7 @@ impl Remote {
                 match got {
                     // Somebody has just taken it away.
                     Err(Failed::Store(object_store::Error::NotFound { .. })) => Ok(None),
-                    Err(Failed::Store(error)) => Err(self.failure(Doing::Read, &path, error)),
+                    Err(Failed::Store(error)) => Err(failure(Doing::Read, &path, error)),
                     Err(Failed::Here(error)) => Err(error),
                     Ok(bytes) => Ok(Some((path, bytes.to_vec()))),
                 }
@@ -138,9 +138,24 @@ impl Remote {
         !matches!(self.kind, Kind::Server)
     }
 
-    /// Whether files can be written.
-    pub(crate) fn can_write(&self) -> bool {
-        matches!(self.kind, Kind::Bucket(_))
+    /// The client for uploads in pieces, if anything can be written.
+    fn uploads_to(&self, path: &Path) -> Result<&Arc<dyn MultipartStore>, Error> {
+        match &self.kind {
+            Kind::Bucket(store) => Ok(store),
+            Kind::Server | Kind::Dataset(_) => Err(Error::Address {
+                address: path.to_owned(),
+                reason: "an output cannot lie there".to_owned(),
+                hint: "name a folder, or an address of s3://, gs:// or az://",
+            }),
+        }
+    }
+
+    /// Makes sure that files can be written.
+    ///
+    /// # Errors
+    /// [`Error::Address`] if not.
+    pub(crate) fn check_writable(&self, path: &Path) -> Result<(), Error> {
+        self.uploads_to(path).map(drop)
     }
 
     fn meta(&self, meta: &ObjectMeta) -> Meta {
@@ -179,6 +194,10 @@ impl Remote {
         }
     }
 
+    pub(crate) fn not_there(&self, path: &Path) -> Error {
+        failure::not_there(path)
+    }
+
     /// How long something is asked.
     pub(crate) fn patience(&self) -> Duration {
         self.patience
@@ -191,7 +210,7 @@ impl Remote {
         }
         let key = self.key(folder)?;
         let first = self.ask(None, || async { self.store.list(Some(&key)).try_next().await });
-        first.map(|first| first.is_some()).map_err(|error| self.failure(Doing::List, folder, error))
+        first.map(|first| first.is_some()).map_err(|error| failure(Doing::List, folder, error))
     }
 
     /// Asks, again where it fails, for as long as there is patience or within a `limit`.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,10 +13,10 @@ use object_store::path::Path as Key;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
 use tokio::task::JoinHandle;
 
-use super::failure::{Doing, again, as_io};
+use super::failure::{Doing, again, as_io, failure};
 use super::{Kind, Remote, patiently};
 use crate::Error;
-use crate::store::Span;
+use crate::store::{Span, lock};
 
 /// The longest block. Two of each chain are held.
 const BLOCK_BYTES: u64 = 8 << 20;
@@ -160,7 +160,7 @@ impl Shared {
             }
         };
         result.map_err(|error| {
-            let error = self.remote.failure(Doing::Read, &self.path, error);
+            let error = failure(Doing::Read, &self.path, error);
             // Readers of formats may make a text of it.
             *lock(&self.failure) = Some(as_io(again(&error)));
             as_io(error)
@@ -307,9 +307,4 @@ impl Blocks {
         self.held.insert(start, Held::Here(bytes.clone()));
         Ok(bytes)
     }
-}
-
-/// What a thread that panicked left is whole: nothing is changed halfway.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

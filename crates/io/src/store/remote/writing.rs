@@ -12,8 +12,8 @@ use object_store::path::Path as Key;
 use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
 use serde::{Deserialize, Serialize};
 
-use super::failure::Doing;
-use super::{Kind, Remote, patiently};
+use super::failure::{Doing, failure};
+use super::{Remote, patiently};
 use crate::Error;
 
 /// Longer files are uploaded in pieces of this size, each of which is tried again by itself.
@@ -83,7 +83,7 @@ impl Remote {
             Err(E::AlreadyExists { .. } | E::Precondition { .. } | E::NotFound { .. }) => {
                 Ok(self.get(path)?.filter(|(there, _)| there == bytes).map(|(_, version)| version))
             }
-            Err(error) => Err(self.failure(Doing::Write, path, error)),
+            Err(error) => Err(failure(Doing::Write, path, error)),
         }
     }
 
@@ -100,9 +100,9 @@ impl Remote {
                 None => self.put(path, &content, On::Overwrite).map(drop),
             };
         }
-        let Kind::Bucket(store) = &self.kind else { return Err(self.read_only(path)) };
+        let store = self.uploads_to(path)?;
         let key = self.key(path)?;
-        let failed = |error| self.failure(Doing::Write, path, error);
+        let failed = |error| failure(Doing::Write, path, error);
         let id = self.ask(None, || store.create_multipart(&key)).map_err(failed)?;
         let upload = Upload { key: key.to_string(), id: id.clone() };
         let note = own.join(UPLOADS_FOLDER).join(format!("{}.json", blake3::hash(id.as_bytes()).to_hex()));
@@ -168,7 +168,7 @@ impl Remote {
 
     /// Gives up an upload that nobody goes on with.
     pub(crate) fn give_up(&self, note: &Path) -> Result<(), Error> {
-        let Kind::Bucket(store) = &self.kind else { return Ok(()) };
+        let store = self.uploads_to(note)?;
         let Some((json, _)) = self.get(note)? else { return Ok(()) };
         if let Ok(Upload { key, id }) = serde_json::from_slice(&json) {
             // It may be done, and its note all that is left.
@@ -187,15 +187,7 @@ impl Remote {
         let key = self.key(path)?;
         match self.ask(limit, || self.store.delete(&key)) {
             Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
-            Err(error) => Err(self.failure(Doing::Remove, path, error)),
-        }
-    }
-
-    fn read_only(&self, path: &Path) -> Error {
-        Error::Address {
-            address: path.to_owned(),
-            reason: "nothing can be written there".to_owned(),
-            hint: "write to a folder, or to s3://, gs:// or az://",
+            Err(error) => Err(failure(Doing::Remove, path, error)),
         }
     }
 }
