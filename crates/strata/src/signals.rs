@@ -9,6 +9,9 @@ use strata_featurize::Error;
 
 use crate::console::failure::Interrupted;
 
+/// What is left of a run.
+const PARTS: &str = "what is finished is kept, the same command goes on from here";
+
 /// Whether a signal has come.
 #[derive(Debug, Clone, Default)]
 pub struct Signals(Arc<AtomicUsize>);
@@ -34,8 +37,14 @@ impl Signals {
     pub fn check(&self) -> Result<(), Interrupted> {
         match self.0.load(Ordering::Relaxed) {
             0 => Ok(()),
-            signal => Err(Interrupted { signal }),
+            signal => Err(Interrupted { signal, left: PARTS }),
         }
+    }
+
+    /// The signal, if one has come, after which nothing is left of the work.
+    #[cfg(feature = "probe")]
+    pub fn end(&self) -> Option<Interrupted> {
+        self.check().err().map(|interrupted| Interrupted { left: "nothing was written", ..interrupted })
     }
 
     /// What to say of a failure: the signal, if one has ended the work.

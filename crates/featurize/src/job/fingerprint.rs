@@ -8,6 +8,7 @@ use crate::Error;
 use crate::job::Job;
 use crate::job::settings::Settings;
 use crate::table::on_null::OnNull;
+use crate::table::unit::Role;
 
 /// The version of strata that wrote something; it decides nothing.
 const WRITER: &str = "strata";
@@ -54,9 +55,12 @@ pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
         stores: _,
     } = settings;
     let layers = asked.layers.resolve(checkpoint.config.num_hidden_layers)?;
+    let is_aligned = |(role, _): &(Role, &str)| *role == Role::Aligned;
+    let aligned: Vec<&str> = subject.columns().into_iter().filter(is_aligned).map(|(_, column)| column).collect();
     let encoded: Map<String, Value> = subject
         .columns()
         .into_iter()
+        .filter(|column| !is_aligned(column))
         .map(|(role, column)| (role.option().trim_start_matches("--").replace('-', "_"), json!(column)))
         .collect();
     let mut value = json!({
@@ -110,6 +114,9 @@ pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
         }
         if let Some(sentence) = &asked.sentence {
             settings.insert("sentence_width".to_owned(), json!(sentence.width(&checkpoint.config)?));
+        }
+        if !aligned.is_empty() {
+            settings.insert("align".to_owned(), json!(aligned));
         }
         if let Some(words) = words_name(*division) {
             settings.insert("words".to_owned(), json!(words));

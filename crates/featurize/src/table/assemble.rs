@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::compute::{filter, take};
 use strata_bert::{Document, Features, Unit, VectorColumn};
-use strata_io::{BATCH_BYTES, row_bytes};
+use strata_io::{BATCH_BYTES, Lists, row_bytes};
 
 use crate::Error;
 use crate::table::columns::Columns;
@@ -50,6 +50,7 @@ pub fn assemble(
     let counts: Vec<usize> = documents.iter().map(|document| unit.rows_of(document.as_ref())).collect();
     let (mut first, mut first_out) = (0, 0);
     for (read, subjects) in batches.iter().zip(subjects) {
+        let documents = &documents[first..first + read.num_rows()];
         let counts = &counts[first..first + read.num_rows()];
         let out = first_out..first_out + counts.iter().sum::<usize>();
         let kept = columns.kept(read)?;
@@ -75,7 +76,7 @@ pub fn assemble(
                 put(before.collect(), Vec::new(), out.clone())?;
             }
             Unit::Token | Unit::Word | Unit::Span => {
-                let labels = labels(subjects, counts)?;
+                let labels = labels(subjects, documents)?;
                 let rows = repeated(counts);
                 for piece in pieces(&rows, &row_bytes(&kept)) {
                     let before = taken(&kept, &rows[piece.clone()], first_row)?;
@@ -125,12 +126,15 @@ fn numbers(rows: impl Iterator<Item = u64>, first_row: u64) -> ArrayRef {
     Arc::new(UInt64Array::from_iter_values(rows.map(|row| first_row + row)))
 }
 
-/// What the spans of some rows carry.
-fn labels(subjects: &Subjects, counts: &[usize]) -> Result<Vec<ArrayRef>, Error> {
-    let (labels, places) = subjects.labels();
-    // Rows without a text have no output rows, whatever spans are named for them.
-    let with_rows = counts.iter().enumerate().filter(|(_, count)| **count > 0);
-    let places = with_rows.flat_map(|(row, _)| places(row)).map(|place| place as u64);
-    let places = UInt64Array::from_iter_values(places);
-    Ok(labels.iter().map(|column| take(column, &places, None)).collect::<Result<_, _>>()?)
+/// What stands beside the words or spans of some rows. Rows without a text have no output rows, whatever stands there.
+fn labels(subjects: &Subjects, documents: &[Option<Document>]) -> Result<Vec<ArrayRef>, Error> {
+    let column = |lists: &Lists| {
+        let rows = documents.iter().enumerate().filter_map(|(row, document)| Some((row, document.as_ref()?)));
+        let places = rows.flat_map(|(row, document)| {
+            let first = lists.places(row).start as u64;
+            document.items.iter().map(move |item| first + u64::from(item.index))
+        });
+        Ok(take(lists.values(), &UInt64Array::from_iter_values(places), None)?)
+    };
+    subjects.labels().iter().map(column).collect()
 }

@@ -8,8 +8,8 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use strata_bert::Features;
 use strata_io::{
-    FloatType, Format, Input, OutputFormat, Spans, TextLists, Texts, carried_metadata, check_writable,
-    column_at, field_at, is_spans, is_text, is_text_list, span_labels, storable_field, vector_field,
+    FloatType, Format, Input, Lists, OutputFormat, Spans, TextLists, Texts, carried_metadata, check_writable,
+    column_at, field_at, is_spans, is_text, is_text_list, list_element, span_labels, storable_field, vector_field,
 };
 
 use crate::Error;
@@ -81,6 +81,8 @@ struct Table<'a> {
 /// The columns of a table that are needed.
 struct Picked {
     kept: Vec<FieldRef>,
+    /// Those of lists that stand beside words.
+    aligned: Vec<FieldRef>,
     read: Vec<String>,
     encoded: Vec<usize>,
 }
@@ -100,7 +102,7 @@ impl Columns {
         let schema = input.schema.clone();
         let table = Table { name: input.source.shown.display().to_string(), schema: &schema, remark };
         let mut picked = table.pick(wanted)?;
-        for field in &mut picked.kept {
+        for field in picked.kept.iter_mut().chain(&mut picked.aligned) {
             let storable = storable_field(field, wanted.format);
             if storable != *field {
                 input.retype_field(&storable)?;
@@ -127,8 +129,8 @@ impl Columns {
     }
 
     fn of(picked: Picked, table: &Table, wanted: &Wanted, features: &Features) -> Result<Self, Error> {
-        let Picked { kept, read, encoded } = picked;
-        let schema = schema(table.schema, &kept, wanted, features);
+        let Picked { kept, aligned, read, encoded } = picked;
+        let schema = schema(table.schema, &kept, &aligned, wanted, features);
         refuse_repeated_names(&schema, &table.name)?;
         Ok(Self {
             read,
@@ -162,7 +164,13 @@ impl Columns {
         Ok(match self.subject {
             Subject::Text(_) => Subjects::Texts(Texts::try_new(column(0))?),
             Subject::Pair(..) => Subjects::Pairs(Texts::try_new(column(0))?, Texts::try_new(column(1))?),
-            Subject::Words(_) => Subjects::Words(TextLists::try_new(column(0))?),
+            Subject::Words(_, ref aligned) => {
+                let lists = |(index, name): (usize, &String)| {
+                    Ok::<_, strata_io::Error>((name.clone(), Lists::try_new(column(1 + index))?))
+                };
+                let aligned = aligned.iter().enumerate().map(lists).collect::<Result<_, _>>()?;
+                Subjects::Words(TextLists::try_new(column(0))?, aligned)
+            }
             Subject::Spans(..) => Subjects::Spans(Texts::try_new(column(0))?, Spans::try_new(column(1))?),
         })
     }
@@ -206,6 +214,7 @@ impl Table<'_> {
             let (is_right, expected): (fn(&DataType) -> bool, _) = match role {
                 Role::Text | Role::TextPair => (is_text, "text"),
                 Role::Words => (is_text_list, "lists of text"),
+                Role::Aligned => (is_list, "lists with a value for each word"),
                 Role::Spans => (is_spans, "structs with whole numbers start and end, or lists of such"),
             };
             if !is_right(field.data_type()) {
@@ -242,7 +251,9 @@ impl Table<'_> {
         };
         let encoded = subject.columns().into_iter().map(&mut place).collect();
         refuse_ambiguous(&read, schema, table)?;
-        Ok(Picked { kept, read, encoded })
+        let aligned = subject.columns().into_iter().filter(|(role, _)| *role == Role::Aligned);
+        let aligned = aligned.filter_map(|(_, name)| Some(field_at(schema, name)?.into())).collect();
+        Ok(Picked { kept, aligned, read, encoded })
     }
 
     fn unknown(&self, option: &str, name: &str) -> Refusal {
@@ -263,7 +274,13 @@ impl Table<'_> {
 }
 
 /// The columns of a part.
-fn schema(input: &Schema, kept: &[FieldRef], wanted: &Wanted, features: &Features) -> Schema {
+fn schema(
+    input: &Schema,
+    kept: &[FieldRef],
+    aligned: &[FieldRef],
+    wanted: &Wanted,
+    features: &Features,
+) -> Schema {
     let unit = features.unit();
     let row = rows::row_name(unit, wanted.on_null);
     let row = row.map(|name| Arc::new(Field::new(name, DataType::UInt64, false)));
@@ -271,7 +288,7 @@ fn schema(input: &Schema, kept: &[FieldRef], wanted: &Wanted, features: &Feature
         Subject::Spans(_, spans) => {
             field_at(input, spans).map_or_else(Vec::new, |field| span_labels(field.data_type()))
         }
-        _ => Vec::new(),
+        _ => aligned.iter().filter_map(|field| list_element(field)).collect(),
     };
     let vectors = features.columns().iter().map(|column| {
         let field = vector_field(&column.name, &column.shape, wanted.dtype);
@@ -283,9 +300,15 @@ fn schema(input: &Schema, kept: &[FieldRef], wanted: &Wanted, features: &Feature
         .chain(rows::fields(unit).into_iter().map(Arc::new))
         .chain(labels)
         .chain(vectors.map(Arc::new));
-    let names: Vec<&str> = kept.iter().map(|field| field.name().as_str()).collect();
-    let metadata = carried_metadata(input.metadata(), &names);
+    let names = |fields: &'_ [FieldRef]| fields.iter().map(|field| field.name().clone()).collect::<Vec<String>>();
+    let (kept, aligned) = (names(kept), names(aligned));
+    let [kept, aligned] = [&kept, &aligned].map(|names| names.iter().map(String::as_str).collect::<Vec<&str>>());
+    let metadata = carried_metadata(input.metadata(), &kept, &aligned);
     Schema::new_with_metadata(fields.collect::<Vec<_>>(), metadata)
+}
+
+fn is_list(data_type: &DataType) -> bool {
+    list_element(&Field::new("", data_type.clone(), true)).is_some()
 }
 
 /// Columns are read by name, so that a name must stand for one of them.

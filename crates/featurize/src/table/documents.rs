@@ -12,7 +12,8 @@ use crate::table::subjects::Subjects;
 /// the first of them, in messages.
 ///
 /// # Errors
-/// The tokenizer fails on a text, or the model does not know a token of it; a span is not in its text; a
+/// The tokenizer fails on a text, or the model does not know a token of it; a span is not in its text; not each
+/// word has something beside it, where something should be; a
 /// text is longer than the model can see at once, where that is to be an error.
 pub fn documents(
     tokenizer: &TextTokenizer,
@@ -27,6 +28,14 @@ pub fn documents(
             place(row)
         ))
         .hint("spans are characters of the text: the first, and one past the last")
+        .into());
+    }
+    if let Some((row, column, found, words)) = misaligned(subjects) {
+        return Err(Refusal::bad_data(format!(
+            "{}: `{column}` has {found} values for {words} words",
+            place(row)
+        ))
+        .hint("each list of --align has a value for each word, null where there is nothing to say")
         .into());
     }
     let rows = || subjects.iter().flat_map(|slice| (0..slice.len()).map(|row| slice.get(row)));
@@ -69,10 +78,22 @@ pub fn of_texts(
 
 /// The first row with a span that is no range of its text's characters, and that span.
 fn bad_span(subjects: &[Subjects]) -> Option<(usize, Range<i64>, usize)> {
+    let (first, (row, span, characters)) = first_that(subjects, Subjects::bad_span)?;
+    Some((first + row, span, characters))
+}
+
+/// The first row of which not each word has something beside it.
+fn misaligned(subjects: &[Subjects]) -> Option<(usize, &str, usize, usize)> {
+    let (first, (row, column, found, words)) = first_that(subjects, Subjects::misaligned)?;
+    Some((first + row, column, found, words))
+}
+
+/// What is found in the first slice in which something is, and the number of its first row.
+fn first_that<'a, T>(subjects: &'a [Subjects], find: impl Fn(&'a Subjects) -> Option<T>) -> Option<(usize, T)> {
     let mut first = 0;
     subjects.iter().find_map(|slice| {
         let row = first;
         first += slice.len();
-        slice.bad_span().map(|(at, span, characters)| (row + at, span, characters))
+        find(slice).map(|found| (row, found))
     })
 }

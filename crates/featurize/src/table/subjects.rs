@@ -2,16 +2,16 @@
 
 use std::ops::Range;
 
-use arrow::array::ArrayRef;
 use strata_bert::TextInput;
-use strata_io::{Spans, TextLists, Texts};
+use strata_io::{Lists, Spans, TextLists, Texts};
 
 /// What is encoded of some rows.
 #[derive(Debug, Clone)]
 pub enum Subjects {
     Texts(Texts),
     Pairs(Texts, Texts),
-    Words(TextLists),
+    /// Words, and by name what stands beside each.
+    Words(TextLists, Vec<(String, Lists)>),
     Spans(Texts, Spans),
 }
 
@@ -20,7 +20,7 @@ impl Subjects {
     pub fn len(&self) -> usize {
         match self {
             Self::Texts(texts) | Self::Pairs(texts, _) | Self::Spans(texts, _) => texts.len(),
-            Self::Words(words) => words.len(),
+            Self::Words(words, _) => words.len(),
         }
     }
 
@@ -29,7 +29,7 @@ impl Subjects {
         Some(match self {
             Self::Texts(texts) => TextInput::Text(texts.get(row)?),
             Self::Pairs(first, second) => TextInput::Pair(first.get(row)?, second.get(row)?),
-            Self::Words(words) => TextInput::Words(words.get(row)?.collect()),
+            Self::Words(words, _) => TextInput::Words(words.get(row)?.collect()),
             Self::Spans(texts, spans) => {
                 // Ends beyond any text were refused when the rows were read.
                 let characters = |span: Option<Range<i64>>| span.map(|s| s.start as u32..s.end as u32);
@@ -44,7 +44,7 @@ impl Subjects {
         match self {
             Self::Texts(texts) | Self::Spans(texts, _) => of(texts),
             Self::Pairs(first, second) => of(first) + of(second),
-            Self::Words(words) => words.get(row).map_or(0, |words| words.flatten().map(str::len).sum()),
+            Self::Words(words, _) => words.get(row).map_or(0, |words| words.flatten().map(str::len).sum()),
         }
     }
 
@@ -53,18 +53,34 @@ impl Subjects {
         match self {
             Self::Texts(texts) => Self::Texts(texts.slice(rows)),
             Self::Pairs(first, second) => Self::Pairs(first.slice(rows.clone()), second.slice(rows)),
-            Self::Words(words) => Self::Words(words.slice(rows)),
+            Self::Words(words, aligned) => {
+                let slice = |(name, lists): &(String, Lists)| (name.clone(), lists.slice(rows.clone()));
+                Self::Words(words.slice(rows.clone()), aligned.iter().map(slice).collect())
+            }
             Self::Spans(texts, spans) => Self::Spans(texts.slice(rows.clone()), spans.slice(rows)),
         }
     }
 
-    /// The columns that spans carry, and the place of each span of a row in them.
-    pub fn labels(&self) -> (Vec<ArrayRef>, impl Fn(usize) -> Range<usize>) {
-        let spans = match self {
-            Self::Spans(_, spans) => Some(spans),
-            _ => None,
-        };
-        (spans.map(Spans::labels).unwrap_or_default(), move |row| spans.map_or(0..0, |s| s.places(row)))
+    /// What stands beside the words or spans of each row, column by column.
+    pub fn labels(&self) -> Vec<Lists> {
+        match self {
+            Self::Texts(_) | Self::Pairs(..) => Vec::new(),
+            Self::Words(_, aligned) => aligned.iter().map(|(_, lists)| lists.clone()).collect(),
+            Self::Spans(_, spans) => spans.labels(),
+        }
+    }
+
+    /// The first row with words of which not each has something beside it: the column, and how many it has for how many
+    /// words.
+    pub fn misaligned(&self) -> Option<(usize, &str, usize, usize)> {
+        let Self::Words(words, aligned) = self else { return None };
+        (0..self.len()).find_map(|row| {
+            let expected = words.get(row)?.len();
+            aligned.iter().find_map(|(name, lists)| {
+                let found = lists.places(row).len();
+                (found != expected).then_some((row, name.as_str(), found, expected))
+            })
+        })
     }
 
     /// The first row with a span that is no range of its text's characters, and that span.

@@ -13,8 +13,8 @@ pub enum Subject {
     Text(String),
     /// Two columns of texts, seen together.
     Pair(String, String),
-    /// A column of lists of words.
-    Words(String),
+    /// A column of lists of words, and those of what stands beside each word.
+    Words(String, Vec<String>),
     /// A column of texts, and one of spans in them.
     Spans(String, String),
 }
@@ -28,6 +28,8 @@ pub enum Role {
     TextPair,
     /// Lists of words.
     Words,
+    /// Lists of what stands beside each word.
+    Aligned,
     /// Spans in texts.
     Spans,
 }
@@ -39,6 +41,7 @@ impl Role {
             Self::Text => "--text",
             Self::TextPair => "--text-pair",
             Self::Words => "--words",
+            Self::Aligned => "--align",
             Self::Spans => "--spans",
         }
     }
@@ -50,7 +53,10 @@ impl Subject {
         match self {
             Self::Text(text) => vec![(Role::Text, text)],
             Self::Pair(first, second) => vec![(Role::Text, first), (Role::TextPair, second)],
-            Self::Words(words) => vec![(Role::Words, words)],
+            Self::Words(words, aligned) => {
+                let aligned = aligned.iter().map(|column| (Role::Aligned, column.as_str()));
+                std::iter::once((Role::Words, words.as_str())).chain(aligned).collect()
+            }
             Self::Spans(text, spans) => vec![(Role::Text, text), (Role::Spans, spans)],
         }
     }
@@ -58,7 +64,7 @@ impl Subject {
     /// The columns that hold texts.
     pub fn texts(&self) -> Vec<String> {
         let columns = self.columns().into_iter();
-        let texts = columns.filter(|(role, _)| *role != Role::Spans);
+        let texts = columns.filter(|(role, _)| !matches!(role, Role::Spans | Role::Aligned));
         texts.map(|(_, name)| name.to_owned()).collect()
     }
 }
@@ -74,6 +80,8 @@ pub struct Asked {
     pub spans: Option<String>,
     /// What a word is: `tokenizer`, `whitespace`, or a column.
     pub words: Option<String>,
+    /// The columns of what stands beside each given word.
+    pub align: Vec<String>,
     /// Whether special tokens count.
     pub special_tokens: Option<bool>,
 }
@@ -83,7 +91,7 @@ pub struct Asked {
 /// # Errors
 /// Options that do not go together.
 pub fn settle(unit: Unit, asked: Asked) -> Result<(Subject, Division), Refusal> {
-    let Asked { text, text_pair, spans, words, special_tokens } = asked;
+    let Asked { text, text_pair, spans, words, align, special_tokens } = asked;
     let refuse = |option: &str, reason: &str| {
         Err(Refusal::usage(format!("{option} does not go with --unit {unit}: {reason}")))
     };
@@ -92,6 +100,14 @@ pub fn settle(unit: Unit, asked: Asked) -> Result<(Subject, Division), Refusal> 
     }
     if words.is_some() && unit != Unit::Word {
         return refuse("--words", "it says what a word is");
+    }
+    let are_given = words.as_deref().is_some_and(|words| !["tokenizer", "whitespace"].contains(&words));
+    if !align.is_empty() && unit == Unit::Word && !are_given {
+        return Err(Refusal::usage("--align goes with a column of --words alone".to_owned())
+            .hint("its lists have a value for each word of that column's lists"));
+    }
+    if !align.is_empty() && unit != Unit::Word {
+        return refuse("--align", "it names what stands beside given words");
     }
     if spans.is_some() && unit != Unit::Span {
         return refuse("--spans", "it names the spans that are encoded");
@@ -117,7 +133,7 @@ pub fn settle(unit: Unit, asked: Asked) -> Result<(Subject, Division), Refusal> 
                 return Err(Refusal::usage("--text does not go with a column of --words".to_owned())
                     .hint("the words are what is encoded; leave --text out, or say --words whitespace"));
             }
-            column => (Subject::Words(column.to_owned()), Division::GivenWords),
+            column => (Subject::Words(column.to_owned(), align), Division::GivenWords),
         },
         Unit::Span => match spans {
             Some(spans) => (Subject::Spans(text, spans), Division::Spans),

@@ -22,31 +22,38 @@ const OF_THE_FILE: [&str; 11] = [
     "writer.",
 ];
 
-/// The metadata of an input's schema for a part with the columns `kept` of it.
+/// The metadata of an input's schema for a part with the columns `kept` of it, and with columns of what stands in the
+/// lists of `unlisted`.
 ///
 /// What is known to list columns (`huggingface`, `pandas`, `geo`) lists those that are there. Other keys are
 /// carried as they are, but for those of a writer about its own file.
-pub fn carried_metadata(input: &Metadata, kept: &[&str]) -> Metadata {
-    let kept: HashSet<&str> = kept.iter().copied().collect();
+pub fn carried_metadata(input: &Metadata, kept: &[&str], unlisted: &[&str]) -> Metadata {
+    let [kept, unlisted] = [kept, unlisted].map(|names| names.iter().copied().collect::<HashSet<&str>>());
     let entries = input.iter().filter(|(key, _)| {
         *key != PROVENANCE_KEY && !OF_THE_FILE.iter().any(|prefix| key.starts_with(prefix))
     });
     let carried = entries.filter_map(|(key, text)| {
-        let about = match key.as_str() {
-            "huggingface" => huggingface,
-            "pandas" => pandas,
-            "geo" => geo,
-            _ => return Some((key.clone(), text.clone())),
-        };
+        if !["huggingface", "pandas", "geo"].contains(&key.as_str()) {
+            return Some((key.clone(), text.clone()));
+        }
         let Ok(Value::Object(object)) = serde_json::from_str(text) else { return None };
-        Some((key.clone(), Value::Object(about(object, &kept)?).to_string()))
+        let carried = match key.as_str() {
+            "huggingface" => huggingface(object, &kept, &unlisted),
+            "pandas" => pandas(object, &kept),
+            _ => geo(object, &kept),
+        };
+        Some((key.clone(), Value::Object(carried?).to_string()))
     });
     carried.collect()
 }
 
 /// The features of a data set: names of classes, images, translations. Those that nothing is said of are
 /// taken from the types of the columns.
-fn huggingface(mut object: Map<String, Value>, kept: &HashSet<&str>) -> Option<Map<String, Value>> {
+fn huggingface(
+    mut object: Map<String, Value>,
+    kept: &HashSet<&str>,
+    unlisted: &HashSet<&str>,
+) -> Option<Map<String, Value>> {
     let mut features = match object.remove("info")? {
         Value::Object(mut info) => match info.remove("features")? {
             Value::Object(features) => features,
@@ -54,7 +61,12 @@ fn huggingface(mut object: Map<String, Value>, kept: &HashSet<&str>) -> Option<M
         },
         _ => return None,
     };
-    features.retain(|name, _| kept.contains(name.as_str()));
+    features.retain(|name, _| kept.contains(name.as_str()) || unlisted.contains(name.as_str()));
+    for (_, feature) in features.iter_mut().filter(|(name, _)| unlisted.contains(name.as_str())) {
+        let of_list = feature.get("feature").or_else(|| feature.as_array()?.first());
+        *feature = of_list.cloned().unwrap_or(Value::Null);
+    }
+    features.retain(|_, feature| !feature.is_null());
     let info = Map::from_iter([("features".to_owned(), Value::Object(features))]);
     Some(Map::from_iter([("info".to_owned(), Value::Object(info))]))
 }

@@ -61,6 +61,47 @@ impl TextLists {
     }
 }
 
+/// What stands in the lists of a column, as a column of its own; `None` if it holds no lists.
+pub fn list_element(field: &Field) -> Option<FieldRef> {
+    // A list may be shorter than what it stands beside says, or missing.
+    let element = element(field.data_type())?.as_ref().clone();
+    Some(Arc::new(element.with_name(field.name()).with_nullable(true)))
+}
+
+/// Lists of whatever stands beside words or spans.
+#[derive(Debug, Clone)]
+pub struct Lists(LargeListArray);
+
+impl Lists {
+    /// Views `array` as lists.
+    ///
+    /// # Errors
+    /// [`Error::NotText`] if [`list_element`] knows none for the array's type.
+    pub fn try_new(array: &ArrayRef) -> Result<Self, Error> {
+        let not_lists = || Error::NotText { expected: "lists", found: array.data_type().clone() };
+        Ok(Self(as_lists(array).ok_or_else(not_lists)?))
+    }
+
+    /// Where what stands in the list of a row is in [`Lists::values`]; nowhere for a null.
+    pub fn places(&self, row: usize) -> Range<usize> {
+        places(&self.0, row)
+    }
+
+    /// What stands in all lists.
+    pub fn values(&self) -> &ArrayRef {
+        self.0.values()
+    }
+
+    /// Some of the rows, shared, not copied.
+    ///
+    /// # Panics
+    /// If the rows reach beyond the last.
+    #[must_use]
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        Self(self.0.slice(rows.start, rows.len()))
+    }
+}
+
 /// Whether a column of this type can be read as spans: structs with whole numbers `start` and
 /// `end`, or lists of such.
 pub fn is_spans(data_type: &DataType) -> bool {
@@ -129,16 +170,20 @@ impl Spans {
         })
     }
 
-    /// Where the spans of a row stand in [`Spans::labels`].
-    pub fn places(&self, row: usize) -> Range<usize> {
+    fn places(&self, row: usize) -> Range<usize> {
         places(&self.lists, row)
     }
 
-    /// What spans carry, a column for each of [`span_labels`].
-    pub fn labels(&self) -> Vec<ArrayRef> {
+    /// What spans carry, lists as long as those of the spans for each of [`span_labels`].
+    pub fn labels(&self) -> Vec<Lists> {
         let structs = self.lists.values().as_struct();
         let labels = structs.fields().iter().zip(structs.columns());
-        labels.filter(|(field, _)| !ENDS.contains(&field.name().as_str())).map(|(_, c)| c.clone()).collect()
+        let lists = |(field, column): (&FieldRef, &ArrayRef)| {
+            let (offsets, nulls) = (self.lists.offsets().clone(), self.lists.nulls().cloned());
+            let field = Arc::new(field.as_ref().clone().with_nullable(true));
+            LargeListArray::try_new(field, offsets, column.clone(), nulls).ok().map(Lists)
+        };
+        labels.filter(|(field, _)| !ENDS.contains(&field.name().as_str())).filter_map(lists).collect()
     }
 
     /// Some of the rows, shared, not copied.
@@ -261,7 +306,8 @@ mod tests {
         assert_eq!(span_labels(array.data_type())[0].name(), "label");
         let several = Spans::try_new(&array).unwrap().slice(1..3);
         assert_eq!((spans(&several, 0), spans(&several, 1)), (vec![], vec![Some(4..5)]));
-        assert_eq!(several.labels()[0].as_string::<i32>().value(several.places(1).start), "C");
+        let labels = &several.labels()[0];
+        assert_eq!(labels.values().as_string::<i32>().value(labels.places(1).start), "C");
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod vectors;
 
 pub use carried::carried_metadata;
 pub use common::common_field;
-pub use lists::{Spans, TextLists, is_spans, is_text_list, span_labels};
+pub use lists::{Lists, Spans, TextLists, is_spans, is_text_list, list_element, span_labels};
 pub use sizes::row_bytes;
 pub use storable::storable_field;
 pub use summary::VectorSummary;

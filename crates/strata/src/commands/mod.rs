@@ -5,6 +5,8 @@ mod dry_run;
 mod fetch;
 mod inspect;
 mod metrics;
+#[cfg(feature = "probe")]
+mod probe;
 pub mod report;
 mod run;
 mod serve;
@@ -14,6 +16,8 @@ mod verify;
 pub use complete::{completions, man};
 pub use fetch::fetch;
 pub use inspect::inspect;
+#[cfg(feature = "probe")]
+pub use probe::probe;
 pub use run::run;
 pub use serve::serve;
 pub use verify::verify;

@@ -15,10 +15,12 @@ mod code {
 
 /// A run that a signal stopped.
 #[derive(Debug, thiserror::Error)]
-#[error("interrupted by {}; what is finished is kept, the same command goes on from here", name(*.signal))]
+#[error("interrupted by {}; {left}", name(*.signal))]
 pub struct Interrupted {
     /// The signal's number.
     pub signal: usize,
+    /// What is left of the work.
+    pub left: &'static str,
 }
 
 fn name(signal: usize) -> &'static str {
@@ -91,8 +93,21 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<(ErrorKind, Option
         Some((refusal.kind(), refusal.advice().map(str::to_owned)))
     } else if let Some(error) = cause.downcast_ref::<strata_io::Error>() {
         Some((error.kind().into(), error.hint()))
+    } else if let Some(known) = of_probe(cause) {
+        Some(known)
     } else {
         let error = cause.downcast_ref::<strata_hub::Error>()?;
         Some((error.kind().into(), error.hint().map(str::to_owned)))
     }
+}
+
+#[cfg(feature = "probe")]
+fn of_probe(cause: &(dyn std::error::Error + 'static)) -> Option<(ErrorKind, Option<String>)> {
+    let error = cause.downcast_ref::<strata_probe::Error>()?;
+    Some((error.kind().map_or(ErrorKind::Bug, Into::into), error.hint()))
+}
+
+#[cfg(not(feature = "probe"))]
+fn of_probe(_: &(dyn std::error::Error + 'static)) -> Option<(ErrorKind, Option<String>)> {
+    None
 }

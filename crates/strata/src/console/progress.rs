@@ -34,11 +34,11 @@ impl<'a> Terminal<'a> {
 
 impl Watch for Terminal<'_> {
     fn begin(&self, rows: u64) {
-        self.progress.get_or_init(|| Progress::start(self.mode, rows));
+        self.progress.get_or_init(|| Progress::start(self.mode, "rows", rows));
     }
 
     fn advance(&self, rows: u64, tokens: u64) {
-        self.progress.get().inspect(|progress| progress.advance(rows, tokens));
+        self.progress.get().inspect(|progress| progress.encoded(rows, tokens));
     }
 
     fn end(&self) {
@@ -47,6 +47,25 @@ impl Watch for Terminal<'_> {
 
     fn is_cancelled(&self) -> bool {
         self.signals.check().is_err() || self.cluster.is_some_and(Cluster::is_cancelled)
+    }
+}
+
+#[cfg(feature = "probe")]
+impl strata_probe::Watch for Terminal<'_> {
+    fn begin(&self, probes: u64) {
+        self.progress.get_or_init(|| Progress::start(self.mode, "probes", probes));
+    }
+
+    fn advance(&self, probes: u64, column: &str) {
+        self.progress.get().inspect(|progress| progress.advance(probes, column.to_owned()));
+    }
+
+    fn end(&self) {
+        self.progress.get().inspect(|progress| progress.bar.finish_and_clear());
+    }
+
+    fn is_cancelled(&self) -> bool {
+        Watch::is_cancelled(self)
     }
 }
 
@@ -60,9 +79,11 @@ pub fn has_bars(mode: ProgressMode) -> bool {
     }
 }
 
-/// How far a run is.
+/// How far a command is.
 struct Progress {
     bar: ProgressBar,
+    /// What is counted.
+    unit: &'static str,
     tokens: AtomicU64,
     started: Instant,
     plain: Option<Plain>,
@@ -74,25 +95,30 @@ struct Plain {
 }
 
 impl Progress {
-    /// Starts counting towards `rows`.
-    fn start(mode: ProgressMode, rows: u64) -> Self {
+    /// Starts counting towards `length`.
+    fn start(mode: ProgressMode, unit: &'static str, length: u64) -> Self {
         let bars = has_bars(mode);
         let target = if bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(rows), target).with_style(style());
+        let bar = ProgressBar::with_draw_target(Some(length), target).with_style(style(unit));
         if bars {
             bar.enable_steady_tick(Duration::from_millis(200));
         }
         let plain = (mode == ProgressMode::Auto && !bars)
             .then(|| Plain { next_ms: AtomicU64::new(PLAIN_INTERVAL.as_millis() as u64) });
-        Self { bar, tokens: AtomicU64::new(0), started: Instant::now(), plain }
+        Self { bar, unit, tokens: AtomicU64::new(0), started: Instant::now(), plain }
     }
 
     /// Counts rows that are encoded, with their tokens.
-    fn advance(&self, rows: u64, tokens: u64) {
+    fn encoded(&self, rows: u64, tokens: u64) {
         let tokens = self.tokens.fetch_add(tokens, Ordering::Relaxed) + tokens;
-        self.bar.inc(rows);
         let rate = tokens as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
-        self.bar.set_message(format!("{} tokens/s", HumanCount(rate as u64)));
+        self.advance(rows, format!("{} tokens/s", HumanCount(rate as u64)));
+    }
+
+    /// Counts what is done, and says something of it.
+    fn advance(&self, count: u64, message: String) {
+        self.bar.inc(count);
+        self.bar.set_message(message);
         if let Some(plain) = &self.plain {
             self.print_plain(plain);
         }
@@ -110,9 +136,10 @@ impl Progress {
         // From the average so far: indicatif estimates only what it draws.
         let left = self.started.elapsed().mul_f64(all.saturating_sub(done) as f64 / done.max(1) as f64);
         say(format_args!(
-            "{} of {} rows ({percent:.0} %), {}, {} left",
+            "{} of {} {} ({percent:.0} %), {}, {} left",
             HumanCount(done),
             HumanCount(all),
+            self.unit,
             self.bar.message(),
             HumanDuration(left)
         ));
@@ -120,13 +147,13 @@ impl Progress {
 }
 
 #[expect(clippy::literal_string_with_formatting_args, reason = "indicatif's own template language")]
-fn style() -> ProgressStyle {
+fn style(unit: &str) -> ProgressStyle {
     let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        // Before the first rows there is nothing to estimate from.
+        // Before the first of them there is nothing to estimate from.
         let text = if state.pos() == 0 { "…".to_owned() } else { HumanDuration(state.eta()).to_string() };
         let _ = write!(out, "{text} left");
     };
-    ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} rows  {msg}  {left}")
+    ProgressStyle::with_template(&["{bar:30} {human_pos} of {human_len} ", unit, "  {msg}  {left}"].concat())
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("left", left)
 }

@@ -11,6 +11,8 @@ use tracing::level_filters::LevelFilter;
 
 use crate::console::LogFormat;
 use crate::options::Options;
+#[cfg(feature = "probe")]
+use crate::options::probe::ProbeOptions;
 use crate::options::storage::Storage;
 
 /// What `--version` says beyond `-V`.
@@ -94,6 +96,9 @@ pub enum Command {
     Inspect(InspectArguments),
     /// Hold an output folder against its manifest, and encode a sample of its rows again.
     Verify(VerifyArguments),
+    /// Train probes on the columns of an output, and report what each layer knows of a label.
+    #[cfg(feature = "probe")]
+    Probe(Box<ProbeArguments>),
     /// Fetch a model from the Hugging Face hub into the local cache, for `--model ID`.
     Fetch(FetchArguments),
     /// Print the script with which a shell completes commands and options.
@@ -202,6 +207,25 @@ pub struct VerifyArguments {
 
     #[command(flatten)]
     pub storage: Storage,
+}
+
+#[cfg(feature = "probe")]
+#[derive(Debug, Args)]
+pub struct ProbeArguments {
+    /// The output folder, or a TOML file with any of the options below; one given here wins over the file.
+    #[arg(value_name = "DIR|PIPELINE")]
+    pub what: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub options: ProbeOptions,
+
+    /// When to show progress: bars on a terminal, a plain line every few seconds elsewhere.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub progress: ProgressMode,
+
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,8 @@ pub mod cli;
 #[cfg(test)]
 mod documents;
 mod pipeline_file;
+#[cfg(feature = "probe")]
+pub mod probe;
 mod settings;
 mod storage;
 mod values;
@@ -68,6 +70,11 @@ pub struct InputOptions {
     /// or lists of such; what else they hold is carried along.
     #[arg(id = "input.spans", long = "spans", value_name = "COLUMN")]
     pub spans: Option<String>,
+    /// Columns of lists with a value for each word of --words, such as labels: each word's row gets its own; several
+    /// separated by commas.
+    #[arg(id = "input.align", long = "align", value_name = "COLUMNS", value_delimiter = ',')]
+    #[serde(deserialize_with = "values::list_or_text")]
+    pub align: Option<Vec<String>>,
     /// Input columns to carry through: all, none, or names separated by commas [default: all for rows,
     /// none for tokens, words and spans].
     #[arg(id = "input.keep", long = "keep", value_name = "COLUMNS", value_delimiter = ',')]

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::CommandFactory;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use strata_featurize::Refusal;
 use toml::{Table, Value};
 
@@ -16,31 +18,42 @@ impl Options {
     /// # Errors
     /// The file cannot be read, is not TOML, or has a key that is no option.
     pub fn over_file(&self, path: &Path) -> anyhow::Result<Self> {
-        let text = fs_err::read_to_string(path).map_err(|error| {
-            Refusal::configuration(error.to_string()).hint("give the path of a TOML file")
-        })?;
-        self.over_text(&text, path)
+        over_file(&self.clone().without_what_is_taken_back(), "run", path)
     }
+}
 
-    fn over_text(&self, text: &str, path: &Path) -> anyhow::Result<Self> {
-        let invalid = |error: toml::de::Error| {
-            // The place in the file would show what stands there, which may be a secret.
-            let before = error.span().and_then(|span| text.get(..span.end)).unwrap_or(text);
-            let section = before.lines().rev().find(|line| line.trim_start().starts_with('['));
-            let said = match section.is_some_and(|section| section.contains("storage")) {
-                true => format!("line {}: {}", before.lines().count(), error.message()),
-                false => error.to_string().trim_end().to_owned(),
-            };
-            Refusal::configuration(format!("{} cannot be used:\n{said}", path.display()))
+/// The options of a command, and where they say nothing those of a TOML file.
+///
+/// # Errors
+/// The file cannot be read, is not TOML, or has a key that is no option.
+pub fn over_file<T: Serialize + DeserializeOwned>(own: &T, command: &str, path: &Path) -> anyhow::Result<T> {
+    let text = fs_err::read_to_string(path)
+        .map_err(|error| Refusal::configuration(error.to_string()).hint("give the path of a TOML file"))?;
+    over_text(own, command, &text, path)
+}
+
+fn over_text<T: Serialize + DeserializeOwned>(
+    own: &T,
+    command: &str,
+    text: &str,
+    path: &Path,
+) -> anyhow::Result<T> {
+    let invalid = |error: toml::de::Error| {
+        // The place in the file would show what stands there, which may be a secret.
+        let before = error.span().and_then(|span| text.get(..span.end)).unwrap_or(text);
+        let section = before.lines().rev().find(|line| line.trim_start().starts_with('['));
+        let said = match section.is_some_and(|section| section.contains("storage")) {
+            true => format!("line {}: {}", before.lines().count(), error.message()),
+            false => error.to_string().trim_end().to_owned(),
         };
-        let mut table: Table = toml::from_str(text).map_err(invalid)?;
-        refuse_unknown_keys(&table, path)?;
-        // Checked by itself first: only then do messages show the place in the file.
-        toml::from_str::<Self>(text).map_err(invalid)?;
-        let own = self.clone().without_what_is_taken_back();
-        merge(&mut table, Table::try_from(own).context("options do not serialize")?);
-        Ok(Table::try_into(table)?)
-    }
+        Refusal::configuration(format!("{} cannot be used:\n{said}", path.display()))
+    };
+    let mut table: Table = toml::from_str(text).map_err(invalid)?;
+    refuse_unknown_keys(&table, command, path)?;
+    // Checked by itself first: only then do messages show the place in the file.
+    toml::from_str::<T>(text).map_err(invalid)?;
+    merge(&mut table, Table::try_from(own).context("options do not serialize")?);
+    Ok(Table::try_into(table)?)
 }
 
 /// Lays `winner` over `table`, key by key.
@@ -55,8 +68,8 @@ fn merge(table: &mut Table, winner: Table) {
     }
 }
 
-fn refuse_unknown_keys(table: &Table, path: &Path) -> Result<(), Refusal> {
-    let known = known_keys();
+fn refuse_unknown_keys(table: &Table, command: &str, path: &Path) -> Result<(), Refusal> {
+    let known = known_keys(command);
     for (section, value) in table {
         let keys: Vec<String> = match value {
             Value::Table(inner) => inner.keys().map(|key| format!("{section}.{key}")).collect(),
@@ -65,7 +78,7 @@ fn refuse_unknown_keys(table: &Table, path: &Path) -> Result<(), Refusal> {
         let empty_section =
             keys.is_empty() && known.iter().any(|key| key.starts_with(&format!("{section}.")));
         // What stores can be told is known to them.
-        let is_known = |key: &String| known.contains(key) || key.starts_with("storage.");
+        let is_known = |key: &String| known.contains(key) || (command == "run" && key.starts_with("storage."));
         let unknown = keys.into_iter().find(|key| !is_known(key));
         if let Some(key) = unknown
             .or((!empty_section && value.as_table().is_some_and(Table::is_empty)).then(|| section.clone()))
@@ -74,7 +87,7 @@ fn refuse_unknown_keys(table: &Table, path: &Path) -> Result<(), Refusal> {
             let refusal = Refusal::configuration(format!("{}: `{key}` is not an option", path.display()));
             return Err(match nearest {
                 Some(nearest) => {
-                    refusal.hint(format!("did you mean `{nearest}`? `strata run --help` lists all options"))
+                    refusal.hint(format!("did you mean `{nearest}`? `strata {command} --help` lists all options"))
                 }
                 None => refusal,
             });
@@ -83,12 +96,11 @@ fn refuse_unknown_keys(table: &Table, path: &Path) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Every key a TOML file may have: the ids of the options that have a dotted one.
-fn known_keys() -> Vec<String> {
+/// Every key a TOML file may have: the ids of the command's options that have a dotted one.
+fn known_keys(command: &str) -> Vec<String> {
     let cli = Cli::command();
-    let run = cli.get_subcommands().find(|command| command.get_name() == "run");
-    let ids =
-        run.into_iter().flat_map(|run| run.get_arguments()).map(|argument| argument.get_id().to_string());
+    let arguments = cli.find_subcommand(command).into_iter().flat_map(|command| command.get_arguments());
+    let ids = arguments.map(|argument| argument.get_id().to_string());
     ids.filter(|id| id.contains('.')).collect()
 }
 
@@ -108,8 +120,7 @@ mod tests {
         pooling = \"mean\"\n[output]\npath = \"o\"\nrows_per_part = 7\n";
 
     fn settings(text: &str) -> anyhow::Result<Settings> {
-        Options::default()
-            .over_text(text, Path::new("job.toml"))
+        over_text(&Options::default(), "run", text, Path::new("job.toml"))
             .and_then(|options| Ok(Settings::try_from(options)?))
     }
 
@@ -146,7 +157,8 @@ mod tests {
                 panic!("another command")
             };
             let text = PIPELINE.replace("[output]", "normalize = true\n[output]");
-            let options = run.options.over_text(&text, Path::new("job.toml")).unwrap();
+            let own = run.options.without_what_is_taken_back();
+            let options = over_text(&own, "run", &text, Path::new("job.toml")).unwrap();
             Settings::try_from(options).unwrap().features.normalize
         };
         assert!(own(&[]) && own(&["--no-normalize", "--normalize"]));

@@ -18,6 +18,7 @@ impl TryFrom<Options> for Settings {
             text,
             text_pair,
             spans,
+            align,
             keep,
             schema,
             csv_delimiter,
@@ -51,10 +52,11 @@ impl TryFrom<Options> for Settings {
             stride,
         } = features;
 
+        let align = align.into_iter().flatten().map(|name| name.trim().to_owned()).collect();
         let counts = special_tokens.map(|choice| choice == SpecialTokens::Include);
         let unit = unit.unwrap_or_default();
         let (subject, division) =
-            unit::settle(unit, unit::Asked { text, text_pair, spans, words, special_tokens: counts })?;
+            unit::settle(unit, unit::Asked { text, text_pair, spans, words, align, special_tokens: counts })?;
         let keep = keep.map_or(if unit == Unit::Row { Keep::All } else { Keep::None }, keep_of);
         let text_formats = text_formats::settle(
             text_formats::Asked {

@@ -1,0 +1,56 @@
+//! Values that are told apart and nothing else: groups, types, classes.
+
+use std::collections::HashMap;
+
+use super::Output;
+use crate::Error;
+
+/// A number for each distinct value of a column.
+pub struct Keys {
+    /// The number of each row's value; none where it is null.
+    pub of: Vec<Option<u32>>,
+    /// The values by their numbers, in the order in which they first stand there.
+    pub names: Vec<String>,
+}
+
+impl Keys {
+    /// The values of a column.
+    ///
+    /// # Errors
+    /// Those of [`Output::each_text`].
+    pub fn read(output: &Output, column: &str, option: &str) -> Result<Self, Error> {
+        let mut numbers: HashMap<String, u32> = HashMap::new();
+        let mut keys = Self { of: Vec::with_capacity(output.rows), names: Vec::new() };
+        output.each_text(column, option, |text| {
+            keys.of.push(text.map(|text| match numbers.get(text) {
+                Some(&number) => number,
+                None => {
+                    let number = numbers.len() as u32;
+                    numbers.insert(text.to_owned(), number);
+                    keys.names.push(text.to_owned());
+                    number
+                }
+            }));
+        })?;
+        Ok(keys)
+    }
+}
+
+impl Output {
+    /// A number for each input row, of each output row that stands for a piece of it.
+    ///
+    /// # Errors
+    /// A part cannot be read.
+    pub fn input_rows(&self) -> Result<Vec<u32>, Error> {
+        let mut of = Vec::with_capacity(self.rows);
+        let mut numbers: HashMap<(usize, u64), u32> = HashMap::new();
+        for part in self.parts_of("row") {
+            let (_, input, rows) = part?;
+            for row in rows.u64()?.iter() {
+                let next = numbers.len() as u32;
+                of.push(*numbers.entry((input, row.unwrap_or_default())).or_insert(next));
+            }
+        }
+        Ok(of)
+    }
+}

@@ -1,0 +1,195 @@
+//! An output of strata, read with Polars: a column at a time, a part at a time.
+
+mod columns;
+mod keys;
+mod labels;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use polars::io::SerReader;
+use polars::io::ipc::IpcReader;
+use polars::io::parquet::read::ParquetReader;
+use polars::prelude::{Column, DataFrame, DataType, PolarsError, PolarsResult};
+use serde_json::{Map, Value};
+use strata_io::{Manifest, OutputFolder, PartFile, vector_shape};
+
+pub use columns::VectorColumn;
+pub use keys::Keys;
+pub use labels::Labels;
+
+use crate::Error;
+
+/// An output folder that is whole.
+pub struct Output {
+    /// The folder, as it was named.
+    pub folder: PathBuf,
+    /// What decides the values of its parts.
+    pub provenance: Map<String, Value>,
+    /// All its rows.
+    pub rows: usize,
+    /// Its columns of vectors.
+    pub vectors: Vec<VectorColumn>,
+    /// The names of all its columns.
+    pub columns: Vec<String>,
+    /// What its files say of their columns, by key.
+    metadata: Vec<(String, String)>,
+    parts: Vec<Part>,
+}
+
+/// A file of an output.
+struct Part {
+    path: PathBuf,
+    rows: usize,
+    /// The number of the input file that it is of.
+    input: usize,
+}
+
+impl Output {
+    /// Opens the output in a folder of this machine.
+    ///
+    /// # Errors
+    /// The folder holds no output, or one that is not whole or has no rows.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let place = OutputFolder::new(folder);
+        let shown = folder.display();
+        let Some(manifest) = Manifest::load(&place)? else {
+            return Err(Error::folder(
+                format!("{shown} holds no output of strata"),
+                "name a folder that `strata run` wrote",
+            ));
+        };
+        if !place.is_whole()? {
+            return Err(Error::folder(
+                format!("{shown} is not whole: some of its parts are not made yet"),
+                "run the command that began it again, which goes on where it ended",
+            ));
+        }
+        let mut inputs: Vec<&str> = Vec::new();
+        let mut parts = Vec::new();
+        for (name, record) in &manifest.parts {
+            let input = inputs.iter().position(|input| *input == record.input).unwrap_or_else(|| {
+                inputs.push(&record.input);
+                inputs.len() - 1
+            });
+            let path = place.find_part(record.file_name(name));
+            parts.push(Part { path, rows: record.output_rows as usize, input });
+        }
+        let Some(first) = parts.iter().find(|part| part.rows > 0) else {
+            return Err(Error::bad_data(format!("{shown} has no rows"), "name an output of texts"));
+        };
+        let schema = PartFile::open(&first.path)?.schema;
+        Ok(Self {
+            folder: folder.to_owned(),
+            provenance: manifest.fingerprint.clone(),
+            rows: parts.iter().map(|part| part.rows).sum(),
+            vectors: columns::vector_columns(schema.fields().iter().map(|field| {
+                (field.name().as_str(), vector_shape(field.data_type()).map(|(shape, _)| shape))
+            })),
+            columns: schema.fields().iter().map(|field| field.name().clone()).collect(),
+            metadata: schema.metadata().iter().map(|(key, text)| (key.clone(), text.clone())).collect(),
+            parts,
+        })
+    }
+
+    /// What the files say under a key.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.iter().find(|(name, _)| name == key).map(|(_, text)| text.as_str())
+    }
+
+    /// Whether output rows stand for pieces of input rows.
+    pub fn has_pieces(&self) -> bool {
+        self.columns.iter().any(|name| name == "row") && self.columns.iter().any(|name| name.ends_with("_index"))
+    }
+
+    /// The same column of each part, in order, with the number of the part's first row and of its input file.
+    fn parts_of(&self, column: &str) -> impl Iterator<Item = Result<(usize, usize, Column), Error>> {
+        let mut first = 0;
+        self.parts.iter().filter(|part| part.rows > 0).map(move |part| {
+            let before = first;
+            first += part.rows;
+            let read = || -> PolarsResult<Column> {
+                let table = part.read(column)?;
+                let column = table.column(column)?.clone();
+                if column.len() == part.rows {
+                    Ok(column)
+                } else {
+                    let found = column.len();
+                    Err(PolarsError::ComputeError(format!("expected {} rows, found {found}", part.rows).into()))
+                }
+            };
+            let column = read().map_err(|source| Error::Part { part: part.path.display().to_string(), source })?;
+            Ok((before, part.input, column))
+        })
+    }
+
+    /// Gives `take` each row of a column of vectors: its number, and its values if it has any.
+    ///
+    /// # Errors
+    /// A part cannot be read, or is not what the manifest says.
+    pub fn each_vector(&self, column: &VectorColumn, mut take: impl FnMut(usize, Option<&[f32]>)) -> Result<(), Error> {
+        for part in self.parts_of(&column.name) {
+            let (first, _, vectors) = part?;
+            let wanted = DataType::Array(Box::new(DataType::Float32), column.width);
+            let vectors = vectors.cast(&wanted)?.take_materialized_series().rechunk();
+            let is_there = vectors.is_not_null();
+            let values = vectors.array()?.get_inner().rechunk();
+            let values = values.f32()?.downcast_iter().next().map(|chunk| chunk.values().as_slice());
+            let rows = values.unwrap_or_default().chunks_exact(column.width).zip(is_there.iter());
+            for (row, (values, is_there)) in rows.enumerate() {
+                take(first + row, (is_there == Some(true)).then_some(values));
+            }
+        }
+        Ok(())
+    }
+
+    /// The texts of a column, with null for null; of numbers and dates what Polars makes text of.
+    ///
+    /// # Errors
+    /// There is no such column, or none of single values; a part cannot be read.
+    pub fn each_text(&self, column: &str, option: &str, mut take: impl FnMut(Option<&str>)) -> Result<(), Error> {
+        self.expect_column(column, option)?;
+        for part in self.parts_of(column) {
+            let (_, _, values) = part?;
+            if values.dtype().is_nested() {
+                return Err(Error::usage(
+                    format!("column `{column}` holds {}, expected single values", values.dtype()),
+                    format!("name another with {option}"),
+                ));
+            }
+            let texts = values.cast(&DataType::String)?.take_materialized_series();
+            texts.str()?.iter().for_each(&mut take);
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// There is no such column.
+    pub fn expect_column(&self, column: &str, option: &str) -> Result<(), Error> {
+        if self.columns.iter().any(|name| name == column) {
+            return Ok(());
+        }
+        let vectors: Vec<&str> = self.vectors.iter().map(|vectors| vectors.name.as_str()).collect();
+        let others = self.columns.iter().filter(|name| !vectors.contains(&name.as_str()));
+        let others: Vec<&str> = others.map(String::as_str).collect();
+        Err(Error::usage(
+            format!("{} has no column `{column}`", self.folder.display()),
+            format!(
+                "name another with {option}; beside vectors it has {}. `strata run --keep` carries columns through, \
+                 --align those of given words",
+                others.join(", ")
+            ),
+        ))
+    }
+}
+
+impl Part {
+    fn read(&self, column: &str) -> PolarsResult<DataFrame> {
+        let (file, columns) = (File::open(&self.path)?, Some(vec![column.to_owned()]));
+        if self.path.extension().is_some_and(|extension| extension == "parquet") {
+            ParquetReader::new(file).with_columns(columns).finish()
+        } else {
+            IpcReader::new(file).with_columns(columns).finish()
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! How right a probe is, and how sure that is.
+
+mod classes;
+mod cka;
+mod estimate;
+mod numbers;
+
+pub use cka::{Centred, cka};
+pub use classes::{accuracy, confusion, macro_f1};
+pub use estimate::{Estimate, Resampled, below};
+pub use numbers::{r_squared, spearman};
