@@ -14,7 +14,6 @@ const SUMS: usize = 32;
 /// Rows that are filled one by one.
 pub struct Rows {
     blocks: Vec<Vec<f32>>,
-    rows: usize,
     width: usize,
 }
 
@@ -22,7 +21,7 @@ impl Rows {
     /// Rows of zeros.
     pub fn new(rows: usize, width: usize) -> Self {
         let block = |first: usize| vec![0.0; BLOCK_ROWS.min(rows - first) * width];
-        Self { blocks: (0..rows).step_by(BLOCK_ROWS).map(block).collect(), rows, width }
+        Self { blocks: (0..rows).step_by(BLOCK_ROWS).map(block).collect(), width }
     }
 
     /// A row.
@@ -80,20 +79,19 @@ impl Rows {
 
     /// The rows as they are.
     pub fn into_matrix(self) -> Matrix {
-        let Self { blocks, rows, width } = self;
+        let Self { blocks, width } = self;
         let device = Device::flex();
         let tensor = |values: Vec<f32>| {
             let shape = [values.len() / width.max(1), width];
             Tensor::from_data(TensorData::new(values, shape), &device)
         };
-        Matrix { blocks: blocks.into_iter().map(tensor).collect(), rows, width }
+        Matrix { blocks: blocks.into_iter().map(tensor).collect(), width }
     }
 }
 
 /// Rows of vectors.
 pub struct Matrix {
     blocks: Vec<Tensor<2>>,
-    rows: usize,
     width: usize,
 }
 
@@ -108,14 +106,15 @@ pub struct Block {
 }
 
 impl Matrix {
-    /// The number of rows.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
     /// The length of a row.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// The same vectors by their places on `axes`, which may be others than they have.
+    pub fn along(self, axes: &Tensor<2>) -> Self {
+        let rotate = |block: Tensor<2>| block.matmul(axes.clone());
+        Self { blocks: self.blocks.into_par_iter().map(rotate).collect(), width: axes.dims()[1] }
     }
 
     /// Some rows, block by block.

@@ -1,12 +1,11 @@
 //! Vectors and labels to probes.
 
+mod axes;
 mod lbfgs;
 mod matrix;
 mod mix;
 mod network;
-mod ridge;
 mod targets;
-mod whitening;
 
 use std::ops::Range;
 
@@ -16,29 +15,57 @@ use chacha20::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::settings::Probe;
+use axes::Axes;
 use lbfgs::{Minimum, minimize};
 pub use matrix::{Matrix, Rows};
 pub use mix::mix;
 use network::Network;
-use ridge::Ridge;
 pub use targets::{Predictions, Targets};
-use whitening::Whitening;
 
 /// Units of the hidden layer of an MLP.
 const UNITS: usize = 64;
 /// Largest derivative of the mean loss at which a minimum is near enough to compare strengths, and at which it is one.
-const NEAR: f64 = 1e-4;
-const AT: f64 = 1e-7;
+const NEAR: f64 = 3e-4;
+const AT: f64 = 3e-7;
 /// The same for a hidden layer, whose minima are many and none is the right one.
 const OF_HIDDEN: f64 = 1e-4;
+/// The least doubt about a class that is believed: where nothing is doubted yet, much may still be.
+const LEAST_DOUBT: f64 = 1e-3;
+/// How much the loss over development rows rises before no weaker penalty is tried.
+const RISE: f64 = 1.01;
 /// Steps before a minimum is given up.
 const STEPS: usize = 2000;
 const STEPS_OF_HIDDEN: usize = 500;
 
-/// A vector column, what is to be said of its rows, and what is trained to say it.
+/// Vectors as probes learn from them.
+pub struct Material {
+    /// The vectors; those of a linear probe along their principal axes.
+    matrix: Matrix,
+    /// Those axes.
+    axes: Option<Axes>,
+}
+
+impl Material {
+    /// `rows` are what will be learned from, `train` of them.
+    pub fn new(rows: Rows, train: Range<usize>, probe: Probe, targets: &Targets) -> Self {
+        let matrix = rows.standardize(train.clone());
+        if probe != Probe::Linear {
+            return Self { matrix, axes: None };
+        }
+        // A division by variances that are not quite right is not quite right, a step along them is good enough.
+        let dtype = match targets {
+            Targets::Classes { .. } => FloatDType::F32,
+            Targets::Numbers(_) => FloatDType::F64,
+        };
+        let axes = Axes::of(&matrix, train, dtype);
+        Self { matrix: matrix.along(&axes.tensor()), axes: Some(axes) }
+    }
+}
+
+/// Vectors, what is to be said of them, and what is trained to say it.
 pub struct Lesson<'a> {
     /// The vectors.
-    pub matrix: &'a Matrix,
+    pub material: &'a Material,
     /// What is to be said of them.
     pub targets: &'a Targets,
     /// The rows that are learned from.
@@ -61,66 +88,39 @@ pub struct Trained {
     pub converged: bool,
 }
 
-/// What is known of vectors before anything is learned of them.
-pub struct Known {
-    gram: Vec<f64>,
-    ridge: Option<Ridge>,
-}
-
 impl Lesson<'_> {
-    /// What all probes of these rows begin with.
-    pub fn study(&self) -> Known {
-        let (gram, ridge) = match (self.probe, self.targets) {
-            (Probe::Linear, Targets::Classes { .. }) => {
-                (self.matrix.gram(self.train.clone(), FloatDType::F32), None)
-            }
-            (Probe::Linear, Targets::Numbers(numbers)) => {
-                (Vec::new(), Some(Ridge::new(self.matrix, self.train.clone(), &numbers[self.train.clone()])))
-            }
-            (Probe::Mlp, _) => (Vec::new(), None),
-        };
-        Known { gram, ridge }
-    }
-
-    /// The probe of the strength with which the loss over the rows `development` is least. `tried` is called after each.
+    /// The probe of the strength with which the loss over the rows `development` is least, of those that are tried, from
+    /// the strongest on, until it rises. `tried` is called after each.
     ///
     /// # Errors
     /// Those of `tried`.
     pub fn choose<E>(
         &self,
-        known: &Known,
         development: Range<usize>,
         mut tried: impl FnMut() -> Result<(), E>,
     ) -> Result<Trained, E> {
         let mut best: Option<(f64, Trained)> = None;
         let mut last: Option<Trained> = None;
         for &l2 in self.targets.strengths() {
-            let trained = self.fit(known, l2, self.train.clone(), last.as_ref(), FloatDType::F32);
+            let trained = self.fit(l2, self.train.clone(), last.as_ref(), FloatDType::F32);
             let loss = self.loss(&trained, development.clone());
-            if best.as_ref().is_none_or(|(least, _)| loss < *least) {
-                best = Some((loss, trained.clone()));
+            tried()?;
+            match &best {
+                // Once it learns rows by heart, a weaker penalty makes it worse.
+                Some((least, _)) if loss > RISE * least => break,
+                Some((least, _)) if loss >= *least => {}
+                _ => best = Some((loss, trained.clone())),
             }
             last = Some(trained);
-            tried()?;
         }
         let Some((_, near)) = best else { return Ok(self.nothing()) };
-        Ok(self.fit(known, near.l2, self.train.clone(), Some(&near), FloatDType::F64))
+        Ok(self.fit(near.l2, self.train.clone(), Some(&near), FloatDType::F64))
     }
 
     /// The probe of one strength, learned from `rows`, which are among the lesson's.
-    pub fn fit(
-        &self,
-        known: &Known,
-        l2: f64,
-        rows: Range<usize>,
-        start: Option<&Trained>,
-        precision: FloatDType,
-    ) -> Trained {
-        if let Some(ridge) = &known.ridge {
-            return match ridge.solve(l2) {
-                Some(parameters) => Trained { parameters, l2, iterations: 0, converged: true },
-                None => Trained { l2, ..self.nothing() },
-            };
+    pub fn fit(&self, l2: f64, rows: Range<usize>, start: Option<&Trained>, precision: FloatDType) -> Trained {
+        if let (Some(axes), Targets::Numbers(numbers)) = (&self.material.axes, self.targets) {
+            return Trained { parameters: self.ridge(axes, numbers, rows, l2), l2, iterations: 0, converged: true };
         }
         let network = self.network();
         let penalty = l2 / rows.len() as f64;
@@ -128,7 +128,7 @@ impl Lesson<'_> {
         let loss = |parameters: &[f64], gradient: &mut [f64]| {
             let weights = network.weights(parameters, precision);
             let count = rows.len() as f64;
-            let sums = self.matrix.sum(rows.clone(), 1 + gradient.len(), |block| {
+            let sums = self.material.matrix.sum(rows.clone(), 1 + gradient.len(), |block| {
                 let row = rows.start + block.first;
                 weights.loss(block, row, self.targets)
             });
@@ -140,28 +140,66 @@ impl Lesson<'_> {
             }
             value
         };
+        let begun = std::time::Instant::now();
         let noise = if precision == FloatDType::F64 { 1e-14 } else { 1e-9 };
         let start = start.map_or_else(|| self.begin(), |trained| trained.parameters.clone());
-        let whitening = match self.probe {
-            Probe::Linear => {
-                Whitening::new(&known.gram, self.train.len(), penalty, network.width, network.outputs)
-            }
-            Probe::Mlp => None,
-        };
-        let Minimum { parameters, iterations, converged } = match &whitening {
+        let Minimum { parameters, iterations, converged } = match &self.material.axes {
             None => minimize(start, OF_HIDDEN, STEPS_OF_HIDDEN, noise, loss),
-            Some(whitening) => {
+            Some(axes) => {
                 let tolerance = if precision == FloatDType::F64 { AT } else { NEAR };
-                let minimum =
-                    minimize(whitening.to_place(start), tolerance, STEPS, noise, |place, gradient| {
-                        let value = loss(&whitening.to_parameters(place.to_vec()), gradient);
-                        whitening.to_gradient(gradient);
-                        value
-                    });
-                Minimum { parameters: whitening.to_parameters(minimum.parameters), ..minimum }
+                let scales = self.scales(axes, &start, rows.clone(), penalty);
+                let scaled = start.iter().zip(&scales).map(|(parameter, scale)| parameter * scale).collect();
+                let unscaled = |place: &[f64]| place.iter().zip(&scales).map(|(p, scale)| p / scale).collect();
+                let minimum = minimize(scaled, tolerance, STEPS, noise, |place, gradient| {
+                    let parameters: Vec<f64> = unscaled(place);
+                    let value = loss(&parameters, gradient);
+                    gradient.iter_mut().zip(&scales).for_each(|(derivative, scale)| *derivative /= scale);
+                    value
+                });
+                Minimum { parameters: unscaled(&minimum.parameters), ..minimum }
             }
         };
+        let seconds = begun.elapsed().as_secs_f64();
+        tracing::debug!(l2, rows = rows.len(), iterations, converged, ?precision, seconds, "a probe is trained");
         Trained { parameters, l2, iterations, converged }
+    }
+
+    /// The square root of the loss's second derivative by each parameter, as far as the spread along each axis and the
+    /// doubt about each class at the start tell.
+    fn scales(&self, axes: &Axes, start: &[f64], rows: Range<usize>, penalty: f64) -> Vec<f64> {
+        let weights = self.network().weights(start, FloatDType::F32);
+        let outputs = self.targets.outputs();
+        let mut doubts = self.material.matrix.sum(rows.clone(), outputs, |block| {
+            let mut doubts = vec![0.0; outputs];
+            for row in weights.outputs(block).chunks_exact_mut(outputs) {
+                self.targets.probabilities(row);
+                doubts.iter_mut().zip(row).for_each(|(doubt, p)| *doubt += *p * (1.0 - *p));
+            }
+            doubts
+        });
+        doubts.iter_mut().for_each(|doubt| *doubt = (*doubt / rows.len() as f64).max(LEAST_DOUBT));
+        let of_weights = doubts.iter().flat_map(|doubt| {
+            axes.variances.iter().map(move |variance| (doubt * variance + penalty).max(1e-12).sqrt())
+        });
+        of_weights.chain(doubts.iter().map(|doubt| doubt.sqrt())).collect()
+    }
+
+    /// Weights along the axes and, after them, the bias that minimize half the sum of squares and half of `l2` times the
+    /// sum of the weights' squares.
+    fn ridge(&self, axes: &Axes, numbers: &[f64], rows: Range<usize>, l2: f64) -> Vec<f64> {
+        let count = rows.len() as f64;
+        let mean = numbers[rows.clone()].iter().sum::<f64>() / count;
+        let products = self.material.matrix.sum(rows.clone(), axes.variances.len(), |block| {
+            let of = &numbers[rows.start + block.first..][..block.rows];
+            let centred: Vec<f64> = of.iter().map(|number| number - mean).collect();
+            let row = matrix::tensor(&centred, [1, block.rows], FloatDType::F64);
+            matrix::numbers(row.matmul(block.values.cast(FloatDType::F64)))
+        });
+        let of_axis = |(product, variance): (f64, &f64)| {
+            let divisor = variance * count + l2;
+            if divisor > 0.0 { product / divisor } else { 0.0 }
+        };
+        products.into_iter().zip(&axes.variances).map(of_axis).chain([mean]).collect()
     }
 
     /// The mean loss over some rows.
@@ -191,12 +229,12 @@ impl Lesson<'_> {
 
     fn outputs(&self, trained: &Trained, rows: Range<usize>) -> Vec<f64> {
         let weights = self.network().weights(&trained.parameters, FloatDType::F64);
-        self.matrix.map(rows, |block| weights.outputs(block)).concat()
+        self.material.matrix.map(rows, |block| weights.outputs(block)).concat()
     }
 
     fn network(&self) -> Network {
         let hidden = (self.probe == Probe::Mlp).then_some(UNITS);
-        Network { width: self.matrix.width(), hidden, outputs: self.targets.outputs() }
+        Network { width: self.material.matrix.width(), hidden, outputs: self.targets.outputs() }
     }
 
     /// Parameters before the first step: for a linear probe 0, for a hidden layer after He et al. (2015).
@@ -215,12 +253,5 @@ impl Lesson<'_> {
 
     fn nothing(&self) -> Trained {
         Trained { parameters: vec![0.0; self.network().count()], l2: 0.0, iterations: 0, converged: false }
-    }
-}
-
-impl Trained {
-    /// Weights and biases, as [`Lesson`] lays them out.
-    pub fn parameters(&self) -> &[f64] {
-        &self.parameters
     }
 }

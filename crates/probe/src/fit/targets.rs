@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// Half the sum of the weights' squares counts so many times beside the summed loss: 1 / C of scikit-learn's logistic
 /// regression, alpha of its ridge. From strong to weak, as each is a start for the next.
-const OF_CLASSES: [f64; 5] = [1e3, 1e2, 1e1, 1e0, 1e-1];
+const OF_CLASSES: [f64; 7] = [1e4, 1e3, 1e2, 1e1, 1e0, 1e-1, 1e-2];
 const OF_NUMBERS: [f64; 8] = [1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1e0, 1e-1];
 
 /// What is to be said of each row of a matrix.
@@ -73,13 +73,25 @@ impl Targets {
             }
             Self::Classes { of, .. } => {
                 let class = of[row] as usize;
+                let own = outputs[class];
                 let largest = outputs.iter().fold(f64::NEG_INFINITY, |largest, &output| output.max(largest));
-                let own = outputs[class] - largest;
+                let sum: f64 = outputs.iter().map(|output| (output - largest).exp()).sum();
+                self.probabilities(outputs);
+                outputs[class] -= 1.0;
+                largest + sum.ln() - own
+            }
+        }
+    }
+
+    /// Turns the outputs of a row into what they say of the probability of each class, or of the second of two.
+    pub fn probabilities(&self, outputs: &mut [f64]) {
+        match outputs {
+            [logit] => *logit = 1.0 / (1.0 + (-*logit).exp()),
+            _ => {
+                let largest = outputs.iter().fold(f64::NEG_INFINITY, |largest, &output| output.max(largest));
                 outputs.iter_mut().for_each(|output| *output = (*output - largest).exp());
                 let sum: f64 = outputs.iter().sum();
                 outputs.iter_mut().for_each(|output| *output /= sum);
-                outputs[class] -= 1.0;
-                sum.ln() - own
             }
         }
     }

@@ -6,7 +6,7 @@ use burn::tensor::FloatDType;
 
 use crate::Error;
 use crate::design::{Resampling, Split, control_labels};
-use crate::fit::{Known, Lesson, Predictions, Rows, Targets, Trained};
+use crate::fit::{Lesson, Material, Predictions, Rows, Targets, Trained};
 use crate::output::{Output, VectorColumn};
 use crate::score::{Resampled, accuracy, confusion, macro_f1, r_squared, spearman};
 use crate::settings::{Probe, Settings};
@@ -76,18 +76,23 @@ pub fn study(
         check(watch)
     };
     for Seeded { seed, split, resampling } in seeds {
-        let matrix = read(output, column, subject, split)?.standardize(split.train.clone());
         let targets = subject.labels.targets().arranged(split);
+        let rows = read(output, column, subject, split)?;
+        let material = Material::new(rows, split.train.clone(), settings.probe, &targets);
         let lesson = Lesson {
-            matrix: &matrix,
+            material: &material,
             targets: &targets,
             train: split.train.clone(),
             probe: settings.probe,
             seed: *seed,
         };
-        let known = lesson.study();
-        let trained = lesson.choose(&known, split.development.clone(), step)?;
-        step()?;
+        let mut strengths = targets.strengths().len() as u64;
+        let trained = lesson.choose(split.development.clone(), || {
+            strengths -= 1;
+            step()
+        })?;
+        // Those that were not tried, and the last.
+        watch.advance(strengths + 1, &column.name);
         let said = lesson.predict(&trained, split.test.clone());
         let scores = Scores { targets: &targets, rows: split.test.clone(), resampling };
         scores.add(&said, &mut found.score, &mut found.second);
@@ -104,17 +109,14 @@ pub fn study(
         if let Some(types) = &subject.types {
             let control = targets.control(&split.arrange(types), *seed);
             let lesson = Lesson { targets: &control, train: split.train.clone(), ..lesson };
-            // What is known of the vectors does not depend on their labels, that of numbers aside.
-            let own = matches!(control, Targets::Numbers(_)).then(|| lesson.study());
-            let trained =
-                lesson.fit(own.as_ref().unwrap_or(&known), trained.l2, split.train.clone(), None, FloatDType::F32);
+            let trained = lesson.fit(trained.l2, split.train.clone(), None, FloatDType::F32);
             let said = lesson.predict(&trained, split.test.clone());
             let scores = Scores { targets: &control, rows: split.test.clone(), resampling };
             scores.add(&said, &mut found.control_task, &mut Resampled::default());
             step()?;
         }
         if let Targets::Classes { count, .. } = &targets {
-            found.bits.push(online_code(&lesson, &known, &trained, *count, step)?);
+            found.bits.push(online_code(&lesson, &trained, *count, step)?);
         }
     }
     Ok(found)
@@ -124,7 +126,6 @@ pub fn study(
 /// first with none.
 fn online_code(
     lesson: &Lesson,
-    known: &Known,
     trained: &Trained,
     classes: usize,
     mut step: impl FnMut() -> Result<(), Error>,
@@ -137,7 +138,7 @@ fn online_code(
         let (learned, next) = (pair[0], pair[1]);
         // A hidden layer that has settled into few rows does not leave them.
         let start = last.as_ref().filter(|_| lesson.probe == Probe::Linear);
-        let of_few = lesson.fit(known, trained.l2, 0..learned, start, FloatDType::F32);
+        let of_few = lesson.fit(trained.l2, 0..learned, start, FloatDType::F32);
         bits += lesson.bits(&of_few, learned..next, learned);
         last = Some(of_few);
         step()?;
