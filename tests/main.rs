@@ -1,5 +1,6 @@
 //! The program as its users meet it: every test runs the binary.
 
+mod align;
 mod bad_data;
 mod carried;
 mod cli;
@@ -25,6 +26,8 @@ mod options;
 mod output;
 mod parity;
 mod paths;
+#[cfg(feature = "probe")]
+mod probe;
 mod readers;
 mod refusals;
 mod resume;

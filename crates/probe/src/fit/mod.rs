@@ -5,6 +5,8 @@ mod lbfgs;
 mod matrix;
 mod mix;
 mod network;
+#[cfg(test)]
+mod reference;
 mod targets;
 
 use std::ops::Range;
@@ -102,7 +104,9 @@ impl Lesson<'_> {
         let mut best: Option<(f64, Trained)> = None;
         let mut last: Option<Trained> = None;
         for &l2 in self.targets.strengths() {
-            let trained = self.fit(l2, self.train.clone(), last.as_ref(), FloatDType::F32);
+            // A hidden layer that a strong penalty has put out stays so.
+            let start = last.as_ref().filter(|_| self.probe == Probe::Linear);
+            let trained = self.fit(l2, self.train.clone(), start, FloatDType::F32);
             let loss = self.loss(&trained, development.clone());
             tried()?;
             match &best {
@@ -114,6 +118,9 @@ impl Lesson<'_> {
             last = Some(trained);
         }
         let Some((_, near)) = best else { return Ok(self.nothing()) };
+        if self.probe == Probe::Mlp {
+            return Ok(near);
+        }
         Ok(self.fit(near.l2, self.train.clone(), Some(&near), FloatDType::F64))
     }
 

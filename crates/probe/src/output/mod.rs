@@ -12,7 +12,7 @@ use polars::io::ipc::IpcReader;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{Column, DataFrame, DataType, PolarsError, PolarsResult};
 use serde_json::{Map, Value};
-use strata_io::{Manifest, OutputFolder, PartFile, vector_shape};
+use strata_io::{Manifest, OutputFolder, PartFile, is_address, vector_shape};
 
 pub use columns::VectorColumn;
 pub use keys::Keys;
@@ -53,6 +53,12 @@ impl Output {
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let place = OutputFolder::new(folder);
         let shown = folder.display();
+        if is_address(folder) {
+            return Err(Error::usage(
+                format!("{shown} is in a store, expected a folder of this machine: each column is read several times"),
+                "copy it here first, with the store's own program",
+            ));
+        }
         let Some(manifest) = Manifest::load(&place)? else {
             return Err(Error::folder(
                 format!("{shown} holds no output of strata"),

@@ -16,6 +16,12 @@ impl Report {
     pub fn check_folder(folder: &Path) -> Result<(), Error> {
         let is_new = match fs_err::read_dir(folder) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+                return Err(Error::folder(
+                    format!("{} is no folder", folder.display()),
+                    "name a new folder with --output",
+                ));
+            }
             entries => entries?.next().is_none(),
         };
         if is_new || folder.join(JSON).is_file() {

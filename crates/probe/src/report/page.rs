@@ -15,7 +15,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 10
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; }
 tr.best { background: var(--mark); font-weight: 600; }
-figure { margin: 1.5rem 0; } figure svg { width: 100%; height: auto; }
+figure { margin: 1.5rem 0; } figure svg { max-width: 100%; height: auto; }
 figcaption, .faint { color: var(--faint); }
 pre { overflow-x: auto; font-size: .85rem; }
 .scroll { overflow-x: auto; }

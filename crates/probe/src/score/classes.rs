@@ -41,7 +41,7 @@ pub fn confusion(of: &[u32], said: &[u32], classes: usize) -> Vec<Vec<u64>> {
 mod tests {
     use super::*;
 
-    // scikit-learn 1.7: accuracy_score and f1_score(average="macro").
+    // scikit-learn 1.9: accuracy_score and f1_score(average="macro").
     #[test]
     fn scores_are_those_of_scikit_learn() {
         let (of, said) = ([0, 0, 1, 1, 2, 2, 2], [0, 1, 1, 1, 2, 0, 2]);

@@ -2,6 +2,8 @@
 
 mod baselines;
 mod column;
+#[cfg(test)]
+mod cover;
 mod layers;
 mod rows;
 

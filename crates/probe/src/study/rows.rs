@@ -169,7 +169,11 @@ impl LeftOutRows {
             Labels::Numbers(of) => {
                 let numbers: Vec<f64> = self.kept.iter().filter_map(|&row| of[row as usize]).collect();
                 if numbers.windows(2).all(|pair| pair[0] == pair[1]) {
-                    return Err(nothing_to_learn(label, "the same number", self.kept.len()));
+                    let what = match self.kept.len() {
+                        0 => format!("no row has a number `{label}` and a vector"),
+                        rows => format!("`{label}` is the same number in all {rows} rows"),
+                    };
+                    return Err(nothing_to_learn(&what));
                 }
                 Ok(Truth::Numbers(numbers))
             }
@@ -192,10 +196,11 @@ impl LeftOutRows {
                 let left: Vec<u32> = (0..names.len() as u32).filter(|&class| is_large(class) && counts[class as usize] > 0).collect();
                 if left.len() < 2 {
                     let what = match left.first() {
-                        Some(&class) => format!("of one class, {}", names[class as usize]),
-                        None => "of no class with enough rows".to_owned(),
+                        Some(&class) => format!("`{label}` is {} in all {} rows", names[class as usize], self.kept.len()),
+                        None if small.is_empty() => format!("no row has a `{label}` and a vector"),
+                        None => format!("no class of `{label}` has {} rows or more", settings.min_rows),
                     };
-                    return Err(nothing_to_learn(label, &what, self.kept.len()));
+                    return Err(nothing_to_learn(&what));
                 }
                 let mut places = vec![0; names.len()];
                 left.iter().enumerate().for_each(|(place, &class)| places[class as usize] = place as u32);
@@ -207,9 +212,9 @@ impl LeftOutRows {
     }
 }
 
-fn nothing_to_learn(label: &str, what: &str, rows: usize) -> Error {
+fn nothing_to_learn(what: &str) -> Error {
     Error::bad_data(
-        format!("there is nothing to learn: all {rows} rows with a label `{label}` are {what}"),
+        format!("there is nothing to learn: {what}"),
         "name a column of labels that differ with --label; --min-rows says how few rows of a class are too few",
     )
 }

@@ -187,8 +187,16 @@ fn every_pipeline_in_the_documents_is_accepted() {
         blocks().into_iter().filter(|(language, _)| language == "toml").map(|(_, code)| code).collect();
     assert!(pipelines.len() > 1, "only {} pipelines were found", pipelines.len());
     for pipeline in pipelines {
-        let file = tempfile::NamedTempFile::new().unwrap();
+        let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
         fs_err::write(&file, &pipeline).unwrap();
+        if pipeline.contains("[probe]") {
+            #[cfg(feature = "probe")]
+            crate::options::probe::ProbeOptions::default()
+                .with(Some(file.path()))
+                .and_then(|options| Ok(strata_probe::Settings::try_from(options.probe)?))
+                .unwrap_or_else(|error| panic!("{error}\n{pipeline}"));
+            continue;
+        }
         let options = Options::default().over_file(file.path());
         options
             .and_then(|options| Ok(Settings::try_from(options)?))

@@ -47,13 +47,13 @@ impl Report {
         for (index, series) in self.series().into_iter().enumerate() {
             let columns = self.columns.iter().enumerate().filter(|(_, column)| column.series == series);
             let name = |what: &str| match (what, series.as_str()) {
-                (what, "") => what.to_owned(),
-                ("", series) => series.to_owned(),
-                (what, series) => format!("{what}, {series}"),
+                ("probe", series) if self.has_series() => series.to_owned(),
+                (what, series) if self.has_series() => format!("{what}, {series}"),
+                (what, _) => what.to_owned(),
             };
             let place = |place: usize| self.place(place);
             let own = columns.clone().map(|(at, column)| (place(at), column.score));
-            lines.push(Line::new(name(if self.has_series() { "" } else { "probe" }), index, own.collect()).with_band());
+            lines.push(Line::new(name("probe"), index, own.collect()).with_band());
             let control = columns.clone().filter_map(|(at, column)| Some((place(at), column.control?)));
             lines.push(Line::new(name("control output"), index, control.collect()).dashed(8));
             let task = columns.filter_map(|(at, column)| Some((place(at), column.control_task?)));
@@ -64,7 +64,7 @@ impl Report {
             levels[0].name = "mean".to_owned();
         }
         if let (Some(by_type), Some(typed_by)) = (self.baselines.by_type, &self.question.typed_by) {
-            levels.push(Level { name: format!("most frequent of the {typed_by}"), value: by_type.value });
+            levels.push(Level { name: format!("most frequent of each {typed_by}"), value: by_type.value });
         }
         let title = format!("{} of {} by layer, with 95 % intervals", self.question.score, self.question.label);
         let ticks = self.ticks();
