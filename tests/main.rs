@@ -30,6 +30,7 @@ mod paths;
 mod probe;
 mod readers;
 mod refusals;
+mod repeated;
 mod resume;
 mod sentence;
 mod signals;

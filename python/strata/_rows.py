@@ -26,6 +26,6 @@ def refuse_others(engine: str, arguments: Mapping[str, Any], *nothing: str) -> N
         raise UsageError(f"functions of {engine} give a value for each row, and unit is {unit!r}", advice)
     if arguments.get("on_null") == "drop":
         raise UsageError(f"functions of {engine} give a value for each row, and on_null is 'drop'", "take null or nan")
-    for name in ("text_pair", "spans", "keep", *nothing):
+    for name in ("text_pair", "spans", "align", "keep", *nothing):
         if arguments.get(name) is not None:
             raise UsageError(f"functions of {engine} are given one column of texts, and {name} is given", "leave it out")

@@ -35,6 +35,7 @@ PLACES = {
     "text": "input.text",
     "text_pair": "input.text_pair",
     "spans": "input.spans",
+    "align": "input.align",
     "keep": "input.keep",
     "dtype": "output.dtype",
     "on_null": "output.on_null",
@@ -116,6 +117,8 @@ class Encoder:
         Tokens in one forward pass.
     text, text_pair, spans : str, optional
         Columns of tables: the texts (``text`` if nothing is said), second texts, and spans in texts.
+    align : str or sequence of str, optional
+        Columns of lists with a value for each given word, such as labels: each word's row gets its own.
     keep : str or sequence of str, optional
         Columns of tables that are carried through: ``all``, ``none`` or names.
     dtype : str
@@ -159,6 +162,7 @@ class Encoder:
         text: str | None = None,
         text_pair: str | None = None,
         spans: str | None = None,
+        align: str | Sequence[str] | None = None,
         keep: str | Sequence[str] | None = None,
         dtype: str = "float32",
         on_null: str = "null",
@@ -187,6 +191,7 @@ class Encoder:
         self.text = text
         self.text_pair = text_pair
         self.spans = spans
+        self.align = align
         self.keep = keep
         self.dtype = dtype
         self.on_null = on_null

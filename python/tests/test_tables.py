@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import TEXTS
 
@@ -31,6 +32,20 @@ def test_units_are_the_programs(tiny, by_program, unit):
     by_program = by_program(TABLE, "--model", tiny, "--unit", unit)
     table = Encoder(tiny, unit=unit).encode_table(TABLE)
     assert table.to_pylist() == by_program.to_pylist()
+
+
+def test_labels_of_given_words_go_with_them_into_a_probe(tiny, by_program, program, tmp_path):
+    nouns = ["cat", "dog", "bird"]
+    words = [["The", nouns[row % 3], "sat"] for row in range(60)]
+    texts = pa.table({"words": words, "tag": [["DET", "NOUN", None]] * 60})
+    options = ["--model", tiny, "--unit", "word", "--words", "words", "--align", "tag"]
+    table = Encoder(tiny, unit="word", words="words", align="tag").encode_table(texts)
+    assert table.to_pylist() == by_program(texts, *options).to_pylist()
+    assert table["tag"].to_pylist() == ["DET", "NOUN", None] * 60
+    pq.write_table(texts, tmp_path / "in.parquet")
+    program("run", "--input", tmp_path / "in.parquet", *options, "--output", tmp_path / "out")
+    program("probe", tmp_path / "out", "--label", "tag", "--seeds", "1", "--output", tmp_path / "report")
+    assert pl.read_parquet(tmp_path / "report" / "report.parquet")["score"][0] == 1.0
 
 
 def test_rows_are_counted_on_over_batches(tiny):

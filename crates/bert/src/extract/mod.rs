@@ -117,7 +117,7 @@ impl Extractor {
     }
 
     /// The vectors of documents, as [`Encoder::vectors`](crate::Encoder::vectors) gives them; `batch_tokens`
-    /// go through the model at a time.
+    /// go through the model at a time, and what is there several times goes through it once.
     ///
     /// # Errors
     /// Those of [`Extractor::extract`]; whatever `seen` returns.
@@ -128,26 +128,23 @@ impl Extractor {
         mut seen: impl FnMut(usize, usize) -> Result<(), E>,
     ) -> Result<Vec<VectorColumn>, E> {
         let mut assembly = Assembly::new(&self.features, documents.iter().map(Option::as_ref));
-        let texts =
-            documents.iter().enumerate().filter_map(|(row, document)| Some((row, document.as_ref()?)));
-        let windows: Vec<(usize, usize, &Encoding)> = texts
-            .flat_map(|(row, document)| {
-                document.windows.iter().enumerate().map(move |(index, window)| (row, index, window))
-            })
-            .collect();
-        let lengths: Vec<usize> = windows.iter().map(|(_, _, window)| window.len()).collect();
+        let windows = windows(documents);
+        let lengths: Vec<usize> = windows.iter().map(|(window, _)| window.len()).collect();
         for batch in batch::plan(&lengths, batch_tokens) {
-            let members = || batch.rows.iter().map(|&member| windows[member]);
-            let inputs: Vec<&Encoding> = members().map(|(_, _, window)| window).collect();
+            let members = || batch.rows.iter().map(|&member| &windows[member]);
+            let inputs: Vec<&Encoding> = members().map(|(window, _)| *window).collect();
             let values = self.extract(&inputs)?;
             let mut rest = values.as_slice();
-            for (row, index, window) in members() {
+            for (window, places) in members() {
                 let (own, others) = rest.split_at(self.values_of(window));
-                assembly.add(row, index, own);
+                for &(row, index) in places {
+                    assembly.add(row, index, own);
+                }
                 rest = others;
             }
             // A text is done with its first window: the others are few.
-            seen(members().filter(|(_, index, _)| *index == 0).count(), batch.tokens)?;
+            let first = members().flat_map(|(_, places)| places).filter(|(_, index)| *index == 0);
+            seen(first.count(), batch.tokens)?;
         }
         Ok(assembly.finish())
     }
@@ -243,6 +240,23 @@ impl Extractor {
         };
         blocks(lengths).map(counted).collect()
     }
+}
+
+/// The windows of documents that differ, each with the documents and their windows that it is of: its values do not
+/// depend on its company.
+fn windows(documents: &[Option<Document>]) -> Vec<(&Encoding, Vec<(usize, usize)>)> {
+    let mut numbers: HashMap<&Encoding, usize> = HashMap::new();
+    let mut windows: Vec<(&Encoding, Vec<(usize, usize)>)> = Vec::new();
+    for (row, document) in documents.iter().enumerate() {
+        for (index, window) in document.iter().flat_map(|document| &document.windows).enumerate() {
+            let number = *numbers.entry(window).or_insert_with(|| {
+                windows.push((window, Vec::new()));
+                windows.len() - 1
+            });
+            windows[number].1.push((row, index));
+        }
+    }
+    windows
 }
 
 /// `[rows, len]`: for each token of a block a value that goes by its place in its row and by whether

@@ -38,7 +38,7 @@ impl<'a> From<&'a str> for TextInput<'a> {
 }
 
 /// What goes through the model in one piece. The three lists have one entry per token.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Encoding {
     /// Rows of the word embeddings.
     pub input_ids: Vec<u32>,

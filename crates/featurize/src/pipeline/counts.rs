@@ -23,6 +23,8 @@ pub struct Counts {
     pub truncated: u64,
     /// Tokens of texts, special ones counted.
     pub tokens: u64,
+    /// Those of them that did not go through the model, as others like them had.
+    pub repeated_tokens: u64,
 }
 
 /// How many values of a column are infinite or not a number, by its name; columns with none are not there.
@@ -30,19 +32,20 @@ pub type NonFinite = BTreeMap<String, u64>;
 
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        let Self { rows, output_rows, without_vector, nulls, truncated, tokens } = other;
+        let Self { rows, output_rows, without_vector, nulls, truncated, tokens, repeated_tokens } = other;
         self.rows += rows;
         self.output_rows += output_rows;
         self.without_vector += without_vector;
         self.nulls += nulls;
         self.truncated += truncated;
         self.tokens += tokens;
+        self.repeated_tokens += repeated_tokens;
     }
 }
 
 /// What the manifest notes about a part beside its rows.
 pub fn recorded(counts: Counts, non_finite: &NonFinite) -> Map<String, Value> {
-    let Counts { nulls, truncated, tokens, without_vector, rows: _, output_rows: _ } = counts;
+    let Counts { nulls, truncated, tokens, without_vector, rows: _, output_rows: _, repeated_tokens: _ } = counts;
     let fields = [("nulls", nulls), ("truncated", truncated), ("tokens", tokens)];
     let lacking = (without_vector > 0).then_some(("without_vector", without_vector));
     let fields = fields.into_iter().chain(lacking).map(|(name, count)| (name.to_owned(), json!(count)));
@@ -60,6 +63,7 @@ pub fn counted_in(part: &PartRecord) -> (Counts, NonFinite) {
         nulls: count("nulls"),
         truncated: count("truncated"),
         tokens: count("tokens"),
+        repeated_tokens: 0,
     };
     let non_finite = part.counts.get("non_finite").and_then(|broken| NonFinite::deserialize(broken).ok());
     (counts, non_finite.unwrap_or_default())

@@ -32,7 +32,9 @@ pub fn encode(
     let unseen = |document: &&Option<Document>| document.as_ref().is_none_or(|d| d.windows.is_empty());
     watch.advance(documents.iter().filter(unseen).count() as u64, 0);
     watch::check(watch)?;
+    counts.repeated_tokens = counts.tokens;
     let columns = extractor.vectors(&documents, batch_tokens, |rows, tokens| {
+        counts.repeated_tokens -= tokens as u64;
         watch.advance(rows as u64, tokens as u64);
         watch::check(watch)
     })?;
@@ -50,6 +52,7 @@ fn counts(unit: Unit, documents: &[Option<Document>]) -> Counts {
         output_rows: documents.iter().map(|document| unit.rows_of(document.as_ref()) as u64).sum(),
         nulls: (documents.len() - texts().count()) as u64,
         truncated: texts().filter(|document| document.truncated).count() as u64,
+        repeated_tokens: 0,
         tokens: texts().map(|document| document.encoded_tokens() as u64).sum(),
     }
 }

@@ -14,15 +14,7 @@ impl Report {
         out += &paragraph(self.about_rows());
         out += &row(&head);
         out += &format!("|{}\n", "---|".repeat(head.len()));
-        for (cells, column) in rows.iter().zip(&self.columns) {
-            let mut cells = cells.clone();
-            if column.column == self.best {
-                cells[0] = format!("**{}**", cells[0]);
-                out += &format!("| {} |\n", cells.join(" | "));
-            } else {
-                out += &row(&cells);
-            }
-        }
+        out += &rows.iter().map(|cells| row(cells)).collect::<String>();
         out += "\n";
         out += &format!("`{}` is best on the development rows.\n\n", self.best);
         out += &paragraph(self.about_baselines());
@@ -45,7 +37,7 @@ impl Report {
 /// Text in which nothing is markup.
 fn escaped(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, character| {
-        if matches!(character, '\\' | '*' | '_' | '|' | '<' | '>' | '[' | ']' | '#') {
+        if matches!(character, '\\' | '*' | '|' | '`' | '<' | '>' | '[' | ']' | '#') {
             out.push('\\');
         }
         out.push(if character == '\n' { ' ' } else { character });

@@ -135,6 +135,7 @@ fn in_a_cell(text: &str) -> String {
 fn blocks() -> Vec<(String, String)> {
     let folder = fs_err::read_dir(repository().join("docs")).unwrap();
     let documents = folder.map(|entry| entry.unwrap().path()).chain([repository().join("README.md")]);
+    let documents = documents.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     let mut blocks = Vec::new();
     for document in documents {
         let text = fs_err::read_to_string(document).unwrap();
