@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListBuilder, Int32Builder, LargeListBuilder, ListBuilder, StringBuilder,
-    StringDictionaryBuilder, UInt64Array,
+    Array, ArrayRef, AsArray, FixedSizeListBuilder, Int32Builder, LargeListBuilder, ListBuilder,
+    StringBuilder, StringDictionaryBuilder, UInt64Array,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Metadata, Int32Type, UInt64Type};
+use arrow::datatypes::{DataType, Int32Type, Metadata, UInt64Type};
 use serde_json::json;
 
 use crate::support::tables::{column, names, schema_of_output, table};
@@ -27,7 +27,8 @@ fn sandbox(rows: &[serde_json::Value]) -> Sandbox {
 fn rows(sandbox: &Sandbox) -> Vec<(u64, Option<String>, Option<String>)> {
     let output = read_output(&sandbox.path("out"));
     let text = |name: &str| cast(column(&output, name), &DataType::Utf8).unwrap();
-    let (row, word, tag) = (column(&output, "row").as_primitive::<UInt64Type>().clone(), text("word"), text("tag"));
+    let (row, word, tag) =
+        (column(&output, "row").as_primitive::<UInt64Type>().clone(), text("word"), text("tag"));
     let at = |array: &ArrayRef, index: usize| {
         array.is_valid(index).then(|| array.as_string::<i32>().value(index).to_owned())
     };
@@ -43,7 +44,11 @@ fn each_word_has_what_stands_at_its_place_whatever_parts_and_batches_it_falls_in
         .map(|row| {
             let tags: Vec<_> = (0..length(row)).map(|p| (p % 4 != 3).then(|| format!("{row}.{p}"))).collect();
             let words: Vec<String> = (0..length(row)).map(|place| word(row, place)).collect();
-            if row % 11 == 5 { json!({"words": null, "tag": tags}) } else { json!({"words": words, "tag": tags}) }
+            if row % 11 == 5 {
+                json!({"words": null, "tag": tags})
+            } else {
+                json!({"words": words, "tag": tags})
+            }
         })
         .collect();
     let sandbox = sandbox(&all);

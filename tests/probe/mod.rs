@@ -41,7 +41,8 @@ pub fn sentences(rows: usize, more: impl Fn(usize) -> Value) -> String {
 pub fn with_vectors(rows: usize, more: impl Fn(usize) -> Value) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("in.jsonl", sentences(rows, more));
-    sandbox.succeed("run --input in.jsonl --model tiny-bert --layers all --rows-per-part 90 --output vectors");
+    sandbox
+        .succeed("run --input in.jsonl --model tiny-bert --layers all --rows-per-part 90 --output vectors");
     sandbox
 }
 

@@ -7,7 +7,10 @@ use crate::support::{Sandbox, assert_refused};
 
 #[test]
 fn what_is_no_question_is_refused() {
-    let sandbox = with_vectors(60, |row| json!({"same": "x", "rare": format!("{}", row / 2), "none": null, "list": [1]}));
+    let sandbox = with_vectors(
+        60,
+        |row| json!({"same": "x", "rare": format!("{}", row / 2), "none": null, "list": [1]}),
+    );
     assert_refused!(sandbox, "probe", @r"
     success: false
     exit_code: 2
@@ -95,8 +98,8 @@ fn what_is_no_question_is_refused() {
     ----- stdout -----
 
     ----- stderr -----
-    error: too few groups for training, development and test: 60 rows are of so few `same`
-    hint: at least three are needed: name a finer --group, or make vectors of more rows
+    error: 60 rows cannot be divided into training, development and test: they are of too few `same`, or a side is empty
+    hint: at least three groups are needed: name a finer --group or another --split, or make vectors of more rows
     ");
     assert_refused!(sandbox, "probe vectors --label kind --split kind", @r"
     success: false
@@ -161,6 +164,20 @@ fn outputs_of_other_rows_are_no_control() {
     ----- stderr -----
     error: vectors and third are not of the same rows: `kind` of row 7 differs
     hint: --compare wants an output of the same input and unit, from another model
+    ");
+    // Without the label, only the files can say that the rows are the same.
+    let reversed: Vec<String> =
+        sentences(60, |_| json!({})).lines().rev().map(|line| format!("{line}\n")).collect();
+    sandbox.write("reversed.jsonl", reversed.concat());
+    sandbox.succeed("run --input reversed.jsonl --model tiny-bert --keep none --output reversed");
+    assert_refused!(sandbox, "probe vectors --label kind --control reversed", @r"
+    success: false
+    exit_code: 65
+    ----- stdout -----
+
+    ----- stderr -----
+    error: vectors and reversed are not of the same rows: they are of other input files, and `kind` was not kept, by which rows could be compared
+    hint: --control wants an output of the same input and unit, from another model
     ");
     sandbox.succeed("run --input in.jsonl --model tiny-bert --pooling cls --output fourth");
     assert_refused!(sandbox, "probe vectors --label kind --control fourth", @r"
@@ -227,11 +244,17 @@ fn rows_without_label_vector_or_group_are_left_out_and_said() {
 
 #[test]
 fn few_groups_and_classes_that_nobody_could_learn_are_said() {
-    let sandbox = with_vectors(200, |row| json!({"big": format!("b{}", row / 25), "by_group": format!("c{}", row / 25 % 4)}));
+    let sandbox = with_vectors(
+        200,
+        |row| json!({"big": format!("b{}", row / 25), "by_group": format!("c{}", row / 25 % 4)}),
+    );
     let found = report(&sandbox, "--label kind --group big --seeds 1 --resamples 10");
     let notes = found["notes"].to_string();
-    assert!(notes.contains("the test of seed 0 has 2 groups (`big`), which is few for an interval"), "{notes}");
+    assert!(
+        notes.contains("the test of seed 0 has 2 groups (`big`), which is few for an interval"),
+        "{notes}"
+    );
     let found = report(&sandbox, "--label by_group --group big --seeds 8 --resamples 10");
     let notes = found["notes"].to_string();
-    assert!(notes.contains("the test has classes that no row to learn from has"), "{notes}");
+    assert!(notes.contains("development or test have classes that no row to learn from has"), "{notes}");
 }

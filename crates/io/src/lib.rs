@@ -33,9 +33,9 @@ mod writable;
 mod writer;
 
 pub use columns::{
-    FloatType, Lists, Spans, TextLists, Texts, VectorSummary, carried_metadata, common_field, is_spans, is_text,
-    is_text_list, is_vector, list_element, row_bytes, span_labels, storable_field, vector_array, vector_field,
-    vector_shape,
+    FloatType, Lists, Spans, TextLists, Texts, VectorSummary, carried_metadata, common_field, is_spans,
+    is_text, is_text_list, is_vector, list_element, row_bytes, span_labels, storable_field, vector_array,
+    vector_field, vector_shape,
 };
 pub use error::{Error, ErrorKind, StoreTrouble, Unfit};
 pub use output::{

@@ -56,7 +56,8 @@ pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
     } = settings;
     let layers = asked.layers.resolve(checkpoint.config.num_hidden_layers)?;
     let is_aligned = |(role, _): &(Role, &str)| *role == Role::Aligned;
-    let aligned: Vec<&str> = subject.columns().into_iter().filter(is_aligned).map(|(_, column)| column).collect();
+    let aligned: Vec<&str> =
+        subject.columns().into_iter().filter(is_aligned).map(|(_, column)| column).collect();
     let encoded: Map<String, Value> = subject
         .columns()
         .into_iter()

@@ -45,7 +45,8 @@ impl std::ops::AddAssign for Counts {
 
 /// What the manifest notes about a part beside its rows.
 pub fn recorded(counts: Counts, non_finite: &NonFinite) -> Map<String, Value> {
-    let Counts { nulls, truncated, tokens, without_vector, rows: _, output_rows: _, repeated_tokens: _ } = counts;
+    let Counts { nulls, truncated, tokens, without_vector, rows: _, output_rows: _, repeated_tokens: _ } =
+        counts;
     let fields = [("nulls", nulls), ("truncated", truncated), ("tokens", tokens)];
     let lacking = (without_vector > 0).then_some(("without_vector", without_vector));
     let fields = fields.into_iter().chain(lacking).map(|(name, count)| (name.to_owned(), json!(count)));

@@ -9,7 +9,8 @@ use arrow::error::ArrowError;
 use strata_bert::Features;
 use strata_io::{
     FloatType, Format, Input, Lists, OutputFormat, Spans, TextLists, Texts, carried_metadata, check_writable,
-    column_at, field_at, is_spans, is_text, is_text_list, list_element, span_labels, storable_field, vector_field,
+    column_at, field_at, is_spans, is_text, is_text_list, list_element, span_labels, storable_field,
+    vector_field,
 };
 
 use crate::Error;
@@ -300,9 +301,11 @@ fn schema(
         .chain(rows::fields(unit).into_iter().map(Arc::new))
         .chain(labels)
         .chain(vectors.map(Arc::new));
-    let names = |fields: &'_ [FieldRef]| fields.iter().map(|field| field.name().clone()).collect::<Vec<String>>();
+    let names =
+        |fields: &'_ [FieldRef]| fields.iter().map(|field| field.name().clone()).collect::<Vec<String>>();
     let (kept, aligned) = (names(kept), names(aligned));
-    let [kept, aligned] = [&kept, &aligned].map(|names| names.iter().map(String::as_str).collect::<Vec<&str>>());
+    let [kept, aligned] =
+        [&kept, &aligned].map(|names| names.iter().map(String::as_str).collect::<Vec<&str>>());
     let metadata = carried_metadata(input.metadata(), &kept, &aligned);
     Schema::new_with_metadata(fields.collect::<Vec<_>>(), metadata)
 }

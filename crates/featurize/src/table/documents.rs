@@ -89,7 +89,10 @@ fn misaligned(subjects: &[Subjects]) -> Option<(usize, &str, usize, usize)> {
 }
 
 /// What is found in the first slice in which something is, and the number of its first row.
-fn first_that<'a, T>(subjects: &'a [Subjects], find: impl Fn(&'a Subjects) -> Option<T>) -> Option<(usize, T)> {
+fn first_that<'a, T>(
+    subjects: &'a [Subjects],
+    find: impl Fn(&'a Subjects) -> Option<T>,
+) -> Option<(usize, T)> {
     let mut first = 0;
     subjects.iter().find_map(|slice| {
         let row = first;

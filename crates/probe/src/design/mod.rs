@@ -5,7 +5,7 @@ mod resample;
 mod split;
 
 pub use control::control_labels;
-pub use resample::Resampling;
+pub use resample::{Resampling, Universe};
 pub use split::{Part, Split, Stated, shuffle};
 
 use chacha20::ChaCha8Rng;

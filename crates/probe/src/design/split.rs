@@ -10,6 +10,8 @@ use crate::score::below;
 /// Shares of the rows that the test and development have; the rest is learned from.
 const TEST: f64 = 0.2;
 const DEVELOPMENT: f64 = 0.1;
+/// How many times its share a side may have.
+const MOST: f64 = 1.5;
 
 /// A side of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,27 +52,44 @@ impl Split {
 
         // The side of each group; a group that somebody else divided goes by its rows.
         let mut sides = vec![Part::Train; count];
-        let rows = groups.len() as f64;
-        let mut give = |part: Part, share: f64, from: &mut dyn Iterator<Item = u32>| {
-            let (wanted, mut given) = ((share * rows).max(1.0), 0.0);
-            while given < wanted {
-                let Some(group) = from.next() else { break };
-                sides[group as usize] = part;
-                given += sizes[group as usize] as f64;
+        // Groups that may change sides, and how many rows of each would.
+        let movable: Vec<usize> = match stated {
+            None => sizes.clone(),
+            Some(Stated { parts, .. }) => {
+                let mut learned = vec![0; count];
+                let of_train = groups.iter().zip(parts).filter(|(_, part)| **part == Part::Train);
+                of_train.for_each(|(&group, _)| learned[group as usize] += 1);
+                learned
             }
         };
-        let mut left = shuffled.iter().copied();
+        let rows = movable.iter().sum::<usize>() as f64;
+        let mut give = |part: Part, share: f64| {
+            let (wanted, mut given) = ((share * rows).max(1.0), 0.0);
+            for &group in &shuffled {
+                let size = movable[group as usize] as f64;
+                let is_free = size > 0.0 && sides[group as usize] == Part::Train;
+                // A large group stays where the most rows are.
+                if is_free && given < wanted && given + size <= MOST * wanted.max(2.0) {
+                    sides[group as usize] = part;
+                    given += size;
+                }
+            }
+            // All of them are large: the smallest goes.
+            let free = shuffled
+                .iter()
+                .filter(|&&group| movable[group as usize] > 0 && sides[group as usize] == Part::Train);
+            if given == 0.0
+                && let Some(&smallest) = free.min_by_key(|&&group| movable[group as usize])
+            {
+                sides[smallest as usize] = part;
+            }
+        };
         match stated {
             None => {
-                give(Part::Test, TEST, &mut left);
-                give(Part::Development, DEVELOPMENT, &mut left);
+                give(Part::Test, TEST);
+                give(Part::Development, DEVELOPMENT);
             }
-            Some(Stated { parts, has_development: false }) => {
-                let mut has_train = vec![false; count];
-                groups.iter().zip(parts).for_each(|(&group, part)| has_train[group as usize] |= *part == Part::Train);
-                let mut of_train = left.filter(|&group| has_train[group as usize]);
-                give(Part::Development, DEVELOPMENT, &mut of_train);
-            }
+            Some(Stated { has_development: false, .. }) => give(Part::Development, DEVELOPMENT),
             Some(Stated { has_development: true, .. }) => {}
         }
         let side = |row: usize| match stated {
@@ -86,7 +105,8 @@ impl Split {
         order.sort_by_key(|&row| (side(row as usize), places[groups[row as usize] as usize], row));
         let end = |part: Part| order.partition_point(|&row| side(row as usize) <= part);
         let (train, development) = (end(Part::Train), end(Part::Development));
-        let split = Self { train: 0..train, development: train..development, test: development..order.len(), order };
+        let split =
+            Self { train: 0..train, development: train..development, test: development..order.len(), order };
         let is_whole = [&split.train, &split.development, &split.test].iter().all(|side| !side.is_empty());
         is_whole.then_some(split)
     }
@@ -157,7 +177,7 @@ mod tests {
         let parts: Vec<Part> = (0..100).map(|row| if row < 60 { Part::Train } else { Part::Test }).collect();
         let split = Split::draw(&groups, Some(&Stated { parts, has_development: false }), 3).unwrap();
         assert!(split.order[split.test.clone()].iter().all(|&row| row >= 60) && split.test.len() == 40);
-        assert_eq!((split.train.len(), split.development.len()), (50, 10));
+        assert_eq!((split.train.len(), split.development.len()), (55, 5));
     }
 
     #[test]

@@ -26,7 +26,9 @@ impl Axes {
             Ok(eigen) => {
                 let (vectors, values) = (eigen.U(), eigen.S());
                 Self {
-                    vectors: (0..width * width).map(|place| vectors[(place / width, place % width)]).collect(),
+                    vectors: (0..width * width)
+                        .map(|place| vectors[(place / width, place % width)])
+                        .collect(),
                     // Rounding may make a little less than nothing of nothing.
                     variances: (0..width).map(|axis| values[axis].max(0.0)).collect(),
                 }
@@ -49,6 +51,9 @@ impl Axes {
     #[cfg(test)]
     pub fn to_places(&self, weights: &[f64]) -> Vec<f64> {
         let width = weights.len();
-        self.vectors.chunks_exact(width).map(|row| row.iter().zip(weights).map(|(v, w)| v * w).sum()).collect()
+        self.vectors
+            .chunks_exact(width)
+            .map(|row| row.iter().zip(weights).map(|(v, w)| v * w).sum())
+            .collect()
     }
 }

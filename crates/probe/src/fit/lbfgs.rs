@@ -124,7 +124,10 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |largest, value| value.abs().max(largest))
+    // What is not a number is not small.
+    values
+        .iter()
+        .fold(0.0, |largest, value| if value.is_nan() { f64::INFINITY } else { value.abs().max(largest) })
 }
 
 #[cfg(test)]

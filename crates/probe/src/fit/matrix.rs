@@ -8,8 +8,9 @@ use rayon::prelude::*;
 /// Rows of a block: products of it stay in cache.
 const BLOCK_ROWS: usize = 1024;
 /// Sums over rows are sums of so many sums at most, whatever the number of threads, so that each result has the same
-/// bits on every machine.
+/// bits with any; and of fewer where they are wide.
 const SUMS: usize = 32;
+const SUM_BYTES: usize = 256 << 20;
 
 /// Rows that are filled one by one.
 pub struct Rows {
@@ -58,15 +59,14 @@ impl Rows {
         let count = known.len().max(1) as f64;
         let means: Vec<f64> = sum(&|_, value| value).into_iter().map(|sum| sum / count).collect();
         let variances = sum(&|place, value| (value - means[place]).powi(2));
-        let scales: Vec<f64> = variances
-            .into_iter()
-            .zip(&means)
-            .map(|(sum, mean)| {
-                let deviation = (sum / count).sqrt();
-                // What rounding leaves of a constant is no variation.
-                if deviation > 1e-7 * mean.abs().max(f64::MIN_POSITIVE) { deviation } else { f64::INFINITY }
-            })
-            .collect();
+        let deviations: Vec<f64> = variances.into_iter().map(|sum| (sum / count).sqrt()).collect();
+        let largest = deviations.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        let scale = |(deviation, mean): (f64, &f64)| {
+            // What rounding leaves of a constant is no variation, nor is what is nothing beside all others.
+            let is_some = deviation > 1e-7 * mean.abs() && deviation > 1e-9 * largest;
+            if is_some { deviation } else { f64::INFINITY }
+        };
+        let scales: Vec<f64> = deviations.into_iter().zip(&means).map(scale).collect();
         self.blocks.par_iter_mut().for_each(|block| {
             for row in block.chunks_exact_mut(width) {
                 for ((value, mean), scale) in row.iter_mut().zip(&means).zip(&scales) {
@@ -146,8 +146,7 @@ impl Matrix {
     fn block(&self, (block, rows): &(usize, Range<usize>), first: usize) -> Block {
         let values = self.blocks[*block].clone();
         let [all, _] = values.dims();
-        let values =
-            if rows.len() == all { values } else { values.narrow(0, rows.start, rows.len()) };
+        let values = if rows.len() == all { values } else { values.narrow(0, rows.start, rows.len()) };
         Block { first: block * BLOCK_ROWS + rows.start - first, rows: rows.len(), values }
     }
 }
@@ -188,7 +187,8 @@ fn total<P: Sync>(pieces: &[P], width: usize, of: impl Fn(&P) -> Vec<f64> + Sync
         sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
         sums
     };
-    let chunk = pieces.len().div_ceil(SUMS).max(1);
+    let sums = (SUM_BYTES / (8 * width.max(1))).clamp(2, SUMS);
+    let chunk = pieces.len().div_ceil(sums).max(1);
     let sums: Vec<Vec<f64>> = pieces
         .par_chunks(chunk)
         .map(|pieces| pieces.iter().fold(vec![0.0; width], |sums, piece| add(sums, of(piece))))

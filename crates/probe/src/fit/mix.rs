@@ -40,7 +40,8 @@ pub fn mix(layers: &[Matrix], targets: &Targets, train: Range<usize>, asked: Ran
             let row = train.start + layers[0].first;
             let (mut sums, by_outputs) = weights.loss_by_outputs(mixed(layers, &shares), row, targets);
             let by_inputs = weights.by_inputs(by_outputs);
-            let along = |layer: &Block| numbers((layer.values.clone() * by_inputs.clone()).sum_dim(1).sum_dim(0))[0];
+            let along =
+                |layer: &Block| numbers((layer.values.clone() * by_inputs.clone()).sum_dim(1).sum_dim(0))[0];
             sums.extend(layers.iter().map(along));
             sums
         };
@@ -64,7 +65,10 @@ pub fn mix(layers: &[Matrix], targets: &Targets, train: Range<usize>, asked: Ran
     });
     let shares = softmax(&minimum.parameters[..count]);
     let weights = network.weights(&minimum.parameters[count..], FloatDType::F32);
-    let outputs = side_by_side(layers, asked).iter().flat_map(|layers| weights.outputs(mixed(layers, &shares))).collect::<Vec<f64>>();
+    let outputs = side_by_side(layers, asked)
+        .iter()
+        .flat_map(|layers| weights.outputs(mixed(layers, &shares)))
+        .collect::<Vec<f64>>();
     Mix { weights: shares, predictions: targets.predictions(&outputs), converged: minimum.converged }
 }
 
@@ -85,7 +89,11 @@ fn side_by_side(layers: &[Matrix], rows: Range<usize>) -> Vec<Vec<Block>> {
 fn mixed(layers: &[Block], shares: &[f64]) -> Block {
     let terms = layers.iter().zip(shares).map(|(layer, &share)| layer.values.clone() * share as f32);
     let sum = terms.reduce(|a: Tensor<2>, b| a + b);
-    Block { first: layers[0].first, rows: layers[0].rows, values: sum.unwrap_or_else(|| layers[0].values.clone()) }
+    Block {
+        first: layers[0].first,
+        rows: layers[0].rows,
+        values: sum.unwrap_or_else(|| layers[0].values.clone()),
+    }
 }
 
 fn softmax(logits: &[f64]) -> Vec<f64> {

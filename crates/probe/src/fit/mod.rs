@@ -28,7 +28,9 @@ pub use targets::{Predictions, Targets};
 const UNITS: usize = 64;
 /// Largest derivative of the mean loss at which a minimum is near enough to compare strengths, and at which it is one.
 const NEAR: f64 = 3e-4;
-const AT: f64 = 3e-7;
+const AT: std::ops::RangeInclusive<f64> = 1e-7..=1e-5;
+/// How far a coefficient of a minimum may be from its own.
+const EXACT: f64 = 2e-4;
 /// The same for a hidden layer, whose minima are many and none is the right one.
 const OF_HIDDEN: f64 = 1e-4;
 /// The least doubt about a class that is believed: where nothing is doubted yet, much may still be.
@@ -37,6 +39,7 @@ const LEAST_DOUBT: f64 = 1e-3;
 const RISE: f64 = 1.01;
 /// Steps before a minimum is given up.
 const STEPS: usize = 2000;
+const STEPS_NEAR: usize = 300;
 const STEPS_OF_HIDDEN: usize = 500;
 
 /// Vectors as probes learn from them.
@@ -101,14 +104,18 @@ impl Lesson<'_> {
         development: Range<usize>,
         mut tried: impl FnMut() -> Result<(), E>,
     ) -> Result<Trained, E> {
+        let development = self.known_classes(development);
         let mut best: Option<(f64, Trained)> = None;
         let mut last: Option<Trained> = None;
         for &l2 in self.targets.strengths() {
             // A hidden layer that a strong penalty has put out stays so.
             let start = last.as_ref().filter(|_| self.probe == Probe::Linear);
             let trained = self.fit(l2, self.train.clone(), start, FloatDType::F32);
-            let loss = self.loss(&trained, development.clone());
+            let loss = self.loss(&trained, &development);
             tried()?;
+            if !loss.is_finite() {
+                continue;
+            }
             match &best {
                 // Once it learns rows by heart, a weaker penalty makes it worse.
                 Some((least, _)) if loss > RISE * least => break,
@@ -125,9 +132,20 @@ impl Lesson<'_> {
     }
 
     /// The probe of one strength, learned from `rows`, which are among the lesson's.
-    pub fn fit(&self, l2: f64, rows: Range<usize>, start: Option<&Trained>, precision: FloatDType) -> Trained {
+    pub fn fit(
+        &self,
+        l2: f64,
+        rows: Range<usize>,
+        start: Option<&Trained>,
+        precision: FloatDType,
+    ) -> Trained {
         if let (Some(axes), Targets::Numbers(numbers)) = (&self.material.axes, self.targets) {
-            return Trained { parameters: self.ridge(axes, numbers, rows, l2), l2, iterations: 0, converged: true };
+            return Trained {
+                parameters: self.ridge(axes, numbers, rows, l2),
+                l2,
+                iterations: 0,
+                converged: true,
+            };
         }
         let network = self.network();
         let penalty = l2 / rows.len() as f64;
@@ -153,11 +171,15 @@ impl Lesson<'_> {
         let Minimum { parameters, iterations, converged } = match &self.material.axes {
             None => minimize(start, OF_HIDDEN, STEPS_OF_HIDDEN, noise, loss),
             Some(axes) => {
-                let tolerance = if precision == FloatDType::F64 { AT } else { NEAR };
+                // Nowhere does the loss bend less than the penalty.
+                let exact = (EXACT * penalty.sqrt()).clamp(*AT.start(), *AT.end());
+                let (tolerance, steps) =
+                    if precision == FloatDType::F64 { (exact, STEPS) } else { (NEAR, STEPS_NEAR) };
                 let scales = self.scales(axes, &start, rows.clone(), penalty);
                 let scaled = start.iter().zip(&scales).map(|(parameter, scale)| parameter * scale).collect();
-                let unscaled = |place: &[f64]| place.iter().zip(&scales).map(|(p, scale)| p / scale).collect();
-                let minimum = minimize(scaled, tolerance, STEPS, noise, |place, gradient| {
+                let unscaled =
+                    |place: &[f64]| place.iter().zip(&scales).map(|(p, scale)| p / scale).collect();
+                let minimum = minimize(scaled, tolerance, steps, noise, |place, gradient| {
                     let parameters: Vec<f64> = unscaled(place);
                     let value = loss(&parameters, gradient);
                     gradient.iter_mut().zip(&scales).for_each(|(derivative, scale)| *derivative /= scale);
@@ -167,7 +189,15 @@ impl Lesson<'_> {
             }
         };
         let seconds = begun.elapsed().as_secs_f64();
-        tracing::debug!(l2, rows = rows.len(), iterations, converged, ?precision, seconds, "a probe is trained");
+        tracing::debug!(
+            l2,
+            rows = rows.len(),
+            iterations,
+            converged,
+            ?precision,
+            seconds,
+            "a probe is trained"
+        );
         Trained { parameters, l2, iterations, converged }
     }
 
@@ -209,34 +239,65 @@ impl Lesson<'_> {
         products.into_iter().zip(&axes.variances).map(of_axis).chain([mean]).collect()
     }
 
-    /// The mean loss over some rows.
-    pub fn loss(&self, trained: &Trained, rows: Range<usize>) -> f64 {
-        let outputs = self.targets.outputs();
-        let mut at = self.outputs(trained, rows.clone());
-        let losses = at.chunks_exact_mut(outputs).zip(rows.clone());
-        losses.map(|(outputs, row)| self.targets.loss(row, outputs)).sum::<f64>() / rows.len() as f64
+    /// The rows of a side whose class, if they have one, is learned: no penalty makes the others likely.
+    fn known_classes(&self, rows: Range<usize>) -> Vec<bool> {
+        let Targets::Classes { of, count } = self.targets else { return vec![true; rows.len()] };
+        let mut learned = vec![false; *count];
+        of[self.train.clone()].iter().for_each(|&class| learned[class as usize] = true);
+        of[rows].iter().map(|&class| learned[class as usize]).collect()
+    }
+
+    /// The mean loss over the rows after those that are learned from that `count`.
+    fn loss(&self, trained: &Trained, count: &[bool]) -> f64 {
+        let first = self.train.end;
+        let losses = self.each_output(trained, first..first + count.len(), |row, outputs| {
+            if count[row - first] { self.targets.loss(row, outputs) } else { 0.0 }
+        });
+        losses.into_iter().sum::<f64>() / count.iter().filter(|counts| **counts).count().max(1) as f64
     }
 
     /// The bits that say the classes of some rows to whoever has the probe. As a probe has not seen every class when
     /// little is learned, it shares one row's worth of belief among all of them.
     pub fn bits(&self, trained: &Trained, rows: Range<usize>, learned: usize) -> f64 {
         let Targets::Classes { count, .. } = self.targets else { return f64::NAN };
-        let outputs = self.targets.outputs();
         let doubt = 1.0 / (learned as f64 + 1.0);
-        let mut at = self.outputs(trained, rows.clone());
-        let rows = at.chunks_exact_mut(outputs).zip(rows);
-        let probabilities = rows.map(|(outputs, row)| (-self.targets.loss(row, outputs)).exp());
-        probabilities.map(|p| -((1.0 - doubt) * p + doubt / *count as f64).log2()).sum()
+        let bits = self.each_output(trained, rows, |row, outputs| {
+            let probability = (-self.targets.loss(row, outputs)).exp();
+            -((1.0 - doubt) * probability + doubt / *count as f64).log2()
+        });
+        bits.into_iter().sum()
     }
 
     /// What a probe says of some rows.
     pub fn predict(&self, trained: &Trained, rows: Range<usize>) -> Predictions {
-        self.targets.predictions(&self.outputs(trained, rows))
+        let said = self.each_output(trained, rows, |_, outputs| self.targets.said(outputs));
+        match self.targets {
+            Targets::Classes { .. } => {
+                Predictions::Classes(said.into_iter().map(|class| class as u32).collect())
+            }
+            Targets::Numbers(_) => Predictions::Numbers(said),
+        }
     }
 
-    fn outputs(&self, trained: &Trained, rows: Range<usize>) -> Vec<f64> {
+    /// What `of` makes of each row's outputs, block by block: those of all rows and classes may be many.
+    fn each_output(
+        &self,
+        trained: &Trained,
+        rows: Range<usize>,
+        of: impl Fn(usize, &mut [f64]) -> f64 + Sync,
+    ) -> Vec<f64> {
         let weights = self.network().weights(&trained.parameters, FloatDType::F64);
-        self.material.matrix.map(rows, |block| weights.outputs(block)).concat()
+        let (first, width) = (rows.start, self.targets.outputs());
+        let of_block = |block: matrix::Block| {
+            let row = first + block.first;
+            let mut outputs = weights.outputs(block);
+            outputs
+                .chunks_exact_mut(width)
+                .enumerate()
+                .map(|(index, row_of)| of(row + index, row_of))
+                .collect::<Vec<f64>>()
+        };
+        self.material.matrix.map(rows, of_block).concat()
     }
 
     fn network(&self) -> Network {

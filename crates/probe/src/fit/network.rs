@@ -118,7 +118,8 @@ impl Weights {
 
     /// The hidden layer's outputs, where there is one, and the last one's.
     fn forward(&self, inputs: Tensor<2>) -> (Option<Tensor<2>>, Tensor<2>) {
-        let hidden = self.hidden.as_ref().map(|layer| burn::tensor::activation::relu(layer.apply(inputs.clone())));
+        let hidden =
+            self.hidden.as_ref().map(|layer| burn::tensor::activation::relu(layer.apply(inputs.clone())));
         let outputs = self.output.apply(hidden.clone().unwrap_or(inputs));
         (hidden, outputs)
     }

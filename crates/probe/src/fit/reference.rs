@@ -81,7 +81,11 @@ fn coefficients_are_those_of_scikit_learn_and_what_is_said_of_each_row_is_the_sa
                 assert!((found - expected).abs() < 1e-3, "{what}: {found}, expected {expected}");
             }
             let found = trained.parameters[outputs * width + output];
-            assert!((found - expected[output]).abs() < 1e-3, "{what}: {found}, expected {}", expected[output]);
+            assert!(
+                (found - expected[output]).abs() < 1e-3,
+                "{what}: {found}, expected {}",
+                expected[output]
+            );
         }
 
         let weights = vec![1; all - train];
@@ -90,7 +94,10 @@ fn coefficients_are_those_of_scikit_learn_and_what_is_said_of_each_row_is_the_sa
                 assert_eq!(said, case.said, "{what}");
                 let of = &case.labels[train..];
                 assert!((accuracy(of, &said, &weights) - case.scores[0]).abs() < 1e-12, "{what}");
-                assert!((macro_f1(of, &said, &weights, outputs.max(2)) - case.scores[1]).abs() < 1e-12, "{what}");
+                assert!(
+                    (macro_f1(of, &said, &weights, outputs.max(2)) - case.scores[1]).abs() < 1e-12,
+                    "{what}"
+                );
             }
             Predictions::Numbers(said) => {
                 for (found, expected) in said.iter().zip(&case.said_numbers) {

@@ -47,6 +47,20 @@ impl Targets {
         }
     }
 
+    /// The same, numbers brought to mean 0 and deviation 1 over the rows `known`, so that what is near enough does not
+    /// depend on their unit. No score changes with it.
+    #[must_use]
+    pub fn standardized(self, known: &std::ops::Range<usize>) -> Self {
+        let Self::Numbers(mut numbers) = self else { return self };
+        let of = &numbers[known.clone()];
+        let count = of.len().max(1) as f64;
+        let mean = of.iter().sum::<f64>() / count;
+        let deviation = (of.iter().map(|number| (number - mean).powi(2)).sum::<f64>() / count).sqrt();
+        let scale = if deviation > 0.0 && deviation.is_finite() { deviation } else { 1.0 };
+        numbers.iter_mut().for_each(|number| *number = (*number - mean) / scale);
+        Self::Numbers(numbers)
+    }
+
     /// The strengths of the penalty that are tried.
     pub fn strengths(&self) -> &'static [f64] {
         match self {
@@ -96,18 +110,24 @@ impl Targets {
         }
     }
 
+    /// What outputs say of a row: a number, or that of a class.
+    pub fn said(&self, outputs: &[f64]) -> f64 {
+        match (self, outputs) {
+            (Self::Numbers(_), [number]) => *number,
+            (Self::Classes { .. }, [logit]) => f64::from(u8::from(*logit > 0.0)),
+            // The first of equals, as numpy's argmax has it.
+            _ => {
+                (1..outputs.len()).fold(0, |best, i| if outputs[i] > outputs[best] { i } else { best }) as f64
+            }
+        }
+    }
+
     /// What outputs say of rows, one after the other.
     pub fn predictions(&self, outputs: &[f64]) -> Predictions {
+        let said = outputs.chunks_exact(self.outputs()).map(|outputs| self.said(outputs));
         match self {
-            Self::Numbers(_) => Predictions::Numbers(outputs.to_vec()),
-            Self::Classes { count: 2, .. } => {
-                Predictions::Classes(outputs.iter().map(|&logit| u32::from(logit > 0.0)).collect())
-            }
-            Self::Classes { count, .. } => {
-                // The first of equals, as numpy's argmax has it.
-                let largest = |row: &[f64]| (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
-                Predictions::Classes(outputs.chunks_exact(*count).map(|row| largest(row) as u32).collect())
-            }
+            Self::Numbers(_) => Predictions::Numbers(said.collect()),
+            Self::Classes { .. } => Predictions::Classes(said.map(|class| class as u32).collect()),
         }
     }
 }

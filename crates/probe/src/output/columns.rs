@@ -18,14 +18,17 @@ pub struct VectorColumn {
 }
 
 /// Columns of vectors by the names and types of an output's columns.
-pub fn vector_columns<'a>(names: impl IntoIterator<Item = (&'a str, Option<Vec<usize>>)>) -> Vec<VectorColumn> {
+pub fn vector_columns<'a>(
+    names: impl IntoIterator<Item = (&'a str, Option<Vec<usize>>)>,
+) -> Vec<VectorColumn> {
     let one = |(name, shape): (&str, Option<Vec<usize>>)| {
         // A stack has several vectors a row.
         let [width] = shape?[..] else { return None };
-        let (layer, series) = match name.strip_prefix("layer_").map(|rest| rest.split_once('_').unwrap_or((rest, ""))) {
-            Some((number, pooling)) if number.parse::<usize>().is_ok() => (number.parse().ok(), pooling),
-            _ => (None, name),
-        };
+        let (layer, series) =
+            match name.strip_prefix("layer_").map(|rest| rest.split_once('_').unwrap_or((rest, ""))) {
+                Some((number, pooling)) if number.parse::<usize>().is_ok() => (number.parse().ok(), pooling),
+                _ => (None, name),
+            };
         let is_of_attention = layer.is_some() && series.starts_with("attention_");
         Some(VectorColumn { name: name.to_owned(), width, layer, series: series.to_owned(), is_of_attention })
     };
@@ -47,7 +50,11 @@ impl super::Output {
                 let shown = self.folder.display();
                 return Err(Error::usage(
                     format!("{shown} has no column with one vector a row"),
-                    if known.is_empty() { "stacks have several; `--combine none` makes columns of them".to_owned() } else { hint() },
+                    if known.is_empty() {
+                        "stacks have several; `--combine none` makes columns of them".to_owned()
+                    } else {
+                        hint()
+                    },
                 ));
             }
             return Ok(all);
@@ -58,7 +65,14 @@ impl super::Output {
                 Error::usage(format!("{} has no column of vectors `{name}`", self.folder.display()), hint())
             })
         };
-        names.iter().map(find).collect()
+        let mut chosen: Vec<VectorColumn> = Vec::new();
+        for name in names {
+            let column = find(name)?;
+            if !chosen.contains(&column) {
+                chosen.push(column);
+            }
+        }
+        Ok(chosen)
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
+use polars::prelude::DataType;
+
 use super::Output;
 use crate::Error;
 
 /// A number for each distinct value of a column.
+#[derive(Default)]
 pub struct Keys {
     /// The number of each row's value; none where it is null.
     pub of: Vec<Option<u32>>,
@@ -19,20 +22,28 @@ impl Keys {
     /// # Errors
     /// Those of [`Output::each_text`].
     pub fn read(output: &Output, column: &str, option: &str) -> Result<Self, Error> {
-        let mut numbers: HashMap<String, u32> = HashMap::new();
-        let mut keys = Self { of: Vec::with_capacity(output.rows), names: Vec::new() };
-        output.each_text(column, option, |text| {
-            keys.of.push(text.map(|text| match numbers.get(text) {
-                Some(&number) => number,
-                None => {
-                    let number = numbers.len() as u32;
-                    numbers.insert(text.to_owned(), number);
-                    keys.names.push(text.to_owned());
-                    number
-                }
-            }));
-        })?;
+        let (mut numbers, mut keys) = (HashMap::new(), Self::default());
+        output.each_text(column, option, |text| keys.push(&mut numbers, text))?;
         Ok(keys)
+    }
+
+    /// Those of texts.
+    pub fn of(texts: impl Iterator<Item = Option<String>>) -> Self {
+        let (mut numbers, mut keys) = (HashMap::new(), Self::default());
+        texts.for_each(|text| keys.push(&mut numbers, text.as_deref()));
+        keys
+    }
+
+    fn push(&mut self, numbers: &mut HashMap<String, u32>, text: Option<&str>) {
+        self.of.push(text.map(|text| match numbers.get(text) {
+            Some(&number) => number,
+            None => {
+                let number = numbers.len() as u32;
+                numbers.insert(text.to_owned(), number);
+                self.names.push(text.to_owned());
+                number
+            }
+        }));
     }
 }
 
@@ -46,6 +57,7 @@ impl Output {
         let mut numbers: HashMap<(usize, u64), u32> = HashMap::new();
         for part in self.parts_of("row") {
             let (_, input, rows) = part?;
+            let rows = rows.cast(&DataType::UInt64)?;
             for row in rows.u64()?.iter() {
                 let next = numbers.len() as u32;
                 of.push(*numbers.entry((input, row.unwrap_or_default())).or_insert(next));

@@ -27,15 +27,33 @@ impl Labels {
         output.expect_column(column, "--label")?;
         let dtype = output.parts_of(column).next().transpose()?.map(|(_, _, values)| values.dtype().clone());
         let dtype = dtype.unwrap_or(DataType::Null);
-        let has_fractions = matches!(dtype, DataType::Float16 | DataType::Float32 | DataType::Float64 | DataType::Decimal(..));
-        let by_type = if has_fractions { Task::Numbers } else { Task::Classes };
-        match task.unwrap_or(by_type) {
-            Task::Numbers if !(dtype.is_primitive_numeric() || dtype.is_decimal()) => Err(Error::usage(
+        let is_float = matches!(
+            dtype,
+            DataType::Float16 | DataType::Float32 | DataType::Float64 | DataType::Decimal(..)
+        );
+        let is_number = dtype.is_primitive_numeric() || dtype.is_decimal();
+        match task {
+            Some(Task::Numbers) if !is_number => Err(Error::usage(
                 format!("column `{column}` holds {dtype}, expected numbers"),
                 "leave --task numbers out, or name a column of numbers with --label",
             )),
-            Task::Numbers => Self::numbers(output, column),
-            Task::Classes => Self::classes(output, column),
+            Some(Task::Numbers) => Self::numbers(output, column),
+            Some(Task::Classes) if !is_float => Self::classes(output, column),
+            None if !is_float => Self::classes(output, column),
+            // Whole numbers beside nulls are often kept as floats.
+            _ => {
+                let numbers = Self::numbers(output, column)?;
+                let Self::Numbers(of) = &numbers else { return Ok(numbers) };
+                let is_whole = of.iter().flatten().all(|number| number.fract() == 0.0);
+                if task.is_none() && !is_whole {
+                    return Ok(numbers);
+                }
+                let keys = Keys::of(of.iter().map(|number| number.map(|number| number.to_string())));
+                if task.is_none() && keys.names.len() > MOST_CLASSES {
+                    return Ok(numbers);
+                }
+                Self::of_keys(output, column, keys)
+            }
         }
     }
 
@@ -49,10 +67,17 @@ impl Labels {
     }
 
     fn classes(output: &Output, column: &str) -> Result<Self, Error> {
-        let Keys { of, names } = Keys::read(output, column, "--label")?;
+        Self::of_keys(output, column, Keys::read(output, column, "--label")?)
+    }
+
+    fn of_keys(output: &Output, column: &str, keys: Keys) -> Result<Self, Error> {
+        let Keys { of, names } = keys;
         if names.len() > MOST_CLASSES {
             return Err(Error::usage(
-                format!("column `{column}` has {} different values, expected at most {MOST_CLASSES} classes", names.len()),
+                format!(
+                    "column `{column}` has {} different values, expected at most {MOST_CLASSES} classes",
+                    names.len()
+                ),
                 "say --task numbers if they are that, or name a column of classes with --label",
             ));
         }
@@ -65,15 +90,18 @@ impl Labels {
         });
         let mut places = vec![0; names.len()];
         order.iter().enumerate().for_each(|(place, &name)| places[name as usize] = place as u32);
-        let stated = output.metadata("huggingface").and_then(|text| class_names(text, column));
-        let name = |&index: &u32| {
-            let name = &names[index as usize];
-            let stated = stated.as_ref().and_then(|stated| stated.get(name.parse::<usize>().ok()?));
-            stated.unwrap_or(name).clone()
+        let stated = stated_names(output, column)?;
+        // Where classes have names, a number without one, such as -1, is no label.
+        let name = |index: usize| match &stated {
+            Some(stated) if names[index].parse::<i64>().is_ok() => {
+                stated.get(names[index].parse::<usize>().ok()?).cloned()
+            }
+            _ => Some(names[index].clone()),
         };
+        let is_label = |of: &u32| name(*of as usize).is_some();
         Ok(Self::Classes {
-            of: of.into_iter().map(|of| of.map(|name| places[name as usize])).collect(),
-            names: order.iter().map(name).collect(),
+            of: of.into_iter().map(|of| of.filter(is_label).map(|name| places[name as usize])).collect(),
+            names: order.iter().map(|&index| name(index as usize).unwrap_or_default()).collect(),
         })
     }
 
@@ -82,6 +110,38 @@ impl Labels {
         match self {
             Self::Classes { of, .. } => of[row].is_some(),
             Self::Numbers(of) => of[row].is_some(),
+        }
+    }
+}
+
+/// The names of an output's classes, if its files have them.
+///
+/// # Errors
+/// Its files call the classes differently.
+fn stated_names(output: &Output, column: &str) -> Result<Option<Vec<String>>, Error> {
+    let mut stated: Vec<Option<Vec<String>>> = Vec::new();
+    for text in output.metadata("huggingface")? {
+        let names = text.and_then(|text| class_names(&text, column));
+        if !stated.contains(&names) {
+            stated.push(names);
+        }
+    }
+    match stated.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(one.clone()),
+        [one, other, ..] => {
+            let shown = |names: &Option<Vec<String>>| match names {
+                Some(names) => names.join(", "),
+                None => "nothing".to_owned(),
+            };
+            Err(Error::bad_data(
+                format!(
+                    "input files call the classes of `{column}` differently: {}; {}",
+                    shown(one),
+                    shown(other)
+                ),
+                "make the labels of all files the same, or text, and run strata again",
+            ))
         }
     }
 }
@@ -104,7 +164,9 @@ mod tests {
     fn names_of_classes_are_those_of_datasets() {
         let stated = |feature: &str| format!("{{\"info\": {{\"features\": {{\"tag\": {feature}}}}}}}");
         let label = r#"{"names": ["O", "B-PER"], "_type": "ClassLabel"}"#;
-        for feature in [label.to_owned(), format!(r#"{{"feature": {label}, "_type": "List"}}"#), format!("[{label}]")] {
+        for feature in
+            [label.to_owned(), format!(r#"{{"feature": {label}, "_type": "List"}}"#), format!("[{label}]")]
+        {
             assert_eq!(class_names(&stated(&feature), "tag").unwrap(), ["O", "B-PER"]);
         }
         assert!(class_names(&stated(r#"{"dtype": "int64", "_type": "Value"}"#), "tag").is_none());

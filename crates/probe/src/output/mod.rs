@@ -12,7 +12,7 @@ use polars::io::ipc::IpcReader;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{Column, DataFrame, DataType, PolarsError, PolarsResult};
 use serde_json::{Map, Value};
-use strata_io::{Manifest, OutputFolder, PartFile, is_address, vector_shape};
+use strata_io::{Content, Manifest, OutputFolder, PartFile, is_address, vector_shape};
 
 pub use columns::VectorColumn;
 pub use keys::Keys;
@@ -32,8 +32,8 @@ pub struct Output {
     pub vectors: Vec<VectorColumn>,
     /// The names of all its columns.
     pub columns: Vec<String>,
-    /// What its files say of their columns, by key.
-    metadata: Vec<(String, String)>,
+    /// What it was made of: the content of each input file and how many rows came of it, in order.
+    pub made_of: Vec<(Content, usize)>,
     parts: Vec<Part>,
 }
 
@@ -55,7 +55,9 @@ impl Output {
         let shown = folder.display();
         if is_address(folder) {
             return Err(Error::usage(
-                format!("{shown} is in a store, expected a folder of this machine: each column is read several times"),
+                format!(
+                    "{shown} is in a store, expected a folder of this machine: each column is read several times"
+                ),
                 "copy it here first, with the store's own program",
             ));
         }
@@ -72,12 +74,20 @@ impl Output {
             ));
         }
         let mut inputs: Vec<&str> = Vec::new();
-        let mut parts = Vec::new();
+        let (mut parts, mut made_of) = (Vec::new(), Vec::<(Content, usize)>::new());
         for (name, record) in &manifest.parts {
             let input = inputs.iter().position(|input| *input == record.input).unwrap_or_else(|| {
                 inputs.push(&record.input);
                 inputs.len() - 1
             });
+            let content = manifest.inputs.get(&record.input).map(|input| &input.content);
+            match (made_of.last_mut(), content) {
+                (Some((last, rows)), Some(content)) if last == content => {
+                    *rows += record.output_rows as usize
+                }
+                (_, Some(content)) => made_of.push((content.clone(), record.output_rows as usize)),
+                (_, None) => {}
+            }
             let path = place.find_part(record.file_name(name));
             parts.push(Part { path, rows: record.output_rows as usize, input });
         }
@@ -93,19 +103,34 @@ impl Output {
                 (field.name().as_str(), vector_shape(field.data_type()).map(|(shape, _)| shape))
             })),
             columns: schema.fields().iter().map(|field| field.name().clone()).collect(),
-            metadata: schema.metadata().iter().map(|(key, text)| (key.clone(), text.clone())).collect(),
+            made_of,
             parts,
         })
     }
 
-    /// What the files say under a key.
-    pub fn metadata(&self, key: &str) -> Option<&str> {
-        self.metadata.iter().find(|(name, _)| name == key).map(|(_, text)| text.as_str())
+    /// What the files of each input say under a key, once for each that says something else.
+    ///
+    /// # Errors
+    /// A part cannot be read.
+    pub fn metadata(&self, key: &str) -> Result<Vec<Option<String>>, Error> {
+        let mut said: Vec<Option<String>> = Vec::new();
+        let mut last = None;
+        for part in self.parts.iter().filter(|part| part.rows > 0) {
+            // Parts of one input say the same.
+            if last.replace(part.input) != Some(part.input) {
+                let text = PartFile::open(&part.path)?.schema.metadata().get(key).cloned();
+                if !said.contains(&text) {
+                    said.push(text);
+                }
+            }
+        }
+        Ok(said)
     }
 
     /// Whether output rows stand for pieces of input rows.
     pub fn has_pieces(&self) -> bool {
-        self.columns.iter().any(|name| name == "row") && self.columns.iter().any(|name| name.ends_with("_index"))
+        let unit = self.provenance.get("settings").and_then(|settings| settings.get("unit"));
+        unit.is_some_and(|unit| unit != "row")
     }
 
     /// The same column of each part, in order, with the number of the part's first row and of its input file.
@@ -121,10 +146,13 @@ impl Output {
                     Ok(column)
                 } else {
                     let found = column.len();
-                    Err(PolarsError::ComputeError(format!("expected {} rows, found {found}", part.rows).into()))
+                    Err(PolarsError::ComputeError(
+                        format!("expected {} rows, found {found}", part.rows).into(),
+                    ))
                 }
             };
-            let column = read().map_err(|source| Error::Part { part: part.path.display().to_string(), source })?;
+            let column =
+                read().map_err(|source| Error::Part { part: part.path.display().to_string(), source })?;
             Ok((before, part.input, column))
         })
     }
@@ -133,7 +161,11 @@ impl Output {
     ///
     /// # Errors
     /// A part cannot be read, or is not what the manifest says.
-    pub fn each_vector(&self, column: &VectorColumn, mut take: impl FnMut(usize, Option<&[f32]>)) -> Result<(), Error> {
+    pub fn each_vector(
+        &self,
+        column: &VectorColumn,
+        mut take: impl FnMut(usize, Option<&[f32]>),
+    ) -> Result<(), Error> {
         for part in self.parts_of(&column.name) {
             let (first, _, vectors) = part?;
             let wanted = DataType::Array(Box::new(DataType::Float32), column.width);
@@ -141,7 +173,16 @@ impl Output {
             let is_there = vectors.is_not_null();
             let values = vectors.array()?.get_inner().rechunk();
             let values = values.f32()?.downcast_iter().next().map(|chunk| chunk.values().as_slice());
-            let rows = values.unwrap_or_default().chunks_exact(column.width).zip(is_there.iter());
+            let values = values.unwrap_or_default();
+            if values.len() != is_there.len() * column.width {
+                let found = values.len();
+                return Err(Error::Bug(format!(
+                    "{} has {found} values in {} rows",
+                    column.name,
+                    is_there.len()
+                )));
+            }
+            let rows = values.chunks_exact(column.width).zip(is_there.iter());
             for (row, (values, is_there)) in rows.enumerate() {
                 take(first + row, (is_there == Some(true)).then_some(values));
             }
@@ -153,7 +194,12 @@ impl Output {
     ///
     /// # Errors
     /// There is no such column, or none of single values; a part cannot be read.
-    pub fn each_text(&self, column: &str, option: &str, mut take: impl FnMut(Option<&str>)) -> Result<(), Error> {
+    pub fn each_text(
+        &self,
+        column: &str,
+        option: &str,
+        mut take: impl FnMut(Option<&str>),
+    ) -> Result<(), Error> {
         self.expect_column(column, option)?;
         for part in self.parts_of(column) {
             let (_, _, values) = part?;

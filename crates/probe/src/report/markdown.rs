@@ -5,7 +5,9 @@ use super::{Picture, Report};
 impl Report {
     /// The report as Markdown, which shows the pictures beside it.
     pub(super) fn markdown(&self, pictures: &[Picture]) -> String {
-        let paragraph = |lines: Vec<String>| lines.iter().map(|line| format!("{}\n\n", escaped(line))).collect::<String>();
+        let paragraph = |lines: Vec<String>| {
+            lines.iter().map(|line| format!("{}\n\n", escaped(line))).collect::<String>()
+        };
         let (head, rows) = self.table();
         let row = |cells: &[String]| {
             format!("| {} |\n", cells.iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join(" | "))
@@ -37,7 +39,7 @@ impl Report {
 /// Text in which nothing is markup.
 fn escaped(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, character| {
-        if matches!(character, '\\' | '*' | '|' | '`' | '<' | '>' | '[' | ']' | '#') {
+        if matches!(character, '\\' | '*' | '|' | '<' | '>' | '[' | ']' | '#') {
             out.push('\\');
         }
         out.push(if character == '\n' { ' ' } else { character });

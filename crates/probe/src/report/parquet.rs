@@ -19,7 +19,8 @@ impl Report {
         let texts = |name: &str, of: &dyn Fn(&ColumnReport) -> &str| -> Column {
             Series::new(name.into(), self.columns.iter().map(of).collect::<Vec<&str>>()).into_column()
         };
-        let layers: Vec<Option<u32>> = self.columns.iter().map(|c| c.layer.map(|layer| layer as u32)).collect();
+        let layers: Vec<Option<u32>> =
+            self.columns.iter().map(|c| c.layer.map(|layer| layer as u32)).collect();
         let widths: Vec<u32> = self.columns.iter().map(|c| c.width as u32).collect();
         let converged: Vec<bool> = self.columns.iter().map(|c| c.converged).collect();
         let best: Vec<bool> = self.columns.iter().map(|c| c.column == self.best).collect();

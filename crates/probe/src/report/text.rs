@@ -25,7 +25,9 @@ impl Report {
         }
         let (head, rows) = self.table();
         let widths: Vec<usize> = (0..head.len())
-            .map(|index| rows.iter().map(|row| row[index].chars().count()).chain([head[index].chars().count()]).max())
+            .map(|index| {
+                rows.iter().map(|row| row[index].chars().count()).chain([head[index].chars().count()]).max()
+            })
             .map(Option::unwrap_or_default)
             .collect();
         let mut line = |cells: &[String], bar: &str| {
@@ -93,8 +95,9 @@ impl Report {
             let weights: Vec<String> =
                 mix.weights.iter().map(|of| format!("{}: {}", of.layer, figure(of.weight))).collect();
             format!(
-                "all layers together{}: {} (weights {})",
+                "all layers together{}, learned from {} rows of the first seed: {} (weights {})",
                 if mix.series.is_empty() { String::new() } else { format!(", {}", mix.series) },
+                mix.rows,
                 interval(&mix.score),
                 weights.join(", ")
             )
@@ -136,7 +139,7 @@ impl Report {
 
 /// Three digits.
 pub fn figure(value: f64) -> String {
-    format!("{value:.3}")
+    if value.is_finite() { format!("{value:.3}") } else { "-".to_owned() }
 }
 
 fn range(estimate: &Estimate) -> String {

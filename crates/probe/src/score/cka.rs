@@ -5,7 +5,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 /// Vectors of a sample of rows, each place of mean 0.
 pub struct Centred {
     values: Tensor<2>,
-    /// The length of the products of each two places.
+    /// The squared length of each row.
+    lengths: Vec<f64>,
+    /// How much the space depends on itself.
     own: f64,
 }
 
@@ -17,43 +19,67 @@ impl Centred {
         for row in values.chunks_exact(width) {
             means.iter_mut().zip(row).for_each(|(mean, &value)| *mean += f64::from(value) / rows as f64);
         }
+        let largest = values.iter().fold(0.0_f32, |largest, value| value.abs().max(largest));
         for row in values.chunks_exact_mut(width) {
-            row.iter_mut().zip(&means).for_each(|(value, mean)| *value = (f64::from(*value) - mean) as f32);
+            for (value, mean) in row.iter_mut().zip(&means) {
+                let centred = (f64::from(*value) - mean) as f32;
+                // What rounding leaves of a constant is nothing.
+                *value = if centred.abs() > 1e-6 * largest { centred } else { 0.0 };
+            }
         }
+        let square = |row: &[f32]| row.iter().map(|value| f64::from(*value).powi(2)).sum();
+        let lengths = values.chunks_exact(width).map(square).collect();
         let values = Tensor::from_data(TensorData::new(values, [rows, width]), &Device::flex());
-        let own = cross(&values, &values).sqrt();
-        Self { values, own }
+        let mut space = Self { values, lengths, own: 0.0 };
+        space.own = dependence(&space, &space);
+        space
     }
 }
 
-/// From 0 for spaces that share nothing to 1 for those that are the same but for a rotation and a scale.
+/// About 0 for spaces that share nothing, 1 for those that are the same but for a rotation and a scale; not a number
+/// where one has no spread, or there are fewer than four rows.
 pub fn cka(a: &Centred, b: &Centred) -> f64 {
-    cross(&a.values, &b.values) / (a.own * b.own)
+    if a.own > 0.0 && b.own > 0.0 { dependence(a, b) / (a.own * b.own).sqrt() } else { f64::NAN }
 }
 
-/// The sum of the squares of the products of each place of one with each of the other.
-fn cross(a: &Tensor<2>, b: &Tensor<2>) -> f64 {
-    let products = a.clone().transpose().matmul(b.clone()).into_data();
-    products.iter::<f64>().map(|product| product * product).sum()
+/// The unbiased estimate of the Hilbert-Schmidt independence criterion (Song et al., 2007), from the places' products:
+/// the biased one is large for few rows of many places, whatever they are.
+fn dependence(a: &Centred, b: &Centred) -> f64 {
+    let rows = a.lengths.len() as f64;
+    if rows < 4.0 {
+        return f64::NAN;
+    }
+    let products = a.values.clone().transpose().matmul(b.values.clone()).into_data();
+    let all: f64 = products.iter::<f64>().map(|product| product * product).sum();
+    let both: f64 = a.lengths.iter().zip(&b.lengths).map(|(a, b)| a * b).sum();
+    let sums = a.lengths.iter().sum::<f64>() * b.lengths.iter().sum::<f64>();
+    let off_diagonal = all - both + sums / ((rows - 1.0) * (rows - 2.0)) - 2.0 * both / (rows - 2.0);
+    off_diagonal / (rows * (rows - 3.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_rotation_and_a_scale_are_no_difference_and_chance_is_little() {
-        let mut state = 7_u64;
-        let mut next = || {
+    fn numbers(seed: u64, count: usize) -> Vec<f32> {
+        let mut state = seed;
+        let next = |_| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
         };
-        let a: Vec<f32> = (0..4000).map(|_| next()).collect();
-        let rotated = a.chunks_exact(2).flat_map(|xy| [3.0 * (0.6 * xy[0] - 0.8 * xy[1]) + 5.0, 3.0 * (0.8 * xy[0] + 0.6 * xy[1])]);
-        let rotated = Centred::new(rotated.collect(), 2);
-        let other = Centred::new((0..6000).map(|_| next()).collect(), 3);
+        (0..count).map(next).collect()
+    }
+
+    #[test]
+    fn a_rotation_and_a_scale_are_no_difference_and_chance_is_nothing_also_of_few_rows() {
+        let a = numbers(7, 4000);
+        let turn = |xy: &[f32]| [3.0 * (0.6 * xy[0] - 0.8 * xy[1]) + 5.0, 3.0 * (0.8 * xy[0] + 0.6 * xy[1])];
+        let rotated = Centred::new(a.chunks_exact(2).flat_map(turn).collect(), 2);
         let a = Centred::new(a, 2);
         assert!((cka(&a, &rotated) - 1.0).abs() < 1e-5 && (cka(&a, &a) - 1.0).abs() < 1e-12);
-        assert!(cka(&a, &other) < 0.01);
+        // 100 rows of 200 places: the biased estimate says 0.67.
+        let [b, c] = [8, 9].map(|seed| Centred::new(numbers(seed, 100 * 200), 200));
+        assert!(cka(&b, &c).abs() < 0.05, "{}", cka(&b, &c));
+        assert!(cka(&b, &Centred::new(vec![0.3; 100 * 5], 5)).is_nan());
     }
 }

@@ -13,7 +13,8 @@ pub fn accuracy(of: &[u32], said: &[u32], weights: &[u32]) -> f64 {
 /// The mean over classes of the harmonic mean of precision and recall, over those that some row is of or was said to
 /// be of.
 pub fn macro_f1(of: &[u32], said: &[u32], weights: &[u32], classes: usize) -> f64 {
-    let (mut right, mut there, mut named) = (vec![0_u64; classes], vec![0_u64; classes], vec![0_u64; classes]);
+    let (mut right, mut there, mut named) =
+        (vec![0_u64; classes], vec![0_u64; classes], vec![0_u64; classes]);
     for ((&of, &said), &weight) in of.iter().zip(said).zip(weights) {
         let weight = u64::from(weight);
         there[of as usize] += weight;

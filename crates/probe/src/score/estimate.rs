@@ -54,7 +54,8 @@ impl Resampled {
                 drawn.sum::<f64>() / seeds as f64
             })
             .collect();
-        means.retain(|mean| !mean.is_nan());
+        // A resample without variance, or without any row, has no score.
+        means.retain(|mean| mean.is_finite());
         means.sort_by(f64::total_cmp);
         let value = self.values.iter().sum::<f64>() / seeds as f64;
         let at = |share: f64| {

@@ -1,7 +1,7 @@
 //! How right a probe is, and how sure that is.
 
-mod classes;
 mod cka;
+mod classes;
 mod estimate;
 mod numbers;
 

@@ -44,7 +44,9 @@ fn most_frequent(targets: &Targets, learned: usize, types: &[u32]) -> Prediction
                 *count += 1.0;
             }
             let all = of[..learned].iter().sum::<f64>() / learned as f64;
-            Predictions::Numbers(types.iter().map(|of| sums.get(of).map_or(all, |(sum, count)| sum / count)).collect())
+            Predictions::Numbers(
+                types.iter().map(|of| sums.get(of).map_or(all, |(sum, count)| sum / count)).collect(),
+            )
         }
         Targets::Classes { of, count } => {
             let mut counts: HashMap<u32, Vec<u32>> = HashMap::new();
@@ -54,10 +56,15 @@ fn most_frequent(targets: &Targets, learned: usize, types: &[u32]) -> Prediction
                 all[class as usize] += 1;
             }
             // The first of equals.
-            let most = |counts: &Vec<u32>| (1..counts.len()).fold(0, |best, i| if counts[i] > counts[best] { i } else { best }) as u32;
+            let most = |counts: &Vec<u32>| {
+                (1..counts.len()).fold(0, |best, i| if counts[i] > counts[best] { i } else { best }) as u32
+            };
             let of_all = most(&all);
-            let of_types: HashMap<u32, u32> = counts.iter().map(|(&kind, counts)| (kind, most(counts))).collect();
-            Predictions::Classes(types.iter().map(|kind| of_types.get(kind).copied().unwrap_or(of_all)).collect())
+            let of_types: HashMap<u32, u32> =
+                counts.iter().map(|(&kind, counts)| (kind, most(counts))).collect();
+            Predictions::Classes(
+                types.iter().map(|kind| of_types.get(kind).copied().unwrap_or(of_all)).collect(),
+            )
         }
     }
 }

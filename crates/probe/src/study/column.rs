@@ -76,7 +76,7 @@ pub fn study(
         check(watch)
     };
     for Seeded { seed, split, resampling } in seeds {
-        let targets = subject.labels.targets().arranged(split);
+        let targets = subject.labels.targets().arranged(split).standardized(&split.train);
         let rows = read(output, column, subject, split)?;
         let material = Material::new(rows, split.train.clone(), settings.probe, &targets);
         let lesson = Lesson {
@@ -96,7 +96,11 @@ pub fn study(
         let said = lesson.predict(&trained, split.test.clone());
         let scores = Scores { targets: &targets, rows: split.test.clone(), resampling };
         scores.add(&said, &mut found.score, &mut found.second);
-        found.development.push(plain_score(&targets, split.development.clone(), &lesson.predict(&trained, split.development.clone())));
+        found.development.push(plain_score(
+            &targets,
+            split.development.clone(),
+            &lesson.predict(&trained, split.development.clone()),
+        ));
         found.l2.push(trained.l2);
         found.iterations.push(trained.iterations);
         found.converged &= trained.converged;
@@ -131,7 +135,8 @@ fn online_code(
     mut step: impl FnMut() -> Result<(), Error>,
 ) -> Result<f64, Error> {
     let rows = lesson.train.len();
-    let ends: Vec<usize> = PORTIONS.iter().map(|share| ((share * rows as f64).ceil() as usize).min(rows)).collect();
+    let ends: Vec<usize> =
+        PORTIONS.iter().map(|share| ((share * rows as f64).ceil() as usize).min(rows)).collect();
     let mut bits = ends[0] as f64 * (classes as f64).log2();
     let mut last: Option<Trained> = None;
     for pair in ends.windows(2) {
@@ -155,12 +160,22 @@ pub fn read(output: &Output, column: &VectorColumn, subject: &Subject, split: &S
     let mut rows = Rows::new(subject.kept.len(), column.width);
     let mut next = 0;
     output.each_vector(column, |row, values| {
-        if let Some(values) = values.filter(|_| subject.kept.get(next).is_some_and(|&kept| kept as usize == row)) {
+        if let Some(values) =
+            values.filter(|_| subject.kept.get(next).is_some_and(|&kept| kept as usize == row))
+        {
             rows.row_mut(places[next] as usize).copy_from_slice(values);
             next += 1;
         }
     })?;
-    Ok(rows)
+    if next == subject.kept.len() {
+        Ok(rows)
+    } else {
+        Err(Error::Bug(format!(
+            "{} has vectors of {next} rows, expected {}",
+            column.name,
+            subject.kept.len()
+        )))
+    }
 }
 
 /// Rows that were asked.
@@ -174,6 +189,8 @@ impl Scores<'_> {
     /// Adds a seed's scores.
     pub fn add(&self, said: &Predictions, score: &mut Resampled, second: &mut Resampled) {
         let add = |to: &mut Resampled, of: &(dyn Fn(&[u32]) -> f64 + Sync)| {
+            // Of a test that is too large for all layers at once, the first rows are asked.
+            let of = |weights: &[u32]| of(&weights[..self.rows.len()]);
             to.push(self.resampling.score(of), self.resampling.scores(of));
         };
         match (self.targets, said) {
@@ -240,7 +257,9 @@ impl Targets {
     /// Targets that say nothing.
     fn control(&self, types: &[u32], seed: u64) -> Self {
         match self {
-            Self::Classes { of, count } => Self::Classes { of: control_labels(of, types, seed), count: *count },
+            Self::Classes { of, count } => {
+                Self::Classes { of: control_labels(of, types, seed), count: *count }
+            }
             Self::Numbers(of) => Self::Numbers(control_labels(of, types, seed)),
         }
     }

@@ -37,7 +37,8 @@ pub fn alike(
         columns.iter().map(|column| sample(output, column, &rows)).collect()
     };
     let names = |columns: &[VectorColumn]| columns.iter().map(|column| column.name.clone()).collect();
-    let table = |a: &[Centred], b: &[Centred]| a.iter().map(|a| b.iter().map(|b| cka(a, b)).collect()).collect();
+    let table =
+        |a: &[Centred], b: &[Centred]| a.iter().map(|a| b.iter().map(|b| cka(a, b)).collect()).collect();
     let of_own = spaces(own.0, own.1)?;
     let of_others = others.iter().map(|(output, place, columns)| {
         let values = table(&of_own, &spaces(place, columns)?);
@@ -56,20 +57,17 @@ fn sample(output: &Output, column: &VectorColumn, rows: &[u32]) -> Result<Centre
     let mut sample = Vec::with_capacity(rows.len() * column.width);
     let mut next = 0;
     output.each_vector(column, |row, values| {
-        if rows.get(next).is_some_and(|&wanted| wanted as usize == row) {
-            // A row of another output may have no vector: it is like no other.
-            match values {
-                Some(values) => sample.extend_from_slice(values),
-                None => sample.resize(sample.len() + column.width, 0.0),
-            }
+        if let Some(values) = values.filter(|_| rows.get(next).is_some_and(|&wanted| wanted as usize == row))
+        {
+            sample.extend_from_slice(values);
             next += 1;
         }
     })?;
     Ok(Centred::new(sample, column.width))
 }
 
-/// Trains a probe of all layers of each pooling that has several, on the first seed's split, with the penalty that was
-/// best for most of them.
+/// Trains a probe of all layers of each pooling that has several, on the first seed's split, with the median of the
+/// penalties that were best for each.
 ///
 /// # Errors
 /// A part cannot be read.
@@ -81,7 +79,8 @@ pub fn mixes(
     settings: &Settings,
     notes: &mut Notes,
 ) -> Result<Vec<MixReport>, Error> {
-    let mut series: Vec<&str> = columns.iter().filter(|(c, _)| c.layer.is_some()).map(|(c, _)| c.series.as_str()).collect();
+    let mut series: Vec<&str> =
+        columns.iter().filter(|(c, _)| c.layer.is_some()).map(|(c, _)| c.series.as_str()).collect();
     series.sort_unstable();
     series.dedup();
     let mut reports = Vec::new();
@@ -95,18 +94,19 @@ pub fn mixes(
         let mut strengths: Vec<f64> = layers.iter().map(|(_, l2)| *l2).collect();
         strengths.sort_by(f64::total_cmp);
         let l2 = strengths[strengths.len() / 2];
-        // Rows at the beginning of those that are learned from are of groups in a random order.
-        let train = &seeded.split.train;
-        let most = MIX_BYTES / (4 * width * layers.len());
-        let train = train.start..train.end.min(train.start + most);
+        // Rows at the beginning of a side are of groups in a random order.
+        let most = (MIX_BYTES / (4 * width * layers.len())).max(2);
+        let first = |side: &std::ops::Range<usize>, most: usize| side.start..side.end.min(side.start + most);
+        let train = first(&seeded.split.train, most - most / 5);
+        let test = first(&seeded.split.test, most / 5);
         let mut matrices: Vec<Matrix> = Vec::with_capacity(layers.len());
         for (column, _) in &layers {
             let rows = read(output, column, subject, &seeded.split)?;
-            matrices.push(rows.only(&[train.clone(), seeded.split.test.clone()]).standardize(0..train.len()));
+            matrices.push(rows.only(&[train.clone(), test.clone()]).standardize(0..train.len()));
         }
-        let targets = subject.labels.targets().arranged(&seeded.split);
-        let targets = targets.only(&[train.clone(), seeded.split.test.clone()]);
-        let asked = train.len()..train.len() + seeded.split.test.len();
+        let targets = subject.labels.targets().arranged(&seeded.split).standardized(&train);
+        let targets = targets.only(&[train.clone(), test.clone()]);
+        let asked = train.len()..train.len() + test.len();
         let mixed = mix(&matrices, &targets, 0..train.len(), asked.clone(), l2);
         if !mixed.converged {
             notes.say(format!("the probe of all layers together ({series}) did not converge"));

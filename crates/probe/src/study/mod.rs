@@ -10,11 +10,9 @@ mod rows;
 use std::path::Path;
 
 use crate::Error;
-use crate::design::{Resampling, Split};
+use crate::design::{Resampling, Split, Universe};
 use crate::output::{Labels, Output, VectorColumn};
-use crate::report::{
-    Class, Code, ColumnReport, Notes, OutputProvenance, Provenance, Question, Report, Rows,
-};
+use crate::report::{Class, Code, ColumnReport, Notes, OutputProvenance, Provenance, Question, Report, Rows};
 use crate::settings::{Settings, Task};
 use crate::watch::{Watch, check};
 use column::{Depth, Found, Seeded};
@@ -22,6 +20,8 @@ use rows::{Beside, Subject, Truth};
 
 /// Few groups make an interval that is too narrow.
 const FEW_GROUPS: usize = 20;
+/// A split that leaves less to learn from is said.
+const FEW_LEARNED: f64 = 0.55;
 
 /// Finds out what each column of an output knows of a label.
 ///
@@ -33,8 +33,16 @@ pub fn probe(settings: &Settings, watch: &dyn Watch) -> Result<Report, Error> {
     let output = Output::open(&settings.vectors)?;
     let columns = output.chosen(&settings.columns)?;
     let beside = Beside::read(&output, settings)?;
-    let control = settings.control.as_deref().map(|folder| other(folder, "--control", &output, settings)).transpose()?;
-    let compare = settings.compare.as_deref().map(|folder| other(folder, "--compare", &output, settings)).transpose()?;
+    let control = settings
+        .control
+        .as_deref()
+        .map(|folder| other(folder, "--control", &output, settings))
+        .transpose()?;
+    let compare = settings
+        .compare
+        .as_deref()
+        .map(|folder| other(folder, "--compare", &output, settings))
+        .transpose()?;
     let of_control = match &control {
         Some(control) => same_columns(control, &columns, &mut notes)?,
         None => Vec::new(),
@@ -53,8 +61,10 @@ pub fn probe(settings: &Settings, watch: &dyn Watch) -> Result<Report, Error> {
     let probes = column::probes(&subject, seeds.len(), Depth::All) * columns.len()
         + column::probes(&subject, seeds.len(), Depth::Score) * of_control.len();
     watch.begin(probes as u64);
-    let study = |output, column, depth| column::study(output, column, &subject, &seeds, settings, depth, watch);
-    let found = columns.iter().map(|column| study(&output, column, Depth::All)).collect::<Result<Vec<_>, _>>()?;
+    let study =
+        |output, column, depth| column::study(output, column, &subject, &seeds, settings, depth, watch);
+    let found =
+        columns.iter().map(|column| study(&output, column, Depth::All)).collect::<Result<Vec<_>, _>>()?;
     let mut of_control_found = Vec::new();
     for column in &of_control {
         if let Some(control) = &control {
@@ -64,20 +74,37 @@ pub fn probe(settings: &Settings, watch: &dyn Watch) -> Result<Report, Error> {
     watch.end();
 
     let best = (1..found.len()).fold(0, |best, index| {
-        if found[index].development() > found[best].development() { index } else { best }
+        // A score that is no number is not the best.
+        if found[index].development() > found[best].development() || found[best].development().is_nan() {
+            index
+        } else {
+            best
+        }
     });
     for (column, found) in columns.iter().zip(&found).filter(|(_, found)| !found.converged) {
         let steps = found.iterations.iter().max().copied().unwrap_or_default();
-        notes.say(format!("a probe of {} did not converge in {steps} steps; its score may rise with more", column.name));
+        notes.say(format!(
+            "a probe of {} did not converge in {steps} steps: its score is not quite that of the best probe",
+            column.name
+        ));
     }
     let strengths: Vec<(&VectorColumn, f64)> =
         columns.iter().zip(&found).filter_map(|(column, found)| Some((column, *found.l2.first()?))).collect();
     let mixes = layers::mixes(&output, &strengths, &subject, &seeds[0], settings, &mut notes)?;
     let of_compare = compare.as_ref().map(|compare| compare.chosen(&[])).transpose()?.unwrap_or_default();
+    let mut is_compared = is_whole;
+    for column in &of_compare {
+        if let Some(compare) = &compare {
+            rows::find_whole(compare, column, &mut is_compared)?;
+        }
+    }
+    let compared: Vec<u32> = subject.kept.iter().copied().filter(|&row| is_compared[row as usize]).collect();
     let others = [("control", control.as_ref(), &of_control), ("compare", compare.as_ref(), &of_compare)];
-    let others: Vec<(&'static str, &Output, &[VectorColumn])> =
-        others.into_iter().filter_map(|(name, output, columns)| Some((name, output?, columns.as_slice()))).collect();
-    let cka = layers::alike((&output, &columns), &others, &subject.kept, settings.seed)?;
+    let others: Vec<(&'static str, &Output, &[VectorColumn])> = others
+        .into_iter()
+        .filter_map(|(name, output, columns)| Some((name, output?, columns.as_slice())))
+        .collect();
+    let cka = layers::alike((&output, &columns), &others, &compared, settings.seed)?;
 
     let origin = |output: &Output| OutputProvenance {
         folder: output.folder.display().to_string(),
@@ -124,7 +151,14 @@ fn other(folder: &Path, option: &str, output: &Output, settings: &Settings) -> R
     if other.rows != output.rows {
         return Err(refuse(format!("one has {}, the other {}", output.rows, other.rows)));
     }
-    if other.columns.contains(&settings.label) {
+    let has_label = other.columns.contains(&settings.label);
+    if other.made_of != output.made_of && !has_label {
+        return Err(refuse(format!(
+            "they are of other input files, and `{}` was not kept, by which rows could be compared",
+            settings.label
+        )));
+    }
+    if has_label {
         let of = |output: &Output| Labels::read(output, &settings.label, settings.task);
         let differs = match (of(output)?, of(&other)?) {
             (Labels::Classes { of: a, names: own }, Labels::Classes { of: b, names: others }) => {
@@ -145,9 +179,15 @@ fn other(folder: &Path, option: &str, output: &Output, settings: &Settings) -> R
 ///
 /// # Errors
 /// There are none.
-fn same_columns(control: &Output, columns: &[VectorColumn], notes: &mut Notes) -> Result<Vec<VectorColumn>, Error> {
-    let same: Vec<VectorColumn> =
-        columns.iter().filter_map(|own| control.vectors.iter().find(|c| c.name == own.name).cloned()).collect();
+fn same_columns(
+    control: &Output,
+    columns: &[VectorColumn],
+    notes: &mut Notes,
+) -> Result<Vec<VectorColumn>, Error> {
+    let same: Vec<VectorColumn> = columns
+        .iter()
+        .filter_map(|own| control.vectors.iter().find(|c| c.name == own.name).cloned())
+        .collect();
     if same.is_empty() {
         return Err(Error::usage(
             format!("{} has none of the columns that are probed", control.folder.display()),
@@ -167,16 +207,16 @@ fn same_columns(control: &Output, columns: &[VectorColumn], notes: &mut Notes) -
 /// # Errors
 /// There are too few groups.
 fn seeds(subject: &Subject, settings: &Settings, notes: &mut Notes) -> Result<Vec<Seeded>, Error> {
-    let mut seeds = Vec::new();
+    let mut splits = Vec::new();
     for seed in (0..settings.seeds.max(1) as u64).map(|index| settings.seed.wrapping_add(index)) {
         let split = Split::draw(&subject.groups, subject.stated.as_ref(), seed).ok_or_else(|| {
             Error::bad_data(
                 format!(
-                    "too few groups for training, development and test: {} rows are of so few `{}`",
+                    "{} rows cannot be divided into training, development and test: they are of too few `{}`, or a side is empty",
                     subject.kept.len(),
                     subject.grouped_by
                 ),
-                "at least three are needed: name a finer --group, or make vectors of more rows",
+                "at least three groups are needed: name a finer --group or another --split, or make vectors of more rows",
             )
         })?;
         if let Truth::Classes { of, names } = &subject.labels {
@@ -186,7 +226,7 @@ fn seeds(subject: &Subject, settings: &Settings, notes: &mut Notes) -> Result<Ve
                 arranged[rows].iter().for_each(|&class| seen[class as usize] = true);
                 seen
             };
-            let (learned, asked) = (seen(split.train.clone()), seen(split.test.clone()));
+            let (learned, asked) = (seen(split.train.clone()), seen(split.development.start..split.test.end));
             if learned.iter().filter(|seen| **seen).count() < 2 {
                 return Err(Error::bad_data(
                     format!("the rows that seed {seed} learns from are all of one class"),
@@ -199,13 +239,28 @@ fn seeds(subject: &Subject, settings: &Settings, notes: &mut Notes) -> Result<Ve
                 .collect();
             if !unknown.is_empty() {
                 notes.say(format!(
-                    "with seed {seed} the test has classes that no row to learn from has: {}",
+                    "with seed {seed} development or test have classes that no row to learn from has: {}",
                     unknown.join(", ")
                 ));
             }
         }
-        let groups = split.arrange(&subject.groups)[split.test.clone()].to_vec();
-        let resampling = Resampling::new(&groups, seed, settings.resamples);
+        let share = split.train.len() as f64 / subject.kept.len() as f64;
+        if subject.stated.is_none() && share < FEW_LEARNED {
+            notes.say(format!(
+                "with seed {seed} only {} of {} rows are learned from, as groups (`{}`) are large",
+                split.train.len(),
+                subject.kept.len(),
+                subject.grouped_by
+            ));
+        }
+        splits.push((seed, split));
+    }
+    let asked = |split: &Split| split.arrange(&subject.groups)[split.test.clone()].to_vec();
+    let universe =
+        Universe::new(splits.iter().flat_map(|(_, split)| asked(split)), settings.seed, settings.resamples);
+    let mut seeds = Vec::new();
+    for (seed, split) in splits {
+        let resampling = Resampling::new(&universe, &asked(&split));
         if resampling.groups() < FEW_GROUPS {
             notes.say(format!(
                 "the test of seed {seed} has {} groups (`{}`), which is few for an interval",

@@ -60,7 +60,9 @@ impl Beside {
             }
             None => ((0..output.rows as u32).map(Some).collect(), "row".to_owned()),
         };
-        let own = ["word", "token"].iter().find(|name| output.has_pieces() && output.columns.iter().any(|c| c == *name));
+        let own = ["word", "token"]
+            .iter()
+            .find(|name| output.has_pieces() && output.columns.iter().any(|c| c == *name));
         let typed_by = settings.types.clone().or_else(|| own.map(|name| (*name).to_owned()));
         let types = match &typed_by {
             None => None,
@@ -74,8 +76,14 @@ impl Beside {
             None => None,
             Some(column) => Some((stated_parts(output, column)?, column.clone())),
         };
-        let text = output.provenance.get("settings").and_then(|settings| settings.get("text")).and_then(Value::as_str);
-        let texts = match text.filter(|text| !output.has_pieces() && output.columns.iter().any(|name| name == text)) {
+        let text = output
+            .provenance
+            .get("settings")
+            .and_then(|settings| settings.get("text"))
+            .and_then(Value::as_str);
+        let texts = match text
+            .filter(|text| !output.has_pieces() && output.columns.iter().any(|name| name == text))
+        {
             Some(text) => Some(Keys::read(output, text, "--text")?.of),
             None => None,
         };
@@ -102,19 +110,25 @@ impl Beside {
         if let Some((parts, column)) = &stated {
             left_out.retain(|row| parts[row].is_some(), format!("`{column}` is null"));
         }
-        left_out.retain(|row| is_whole[row], "a vector is null or has values that are infinite or not a number".to_owned());
-        if let (Some((parts, column)), true) = (&stated, settings.group.is_some() || grouped_by == "input row") {
-            let mut learned = vec![false; groups.iter().flatten().max().map_or(0, |&group| group as usize + 1)];
-            for &row in &left_out.kept {
-                let row = row as usize;
-                if let (Some(Part::Train), Some(group)) = (parts[row], groups[row]) {
-                    learned[group as usize] = true;
+        left_out.retain(
+            |row| is_whole[row],
+            "a vector is null or has values that are infinite or not a number".to_owned(),
+        );
+        if let (Some((parts, column)), true) =
+            (&stated, settings.group.is_some() || grouped_by == "input row")
+        {
+            let side = |row: usize| parts[row].unwrap_or(Part::Train);
+            for (kept, others) in [(Part::Train, "training"), (Part::Development, "development")] {
+                let count = groups.iter().flatten().max().map_or(0, |&group| group as usize + 1);
+                let mut has = vec![false; count];
+                for &row in left_out.kept.iter().filter(|&&row| side(row as usize) == kept) {
+                    groups[row as usize].iter().for_each(|&group| has[group as usize] = true);
                 }
+                left_out.retain(
+                    |row| side(row) <= kept || groups[row].is_none_or(|group| !has[group as usize]),
+                    format!("`{column}` has them after {others}, and others of their `{grouped_by}` in it"),
+                );
             }
-            left_out.retain(
-                |row| parts[row] == Some(Part::Train) || groups[row].is_none_or(|group| !learned[group as usize]),
-                format!("`{column}` has them outside training, and others of their `{grouped_by}` in it"),
-            );
         }
         let labels = left_out.of_labels(labels, settings)?;
         let LeftOutRows { kept, reasons: left_out } = left_out;
@@ -124,7 +138,7 @@ impl Beside {
             let parts: Vec<Part> = kept.iter().filter_map(|row| parts[at(row)]).collect();
             Stated { has_development: parts.contains(&Part::Development), parts }
         });
-        if let Some(texts) = texts.filter(|_| settings.group.is_none() && settings.split.is_none()) {
+        if let Some(texts) = texts.filter(|_| settings.group.is_none()) {
             let texts: Vec<Option<u32>> = kept.iter().map(|row| texts[at(row)]).collect();
             let mut times = std::collections::HashMap::new();
             texts.iter().flatten().for_each(|text| *times.entry(*text).or_insert(0_usize) += 1);
@@ -179,7 +193,10 @@ impl LeftOutRows {
             }
             Labels::Classes { of, names } => {
                 let mut counts = vec![0_usize; names.len()];
-                self.kept.iter().filter_map(|&row| of[row as usize]).for_each(|class| counts[class as usize] += 1);
+                self.kept
+                    .iter()
+                    .filter_map(|&row| of[row as usize])
+                    .for_each(|class| counts[class as usize] += 1);
                 let is_large = |class: u32| counts[class as usize] >= settings.min_rows;
                 let small: Vec<String> = (0..names.len())
                     .filter(|&class| counts[class] > 0 && !is_large(class as u32))
@@ -187,16 +204,24 @@ impl LeftOutRows {
                     .collect();
                 if !small.is_empty() {
                     let shown = small.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
-                    let more = if small.len() > 10 { format!(" and {} more", small.len() - 10) } else { String::new() };
+                    let more = if small.len() > 10 {
+                        format!(" and {} more", small.len() - 10)
+                    } else {
+                        String::new()
+                    };
                     self.retain(
                         |row| of[row].is_some_and(is_large),
                         format!("their class has fewer than {} rows: {shown}{more}", settings.min_rows),
                     );
                 }
-                let left: Vec<u32> = (0..names.len() as u32).filter(|&class| is_large(class) && counts[class as usize] > 0).collect();
+                let left: Vec<u32> = (0..names.len() as u32)
+                    .filter(|&class| is_large(class) && counts[class as usize] > 0)
+                    .collect();
                 if left.len() < 2 {
                     let what = match left.first() {
-                        Some(&class) => format!("`{label}` is {} in all {} rows", names[class as usize], self.kept.len()),
+                        Some(&class) => {
+                            format!("`{label}` is {} in all {} rows", names[class as usize], self.kept.len())
+                        }
                         None if small.is_empty() => format!("no row has a `{label}` and a vector"),
                         None => format!("no class of `{label}` has {} rows or more", settings.min_rows),
                     };
@@ -204,7 +229,8 @@ impl LeftOutRows {
                 }
                 let mut places = vec![0; names.len()];
                 left.iter().enumerate().for_each(|(place, &class)| places[class as usize] = place as u32);
-                let of = self.kept.iter().filter_map(|&row| of[row as usize]).map(|class| places[class as usize]);
+                let of =
+                    self.kept.iter().filter_map(|&row| of[row as usize]).map(|class| places[class as usize]);
                 let names = left.iter().map(|&class| names[class as usize].clone());
                 Ok(Truth::Classes { of: of.collect(), names: names.collect() })
             }

@@ -24,11 +24,14 @@ pub fn probe(arguments: ProbeArguments, signals: &Signals) -> anyhow::Result<()>
         Error::Cancelled => signals.end().map_or_else(|| error.into(), anyhow::Error::from),
         _ => error.into(),
     })?;
-    if let Some(folder) = &output {
-        report.write(folder)?;
-    }
-    print_result(&if arguments.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.text() })?;
-    if let Some(folder) = output.filter(|_| !arguments.json) {
+    // First of all: whatever becomes of the folder, what was found is known.
+    print_result(&if arguments.json {
+        serde_json::to_string_pretty(&report)? + "\n"
+    } else {
+        report.text()
+    })?;
+    if let Some(folder) = output {
+        report.write(&folder)?;
         tracing::info!("the report is in {}", folder.display());
     }
     Ok(())

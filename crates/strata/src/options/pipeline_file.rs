@@ -78,7 +78,8 @@ fn refuse_unknown_keys(table: &Table, command: &str, path: &Path) -> Result<(), 
         let empty_section =
             keys.is_empty() && known.iter().any(|key| key.starts_with(&format!("{section}.")));
         // What stores can be told is known to them.
-        let is_known = |key: &String| known.contains(key) || (command == "run" && key.starts_with("storage."));
+        let is_known =
+            |key: &String| known.contains(key) || (command == "run" && key.starts_with("storage."));
         let unknown = keys.into_iter().find(|key| !is_known(key));
         if let Some(key) = unknown
             .or((!empty_section && value.as_table().is_some_and(Table::is_empty)).then(|| section.clone()))
@@ -86,9 +87,8 @@ fn refuse_unknown_keys(table: &Table, command: &str, path: &Path) -> Result<(), 
             let nearest = known.iter().max_by(|a, b| similarity(a, &key).total_cmp(&similarity(b, &key)));
             let refusal = Refusal::configuration(format!("{}: `{key}` is not an option", path.display()));
             return Err(match nearest {
-                Some(nearest) => {
-                    refusal.hint(format!("did you mean `{nearest}`? `strata {command} --help` lists all options"))
-                }
+                Some(nearest) => refusal
+                    .hint(format!("did you mean `{nearest}`? `strata {command} --help` lists all options")),
                 None => refusal,
             });
         }

@@ -116,11 +116,13 @@ impl TryFrom<ProbeKeys> for Settings {
         } = keys;
         let missing = |what: &str, hint: &str| Refusal::usage(format!("{what} is missing")).hint(hint);
         let vectors = vectors.ok_or_else(|| {
-            missing("the output to probe", "name the folder that `strata run` wrote, or `probe.vectors` in the file")
+            missing(
+                "the output to probe",
+                "name the folder that `strata run` wrote, or `probe.vectors` in the file",
+            )
         })?;
-        let label = label.ok_or_else(|| {
-            missing("--label", "give the column of labels, or `probe.label` in the file")
-        })?;
+        let label = label
+            .ok_or_else(|| missing("--label", "give the column of labels, or `probe.label` in the file"))?;
         let default = Self::new(vectors, label);
         Ok(Self {
             task,

@@ -1,15 +1,15 @@
 //! Figures by layer.
 
 use plotters::coord::Shift;
-use plotters::prelude::{
-    Cartesian2d, ChartBuilder, ChartContext, Circle, DashedLineSeries, DrawingArea, IntoDrawingArea, IntoFont, LineSeries, PathElement,
-    Polygon, SVGBackend, Text,
-};
 use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::{
+    Cartesian2d, ChartBuilder, ChartContext, Circle, DashedLineSeries, DrawingArea, IntoDrawingArea,
+    IntoFont, LineSeries, PathElement, Polygon, SVGBackend, Text,
+};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, RGBColor, ShapeStyle, TextStyle};
 
-use super::{COLOURS, FAINT, GRID, GROUND, TEXT, failed, with_dark};
+use super::{COLOURS, FAINT, GRID, GROUND, TEXT, failed, finished};
 use crate::{Error, Estimate};
 
 const SIZE: (u32, u32) = (760, 420);
@@ -77,7 +77,7 @@ impl Chart {
             self.draw_on(&root)?;
             root.present().map_err(failed)?;
         }
-        Ok(with_dark(&svg))
+        Ok(finished(&svg))
     }
 
     fn draw_on(&self, root: &Area) -> Result<(), Error> {
@@ -112,7 +112,9 @@ impl Chart {
         let mut ends = Vec::new();
         for level in &self.levels {
             let style = ShapeStyle { color: FAINT.0.to_rgba(), filled: false, stroke_width: 1 };
-            chart.draw_series([PathElement::new(vec![(first, level.value), (last, level.value)], style)]).map_err(failed)?;
+            chart
+                .draw_series([PathElement::new(vec![(first, level.value), (last, level.value)], style)])
+                .map_err(failed)?;
             ends.push((chart.backend_coord(&(last, level.value)).1, level.name.clone(), FAINT.0));
         }
         for line in &self.lines {
@@ -140,15 +142,19 @@ impl Chart {
 
     /// The first and the last place on the axis.
     fn ends(&self) -> (f64, f64) {
-        let (first, last) = (self.ticks.first().map_or(0.0, |tick| tick.0), self.ticks.last().map_or(0.0, |tick| tick.0));
+        let (first, last) =
+            (self.ticks.first().map_or(0.0, |tick| tick.0), self.ticks.last().map_or(0.0, |tick| tick.0));
         if first < last { (first, last) } else { (first - 0.5, last + 0.5) }
     }
 
     /// From the lowest to the highest figure, and a little room.
     fn heights(&self) -> std::ops::Range<f64> {
-        let of_lines = self.lines.iter().flat_map(|line| line.points.iter().flat_map(|(_, e)| [e.low, e.high, e.value]));
-        let all: Vec<f64> =
-            of_lines.chain(self.levels.iter().map(|level| level.value)).filter(|value| value.is_finite()).collect();
+        let of_lines =
+            self.lines.iter().flat_map(|line| line.points.iter().flat_map(|(_, e)| [e.low, e.high, e.value]));
+        let all: Vec<f64> = of_lines
+            .chain(self.levels.iter().map(|level| level.value))
+            .filter(|value| value.is_finite())
+            .collect();
         let low = all.iter().copied().fold(f64::INFINITY, f64::min);
         let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let low = if self.from_zero { 0.0_f64.min(low) } else { low };
@@ -176,7 +182,8 @@ fn draw_line(chart: &mut Plane, line: &Line) -> Result<(), Error> {
         Some(dash) => chart.draw_series(DashedLineSeries::new(points.clone(), dash, 4, style)).map(|_| ()),
     }
     .map_err(failed)?;
-    let dots = points.map(|point| Circle::new(point, if line.dash.is_none() { 4 } else { 2 }, colour.filled()));
+    let dots =
+        points.map(|point| Circle::new(point, if line.dash.is_none() { 4 } else { 2 }, colour.filled()));
     chart.draw_series(dots).map(|_| ()).map_err(failed)
 }
 
@@ -185,7 +192,9 @@ fn name_lines(labels: &Area, mut ends: Vec<(i32, String, RGBColor)>) -> Result<(
     ends.sort_by_key(|end| end.0);
     let heights = apart(&ends.iter().map(|end| end.0).collect::<Vec<i32>>(), LABEL_GAP, SIZE.1 as i32 - 60);
     for ((_, name, colour), height) in ends.into_iter().zip(heights) {
-        let style = TextStyle::from(("sans-serif", 13).into_font()).color(&colour).pos(Pos::new(HPos::Left, VPos::Center));
+        let style = TextStyle::from(("sans-serif", 13).into_font())
+            .color(&colour)
+            .pos(Pos::new(HPos::Left, VPos::Center));
         labels.draw(&Text::new(name, (8, height), style)).map_err(failed)?;
     }
     Ok(())
@@ -224,6 +233,9 @@ mod tests {
 
     #[test]
     fn a_scale_has_no_digits_too_many() {
-        assert_eq!((number(0.5).as_str(), number(12.0).as_str(), number(0.125).as_str()), ("0.5", "12", "0.125"));
+        assert_eq!(
+            (number(0.5).as_str(), number(12.0).as_str(), number(0.125).as_str()),
+            ("0.5", "12", "0.125")
+        );
     }
 }

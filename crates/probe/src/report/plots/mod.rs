@@ -25,6 +25,11 @@ const FAINT: (RGBColor, &str) = (RGBColor(0x5c, 0x66, 0x70), "#9aa4ae");
 const GRID: (RGBColor, &str) = (RGBColor(0xe1, 0xe5, 0xe9), "#2c343c");
 const GROUND: (RGBColor, &str) = (RGBColor(0xff, 0xff, 0xff), "#15191e");
 
+/// Classes of which confusions are drawn.
+const MOST_SQUARES: usize = 60;
+/// Layers whose numbers have room below an axis.
+const MOST_TICKS: usize = 25;
+
 impl Report {
     /// The pictures: scores by layer, code lengths, confusions, how alike the layers are.
     ///
@@ -37,7 +42,12 @@ impl Report {
         pictures.push(self.alike("cka", &self.cka.columns, &self.cka.own, "of the layers to each other")?);
         for other in &self.cka.others {
             let title = format!("of the layers (down) to those of the {} output", other.output);
-            pictures.push(self.alike(&format!("cka-{}", other.output), &other.columns, &other.values, &title)?);
+            pictures.push(self.alike(
+                &format!("cka-{}", other.output),
+                &other.columns,
+                &other.values,
+                &title,
+            )?);
         }
         Ok(pictures)
     }
@@ -64,9 +74,11 @@ impl Report {
             levels[0].name = "mean".to_owned();
         }
         if let (Some(by_type), Some(typed_by)) = (self.baselines.by_type, &self.question.typed_by) {
-            levels.push(Level { name: format!("most frequent of each {typed_by}"), value: by_type.value });
+            let what = if self.question.task == crate::Task::Numbers { "mean" } else { "most frequent" };
+            levels.push(Level { name: format!("{what} of each {typed_by}"), value: by_type.value });
         }
-        let title = format!("{} of {} by layer, with 95 % intervals", self.question.score, self.question.label);
+        let title =
+            format!("{} of {} by layer, with 95 % intervals", self.question.score, self.question.label);
         let ticks = self.ticks();
         let chart = Chart { lines, levels, ticks, from_zero: false, score: self.question.score.to_owned() };
         Ok(Picture { name: "layers".to_owned(), svg: chart.draw()?, title })
@@ -84,32 +96,53 @@ impl Report {
                 let [value, low, high] = [code.bits, code.shortest, code.longest].map(|bits| bits / 1000.0);
                 Some((self.place(at), crate::Estimate { value, low, high }))
             });
-            let name = if series.is_empty() || !self.has_series() { "online code".to_owned() } else { series.clone() };
+            let name = if series.is_empty() || !self.has_series() {
+                "online code".to_owned()
+            } else {
+                series.clone()
+            };
             lines.push(Line::new(name, index, points.collect()).with_band());
         }
         let title = format!(
             "length of an online code for {} by layer, in kilobits, with the span of the seeds; shorter is better",
             self.question.label
         );
-        let chart =
-            Chart { lines, levels: Vec::new(), ticks: self.ticks(), from_zero: true, score: "kilobits".to_owned() };
+        let chart = Chart {
+            lines,
+            levels: Vec::new(),
+            ticks: self.ticks(),
+            from_zero: true,
+            score: "kilobits".to_owned(),
+        };
         Ok(Some(Picture { name: "code".to_owned(), svg: chart.draw()?, title }))
     }
 
     fn confusions(&self) -> Result<Option<Picture>, Error> {
-        let Some(counts) = &self.confusion else { return Ok(None) };
+        // Of more classes, nobody sees a square.
+        let Some(counts) = self.confusion.as_ref().filter(|counts| counts.len() <= MOST_SQUARES) else {
+            return Ok(None);
+        };
         let names: Vec<String> = self.rows.classes.iter().map(|class| class.name.clone()).collect();
         let share = |row: &Vec<u64>| {
             let sum = row.iter().sum::<u64>().max(1) as f64;
             row.iter().map(|&count| count as f64 / sum).collect::<Vec<f64>>()
         };
         let values: Vec<Vec<f64>> = counts.iter().map(share).collect();
-        let title = format!("share of the rows of each class (down) that {} was said to be of each (across)", self.best);
+        let title = format!(
+            "share of the rows of each class (down) that {} was said to be of each (across)",
+            self.best
+        );
         let svg = Squares { down: &names, across: &names, values: &values }.draw()?;
         Ok(Some(Picture { name: "confusion".to_owned(), svg, title }))
     }
 
-    fn alike(&self, name: &str, across: &[String], values: &[Vec<f64>], title: &str) -> Result<Picture, Error> {
+    fn alike(
+        &self,
+        name: &str,
+        across: &[String],
+        values: &[Vec<f64>],
+        title: &str,
+    ) -> Result<Picture, Error> {
         let svg = Squares { down: &self.cka.columns, across, values }.draw()?;
         let title = format!("linear CKA {title}, from {} rows", self.cka.rows);
         Ok(Picture { name: name.to_owned(), svg, title })
@@ -148,15 +181,25 @@ impl Report {
             Some(layer) => layer.to_string(),
             None => self.columns[index].column.clone(),
         };
-        let mut ticks: Vec<(f64, String)> = (0..self.columns.len()).map(|at| (self.place(at), name(at))).collect();
+        let mut ticks: Vec<(f64, String)> =
+            (0..self.columns.len()).map(|at| (self.place(at), name(at))).collect();
         ticks.sort_by(|a, b| a.0.total_cmp(&b.0));
         ticks.dedup();
+        let step = ticks.len().div_ceil(MOST_TICKS).max(1);
+        for (place, (_, name)) in ticks.iter_mut().enumerate() {
+            if place % step != 0 {
+                name.clear();
+            }
+        }
         ticks
     }
 }
 
-/// Adds what makes a picture fit for a dark ground, where it is shown on one.
-fn with_dark(svg: &str) -> String {
+/// Adds what makes a picture fit for a dark ground, where it is shown on one, and takes out what XML cannot say.
+fn finished(svg: &str) -> String {
+    let is_unsayable =
+        |c: char| (c.is_control() && !c.is_ascii_whitespace()) || matches!(c, '\u{fffe}' | '\u{ffff}');
+    let svg = &svg.replace(is_unsayable, "\u{fffd}");
     let all = COLOURS.iter().chain([&TEXT, &FAINT, &GRID, &GROUND]);
     let rules = all.map(|(RGBColor(red, green, blue), dark)| {
         let light = format!("#{red:02X}{green:02X}{blue:02X}");

@@ -18,7 +18,8 @@ pub fn of(svg: &str) -> Result<Vec<u8>, Error> {
     fonts.set_sans_serif_family("Ubuntu");
     let tree = Tree::from_str(svg, &options).map_err(failed)?;
     let (width, height) = (tree.size().width() * SCALE, tree.size().height() * SCALE);
-    let mut picture = Pixmap::new(width.ceil() as u32, height.ceil() as u32).ok_or_else(|| failed("no size"))?;
+    let mut picture =
+        Pixmap::new(width.ceil() as u32, height.ceil() as u32).ok_or_else(|| failed("no size"))?;
     resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut picture.as_mut());
     picture.encode_png().map_err(failed)
 }

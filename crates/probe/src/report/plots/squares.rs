@@ -5,7 +5,7 @@ use plotters::prelude::{DrawingArea, IntoDrawingArea, IntoFont, Rectangle, SVGBa
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, RGBColor, TextStyle};
 
-use super::{FAINT, GROUND, failed, with_dark};
+use super::{FAINT, GROUND, failed, finished};
 use crate::Error;
 
 /// Units of the side of a square, and of what stands around.
@@ -39,7 +39,8 @@ impl Squares<'_> {
     pub fn draw(&self) -> Result<String, Error> {
         let most = self.down.len().max(self.across.len()).max(1) as i32;
         let side = (ROOM / most).clamp(SMALLEST, LARGEST);
-        let longest = |names: &[String]| names.iter().map(|name| short(name).chars().count()).max().unwrap_or(0) as i32;
+        let longest =
+            |names: &[String]| names.iter().map(|name| short(name).chars().count()).max().unwrap_or(0) as i32;
         let (left, top) = (longest(self.down) * LETTER + MARGIN, longest(self.across) * LETTER + MARGIN);
         let size = (
             (left + side * self.across.len() as i32 + MARGIN) as u32,
@@ -52,10 +53,15 @@ impl Squares<'_> {
             self.draw_on(&root, side, (left, top))?;
             root.present().map_err(failed)?;
         }
-        Ok(with_dark(&svg))
+        Ok(finished(&svg))
     }
 
-    fn draw_on(&self, root: &DrawingArea<SVGBackend, Shift>, side: i32, (left, top): (i32, i32)) -> Result<(), Error> {
+    fn draw_on(
+        &self,
+        root: &DrawingArea<SVGBackend, Shift>,
+        side: i32,
+        (left, top): (i32, i32),
+    ) -> Result<(), Error> {
         let names = TextStyle::from(("sans-serif", 12).into_font()).color(&FAINT.0);
         // Names of which a square is too small for one stand at every second or third.
         let step = (14 / side).max(1) as usize;
@@ -64,7 +70,8 @@ impl Squares<'_> {
             let style = names.pos(Pos::new(HPos::Right, VPos::Center));
             root.draw(&Text::new(short(name), at, style)).map_err(failed)?;
         }
-        let upright = TextStyle::from(("sans-serif", 12).into_font().transform(FontTransform::Rotate270)).color(&FAINT.0);
+        let upright = TextStyle::from(("sans-serif", 12).into_font().transform(FontTransform::Rotate270))
+            .color(&FAINT.0);
         for (column, name) in self.across.iter().enumerate().step_by(step) {
             let at = (left + side * column as i32 + side / 2, top - 6);
             let style = upright.pos(Pos::new(HPos::Left, VPos::Center));
