@@ -194,13 +194,14 @@ fn a_signal_ends_a_probe_and_leaves_nothing_behind() {
 
 /// Skips, and says so, where there is no browser.
 #[test]
+#[expect(clippy::print_stdout, reason = "whoever reads the log of a test should see that it was skipped")]
 fn a_browser_shows_the_page_by_day_and_by_night() {
     let browsers = ["chromium", "chromium-browser", "google-chrome"];
     let is_there = |name: &&str| {
         Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success())
     };
-    let Some(browser) = browsers.into_iter().find(|name| is_there(&name)) else {
-        eprintln!("skipped: no Chromium on this machine");
+    let Some(browser) = browsers.into_iter().find(is_there) else {
+        println!("skipped: there is no Chromium on this machine");
         return;
     };
     let sandbox = with_vectors(80, |_| json!({}));

@@ -9,6 +9,9 @@ use crate::score::Estimate;
 const BAR: usize = 24;
 const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
+/// What a column of the table says of a column of vectors.
+type Cell = Box<dyn Fn(&ColumnReport) -> String>;
+
 impl Report {
     /// The report as plain text: a line and a bar for each column.
     pub fn text(&self) -> String {
@@ -110,7 +113,7 @@ impl Report {
         let question = &self.question;
         let has = |of: fn(&ColumnReport) -> bool| self.columns.iter().any(of);
         let mut head: Vec<&str> = vec!["column", question.score, "95 %", question.second];
-        let mut cells: Vec<Box<dyn Fn(&ColumnReport) -> String>> = vec![
+        let mut cells: Vec<Cell> = vec![
             Box::new(|column| column.column.clone()),
             Box::new(|column| figure(column.score.value)),
             Box::new(|column| range(&column.score)),
