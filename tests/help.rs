@@ -18,6 +18,7 @@ fn help_names_the_verbs() {
       inspect      Show what an output folder holds: schema, provenance, counts, a summary of every
                    vector column
       verify       Hold an output folder against its manifest, and encode a sample of its rows again
+      probe        Train probes on the columns of an output, and report what each layer knows of a label
       fetch        Fetch a model from the Hugging Face hub into the local cache, for `--model ID`
       completions  Print the script with which a shell completes commands and options
       man          Write the manual pages
@@ -100,6 +101,10 @@ fn help_of_run_names_every_option_with_its_default() {
           --spans <COLUMN>
               The column of the spans that --unit span is about: structs with start and end, in
               characters, or lists of such; what else they hold is carried along
+
+          --align <COLUMNS>
+              Columns of lists with a value for each word of --words, such as labels: each word's row
+              gets its own; several separated by commas
 
           --keep <COLUMNS>
               Input columns to carry through: all, none, or names separated by commas [default: all for
