@@ -132,7 +132,7 @@ test-python: model stores cluster
 
 # LIBTORCH names nothing here: no build script may look for it.
 test-portable: model readers stores
-	LIBTORCH=/nowhere $(CARGO) test --release $(RUST) --no-default-features --lib --bins --tests
+	LIBTORCH=/nowhere $(CARGO) test --release $(RUST) --no-default-features --features strata/probe --lib --bins --tests
 
 # Says so where there is no GPU; then it holds only the processor's backends to the reference.
 test-cuda: setup
