@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::lbfgs::minimize;
 use super::matrix::{Block, Matrix, numbers};
 use super::network::Network;
-use super::targets::{Predictions, Targets};
+use super::targets::{Predictions, Targets, softmax};
 use super::{NEAR, STEPS_OF_HIDDEN};
 
 /// What a probe of all layers has learned.
@@ -27,14 +27,13 @@ pub struct Mix {
 pub fn mix(layers: &[Matrix], targets: &Targets, train: Range<usize>, asked: Range<usize>, l2: f64) -> Mix {
     let (width, count) = (layers[0].width(), layers.len());
     let network = Network { width, hidden: None, outputs: targets.outputs() };
-    let is_weight = network.is_weight();
     let rows = train.len() as f64;
     let penalty = l2 / rows;
     let blocks = side_by_side(layers, train.clone());
     // The logits of the layers' shares, then the probe's parameters.
     let start = vec![0.0; count + network.count()];
     let minimum = minimize(start, NEAR, STEPS_OF_HIDDEN, 1e-9, |at, gradient| {
-        let (shares, parameters) = (softmax(&at[..count]), &at[count..]);
+        let (shares, parameters) = (shares_of(&at[..count]), &at[count..]);
         let weights = network.weights(parameters, FloatDType::F32);
         let of_block = |layers: &Vec<Block>| {
             let row = train.start + layers[0].first;
@@ -50,12 +49,9 @@ pub fn mix(layers: &[Matrix], targets: &Targets, train: Range<usize>, asked: Ran
         for block in sums {
             sum.iter_mut().zip(block).for_each(|(sum, more)| *sum += more);
         }
-        let mut value = sum[0] / rows;
-        for place in 0..network.count() {
-            let own = if is_weight[place] { parameters[place] } else { 0.0 };
-            gradient[count + place] = sum[1 + place] / rows + penalty * own;
-            value += penalty * own * own / 2.0;
-        }
+        let of_probe = &mut gradient[count..];
+        of_probe.iter_mut().zip(&sum[1..]).for_each(|(derivative, sum)| *derivative = sum / rows);
+        let value = network.penalize(penalty, parameters, sum[0] / rows, of_probe);
         let along = &sum[1 + network.count()..];
         let mean: f64 = shares.iter().zip(along).map(|(share, along)| share * along).sum();
         for (layer, (share, along)) in shares.iter().zip(along).enumerate() {
@@ -63,13 +59,14 @@ pub fn mix(layers: &[Matrix], targets: &Targets, train: Range<usize>, asked: Ran
         }
         value
     });
-    let shares = softmax(&minimum.parameters[..count]);
+    let shares = shares_of(&minimum.parameters[..count]);
     let weights = network.weights(&minimum.parameters[count..], FloatDType::F32);
     let outputs = side_by_side(layers, asked)
         .iter()
         .flat_map(|layers| weights.outputs(mixed(layers, &shares)))
         .collect::<Vec<f64>>();
-    Mix { weights: shares, predictions: targets.predictions(&outputs), converged: minimum.converged }
+    let said = outputs.chunks_exact(targets.outputs()).map(|outputs| targets.said(outputs)).collect();
+    Mix { weights: shares, predictions: targets.predictions(said), converged: minimum.converged }
 }
 
 /// The blocks of some rows, each of all layers.
@@ -96,9 +93,9 @@ fn mixed(layers: &[Block], shares: &[f64]) -> Block {
     }
 }
 
-fn softmax(logits: &[f64]) -> Vec<f64> {
-    let largest = logits.iter().fold(f64::NEG_INFINITY, |largest, &logit| logit.max(largest));
-    let all: Vec<f64> = logits.iter().map(|logit| (logit - largest).exp()).collect();
-    let sum: f64 = all.iter().sum();
-    all.into_iter().map(|share| share / sum).collect()
+/// The shares that logits stand for.
+fn shares_of(logits: &[f64]) -> Vec<f64> {
+    let mut shares = logits.to_vec();
+    softmax(&mut shares);
+    shares
 }

@@ -22,17 +22,17 @@ use lbfgs::{Minimum, minimize};
 pub use matrix::{Matrix, Rows};
 pub use mix::mix;
 use network::Network;
-pub use targets::{Predictions, Targets};
+pub use targets::{Predictions, Targets, first_largest};
 
 /// Units of the hidden layer of an MLP.
 const UNITS: usize = 64;
-/// Largest derivative of the mean loss at which a minimum is near enough to compare strengths, and at which it is one.
+/// Largest derivative of the mean loss at which a minimum is near enough to compare strengths.
 const NEAR: f64 = 3e-4;
-const AT: std::ops::RangeInclusive<f64> = 1e-7..=1e-5;
-/// How far a coefficient of a minimum may be from its own.
-const EXACT: f64 = 2e-4;
 /// The same for a hidden layer, whose minima are many and none is the right one.
 const OF_HIDDEN: f64 = 1e-4;
+/// How far a coefficient of a minimum may be from its own, and the derivatives at which it is taken for one.
+const EXACT: f64 = 2e-4;
+const AT: std::ops::RangeInclusive<f64> = 1e-7..=1e-5;
 /// The least doubt about a class that is believed: where nothing is doubted yet, much may still be.
 const LEAST_DOUBT: f64 = 1e-3;
 /// How much the loss over development rows rises before no weaker penalty is tried.
@@ -149,7 +149,6 @@ impl Lesson<'_> {
         }
         let network = self.network();
         let penalty = l2 / rows.len() as f64;
-        let is_weight = network.is_weight();
         let loss = |parameters: &[f64], gradient: &mut [f64]| {
             let weights = network.weights(parameters, precision);
             let count = rows.len() as f64;
@@ -157,13 +156,8 @@ impl Lesson<'_> {
                 let row = rows.start + block.first;
                 weights.loss(block, row, self.targets)
             });
-            let mut value = sums[0] / count;
-            for (place, derivative) in gradient.iter_mut().enumerate() {
-                let own = if is_weight[place] { parameters[place] } else { 0.0 };
-                *derivative = sums[1 + place] / count + penalty * own;
-                value += penalty * own * own / 2.0;
-            }
-            value
+            gradient.iter_mut().zip(&sums[1..]).for_each(|(derivative, sum)| *derivative = sum / count);
+            network.penalize(penalty, parameters, sums[0] / count, gradient)
         };
         let begun = std::time::Instant::now();
         let noise = if precision == FloatDType::F64 { 1e-14 } else { 1e-9 };
@@ -271,12 +265,7 @@ impl Lesson<'_> {
     /// What a probe says of some rows.
     pub fn predict(&self, trained: &Trained, rows: Range<usize>) -> Predictions {
         let said = self.each_output(trained, rows, |_, outputs| self.targets.said(outputs));
-        match self.targets {
-            Targets::Classes { .. } => {
-                Predictions::Classes(said.into_iter().map(|class| class as u32).collect())
-            }
-            Targets::Numbers(_) => Predictions::Numbers(said),
-        }
+        self.targets.predictions(said)
     }
 
     /// What `of` makes of each row's outputs, block by block: those of all rows and classes may be many.

@@ -53,6 +53,15 @@ impl Network {
         hidden.into_iter().flatten().chain(layer(self.outputs, self.inner())).collect()
     }
 
+    /// Adds half of `penalty` times the sum of the weights' squares to a loss, and what follows of it to its derivatives.
+    pub fn penalize(&self, penalty: f64, parameters: &[f64], loss: f64, derivatives: &mut [f64]) -> f64 {
+        let weights = self.is_weight().into_iter().zip(parameters).zip(derivatives);
+        weights.filter(|((is_weight, _), _)| *is_weight).fold(loss, |loss, ((_, weight), derivative)| {
+            *derivative += penalty * weight;
+            loss + penalty * weight * weight / 2.0
+        })
+    }
+
     /// Parameters as tensors of a type in which they are computed with.
     pub fn weights(&self, parameters: &[f64], dtype: FloatDType) -> Weights {
         let layer = |at: &[f64], units: usize, width: usize| Dense {

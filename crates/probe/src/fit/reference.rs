@@ -4,7 +4,7 @@ use burn::tensor::FloatDType;
 use serde::Deserialize;
 
 use super::{Lesson, Material, Predictions, Rows, Targets};
-use crate::score::{accuracy, macro_f1, r_squared, spearman};
+use crate::score::{accuracy, macro_f1, order, r_squared, spearman};
 use crate::settings::Probe;
 
 #[derive(Deserialize)]
@@ -43,12 +43,6 @@ fn rows(vectors: &[Vec<f32>]) -> Rows {
     let mut rows = Rows::new(vectors.len(), vectors[0].len());
     vectors.iter().enumerate().for_each(|(row, values)| rows.row_mut(row).copy_from_slice(values));
     rows
-}
-
-fn order(values: &[f64]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..values.len() as u32).collect();
-    order.sort_by(|&a, &b| values[a as usize].total_cmp(&values[b as usize]));
-    order
 }
 
 #[test]

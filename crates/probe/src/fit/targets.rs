@@ -1,6 +1,6 @@
 //! What probes learn to say of rows.
 
-use serde::Serialize;
+use std::ops::Range;
 
 /// Half the sum of the weights' squares counts so many times beside the summed loss: 1 / C of scikit-learn's logistic
 /// regression, alpha of its ridge. From strong to weak, as each is a start for the next.
@@ -17,8 +17,7 @@ pub enum Targets {
 }
 
 /// What a probe said of some rows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Predictions {
     /// The most likely class of each.
     Classes(Vec<u32>),
@@ -37,8 +36,8 @@ impl Targets {
     }
 
     /// Those of some of the rows alone, one range after the other.
-    pub fn only(&self, ranges: &[std::ops::Range<usize>]) -> Self {
-        fn some<T: Copy>(of: &[T], ranges: &[std::ops::Range<usize>]) -> Vec<T> {
+    pub fn only(&self, ranges: &[Range<usize>]) -> Self {
+        fn some<T: Copy>(of: &[T], ranges: &[Range<usize>]) -> Vec<T> {
             ranges.iter().flat_map(|range| of[range.clone()].iter().copied()).collect()
         }
         match self {
@@ -50,7 +49,7 @@ impl Targets {
     /// The same, numbers brought to mean 0 and deviation 1 over the rows `known`, so that what is near enough does not
     /// depend on their unit. No score changes with it.
     #[must_use]
-    pub fn standardized(self, known: &std::ops::Range<usize>) -> Self {
+    pub fn standardized(self, known: &Range<usize>) -> Self {
         let Self::Numbers(mut numbers) = self else { return self };
         let of = &numbers[known.clone()];
         let count = of.len().max(1) as f64;
@@ -88,11 +87,9 @@ impl Targets {
             Self::Classes { of, .. } => {
                 let class = of[row] as usize;
                 let own = outputs[class];
-                let largest = outputs.iter().fold(f64::NEG_INFINITY, |largest, &output| output.max(largest));
-                let sum: f64 = outputs.iter().map(|output| (output - largest).exp()).sum();
-                self.probabilities(outputs);
+                let all = softmax(outputs);
                 outputs[class] -= 1.0;
-                largest + sum.ln() - own
+                all - own
             }
         }
     }
@@ -102,10 +99,7 @@ impl Targets {
         match outputs {
             [logit] => *logit = 1.0 / (1.0 + (-*logit).exp()),
             _ => {
-                let largest = outputs.iter().fold(f64::NEG_INFINITY, |largest, &output| output.max(largest));
-                outputs.iter_mut().for_each(|output| *output = (*output - largest).exp());
-                let sum: f64 = outputs.iter().sum();
-                outputs.iter_mut().for_each(|output| *output /= sum);
+                softmax(outputs);
             }
         }
     }
@@ -116,20 +110,33 @@ impl Targets {
             (Self::Numbers(_), [number]) => *number,
             (Self::Classes { .. }, [logit]) => f64::from(u8::from(*logit > 0.0)),
             // The first of equals, as numpy's argmax has it.
-            _ => {
-                (1..outputs.len()).fold(0, |best, i| if outputs[i] > outputs[best] { i } else { best }) as f64
-            }
+            _ => first_largest(outputs) as f64,
         }
     }
 
-    /// What outputs say of rows, one after the other.
-    pub fn predictions(&self, outputs: &[f64]) -> Predictions {
-        let said = outputs.chunks_exact(self.outputs()).map(|outputs| self.said(outputs));
+    /// What was [said](Self::said) of some rows.
+    pub fn predictions(&self, said: Vec<f64>) -> Predictions {
         match self {
-            Self::Numbers(_) => Predictions::Numbers(said.collect()),
-            Self::Classes { .. } => Predictions::Classes(said.map(|class| class as u32).collect()),
+            Self::Numbers(_) => Predictions::Numbers(said),
+            Self::Classes { .. } => {
+                Predictions::Classes(said.into_iter().map(|class| class as u32).collect())
+            }
         }
     }
+}
+
+/// Turns logits into shares that are 1 together; returns the logarithm of the sum of the logits' exponentials.
+pub fn softmax(logits: &mut [f64]) -> f64 {
+    let largest = logits.iter().fold(f64::NEG_INFINITY, |largest, &logit| logit.max(largest));
+    logits.iter_mut().for_each(|logit| *logit = (*logit - largest).exp());
+    let sum: f64 = logits.iter().sum();
+    logits.iter_mut().for_each(|share| *share /= sum);
+    largest + sum.ln()
+}
+
+/// The place of the largest value, the first of equals.
+pub fn first_largest<T: PartialOrd>(values: &[T]) -> usize {
+    (1..values.len()).fold(0, |best, place| if values[place] > values[best] { place } else { best })
 }
 
 /// ln(1 + exp(x)), without overflow.

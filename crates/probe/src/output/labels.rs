@@ -105,7 +105,7 @@ impl Labels {
         })
     }
 
-    /// How many rows have none.
+    /// Whether a row has one.
     pub fn is_there(&self, row: usize) -> bool {
         match self {
             Self::Classes { of, .. } => of[row].is_some(),

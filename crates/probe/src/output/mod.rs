@@ -4,6 +4,7 @@ mod columns;
 mod keys;
 mod labels;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -73,13 +74,11 @@ impl Output {
                 "run the command that began it again, which goes on where it ended",
             ));
         }
-        let mut inputs: Vec<&str> = Vec::new();
+        let mut inputs: HashMap<&str, usize> = HashMap::new();
         let (mut parts, mut made_of) = (Vec::new(), Vec::<(Content, usize)>::new());
         for (name, record) in &manifest.parts {
-            let input = inputs.iter().position(|input| *input == record.input).unwrap_or_else(|| {
-                inputs.push(&record.input);
-                inputs.len() - 1
-            });
+            let next = inputs.len();
+            let input = *inputs.entry(&record.input).or_insert(next);
             let content = manifest.inputs.get(&record.input).map(|input| &input.content);
             match (made_of.last_mut(), content) {
                 (Some((last, rows)), Some(content)) if last == content => {

@@ -8,4 +8,4 @@ mod numbers;
 pub use cka::{Centred, cka};
 pub use classes::{accuracy, confusion, macro_f1};
 pub use estimate::{Estimate, Resampled, below};
-pub use numbers::{r_squared, spearman};
+pub use numbers::{order, r_squared, spearman};

@@ -23,6 +23,13 @@ pub fn spearman(of: &[f64], said: &[f64], orders: [&[u32]; 2], weights: &[u32]) 
     sum(a, b) / (sum(a, a) * sum(b, b)).sqrt()
 }
 
+/// The rows by size.
+pub fn order(values: &[f64]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..values.len() as u32).collect();
+    order.sort_by(|&a, &b| values[a as usize].total_cmp(&values[b as usize]));
+    order
+}
+
 /// The rank of each row among rows that are there as often as their weights say.
 fn ranks(values: &[f64], order: &[u32], weights: &[u32]) -> Vec<f64> {
     let mut ranks = vec![0.0; values.len()];
@@ -40,12 +47,6 @@ fn ranks(values: &[f64], order: &[u32], weights: &[u32]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn order(values: &[f64]) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..values.len() as u32).collect();
-        order.sort_by(|&a, &b| values[a as usize].total_cmp(&values[b as usize]));
-        order
-    }
 
     // scikit-learn 1.9's r2_score, SciPy 1.17's spearmanr.
     #[test]

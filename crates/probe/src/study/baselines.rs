@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::fit::{Predictions, Targets};
+use crate::fit::{Predictions, Targets, first_largest};
 use crate::report::Baselines;
 use crate::score::Resampled;
 use crate::study::column::{Scores, Seeded};
@@ -55,10 +55,7 @@ fn most_frequent(targets: &Targets, learned: usize, types: &[u32]) -> Prediction
                 counts.entry(kind).or_insert_with(|| vec![0; *count])[class as usize] += 1;
                 all[class as usize] += 1;
             }
-            // The first of equals.
-            let most = |counts: &Vec<u32>| {
-                (1..counts.len()).fold(0, |best, i| if counts[i] > counts[best] { i } else { best }) as u32
-            };
+            let most = |counts: &Vec<u32>| first_largest(counts) as u32;
             let of_all = most(&all);
             let of_types: HashMap<u32, u32> =
                 counts.iter().map(|(&kind, counts)| (kind, most(counts))).collect();

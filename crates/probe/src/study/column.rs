@@ -8,7 +8,7 @@ use crate::Error;
 use crate::design::{Resampling, Split, control_labels};
 use crate::fit::{Lesson, Material, Predictions, Rows, Targets, Trained};
 use crate::output::{Output, VectorColumn};
-use crate::score::{Resampled, accuracy, confusion, macro_f1, r_squared, spearman};
+use crate::score::{Resampled, accuracy, confusion, macro_f1, order, r_squared, spearman};
 use crate::settings::{Probe, Settings};
 use crate::study::rows::{Subject, Truth};
 use crate::watch::{Watch, check};
@@ -217,12 +217,6 @@ fn plain_score(targets: &Targets, rows: Range<usize>, said: &Predictions) -> f64
         (Targets::Numbers(of), Predictions::Numbers(said)) => r_squared(&of[rows], said, &weights),
         _ => f64::NAN,
     }
-}
-
-fn order(values: &[f64]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..values.len() as u32).collect();
-    order.sort_by(|&a, &b| values[a as usize].total_cmp(&values[b as usize]));
-    order
 }
 
 fn add_counts(sums: &mut Vec<Vec<u64>>, counts: Vec<Vec<u64>>) {
