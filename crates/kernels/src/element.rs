@@ -12,9 +12,15 @@ impl Element for bf16 {}
 mod sealed {
     use half::bf16;
 
+    #[cfg(target_arch = "x86_64")]
+    use crate::avx512::Avx512;
+    #[cfg(target_arch = "x86_64")]
+    use crate::simd::Lanes;
+
     /// What kernels need to know of an element; nobody else can implement it.
     #[cfg(target_arch = "x86_64")]
-    pub trait Sealed: crate::avx512::Lanes {}
+    #[expect(private_bounds, reason = "sealed")]
+    pub trait Sealed: Lanes<Avx512> {}
     #[cfg(not(target_arch = "x86_64"))]
     pub trait Sealed: bytemuck::Pod + Send + Sync {}
 

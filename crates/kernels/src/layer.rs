@@ -1,6 +1,6 @@
 //! What a dense layer is made of.
 
-/// Outputs whose weights lie together.
+/// Outputs whose weights are one panel: [`Simd::WIDTH`](crate::simd::Simd::WIDTH) divides it.
 pub(crate) const PANEL: usize = 64;
 /// Widths are multiples of this.
 const LANES: usize = 16;

@@ -1,7 +1,7 @@
 //! Dense layers and attention on slices.
 //!
-//! [`Kernels`] are those of the processor at hand, if there are any: a value of that type says that
-//! the processor has the instructions, so its methods are safe. They share their work among the
+//! [`Kernels`] are those of an instruction set that the processor at hand has: a value of that type says
+//! so, which makes its methods safe. They share their work among the
 //! threads of the rayon pool they are called in, and give the same bits with any number of them:
 //! every sum runs over one token, or over two of one text where layers take them in pairs, in one order.
 //!
@@ -11,7 +11,7 @@
 //! ```
 //! use strata_kernels::{Activation, Kernels, Layer, can_pack, packed_len};
 //!
-//! let Some(kernels) = Kernels::detect() else { return };
+//! let kernels = Kernels::detect();
 //! let (inputs, outputs) = (32, 16);
 //! assert!(can_pack(outputs, inputs));
 //! let weights = vec![vec![0.5_f32; inputs]; outputs];
@@ -26,11 +26,22 @@
 //! assert_eq!(output, vec![17.0; 3 * outputs]);
 //! ```
 
+mod attention;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod dense;
 mod element;
 mod layer;
+mod math;
+mod panels;
+mod portable;
 mod processor;
+mod product;
+mod scratch;
+mod simd;
+mod strassen;
 
 pub use element::Element;
 pub use layer::{Activation, Layer, Norm, can_pack, packed_len};

@@ -3,35 +3,72 @@
 use std::mem::MaybeUninit;
 
 #[cfg(target_arch = "x86_64")]
-use crate::avx512::{Avx512, Tail};
+use crate::avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+use crate::avx512::Avx512;
+use crate::dense::{dense, same};
 use crate::layer::{check_len, tokens};
-use crate::{Activation, Element, Layer, Norm, can_pack, packed_len};
+use crate::portable::Portable;
+use crate::{Activation, Element, Layer, Norm, attention, can_pack, dense::Tail, packed_len, panels};
 
 /// The kernels of the processor at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kernels(InstructionSet);
 
-/// Each has a folder of its own.
+/// Each has a room of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum InstructionSet {
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    Portable(Portable),
+}
+
+/// Calls `$kernel(simd, operands…)` for the instruction set. All but AVX-512 have float32 alone.
+macro_rules! call {
+    ($set:expr, $kernel:path, ($($wide:expr),*), ($($float32:expr),*)) => {
+        match $set {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512(simd) => $kernel(simd, $($wide),*),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2(simd) => $kernel(simd, $($float32),*),
+            InstructionSet::Portable(simd) => $kernel(simd, $($float32),*),
+        }
+    };
 }
 
 impl Kernels {
-    /// None where the processor has no instructions that kernels are written for.
-    pub fn detect() -> Option<Self> {
-        #[cfg(target_arch = "x86_64")]
-        return Avx512::detect().map(|avx512| Self(InstructionSet::Avx512(avx512)));
-        #[cfg(not(target_arch = "x86_64"))]
-        None
+    /// The fastest of the processor.
+    pub fn detect() -> Self {
+        Self::all().remove(0)
     }
 
-    /// The same without tile registers (AMX), whose products round elsewhere.
-    pub fn without_tiles(self) -> Self {
+    /// Those of every instruction set that the processor has, the fastest first.
+    pub fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        if let Some(avx512) = Avx512::detect() {
+            all.push(InstructionSet::Avx512(avx512));
+            all.push(InstructionSet::Avx512(avx512.without_tiles()));
+        }
+        #[cfg(target_arch = "x86_64")]
+        all.extend(Avx2::detect().map(InstructionSet::Avx2));
+        all.push(InstructionSet::Portable(Portable));
+        all.dedup();
+        all.into_iter().map(Self).collect()
+    }
+
+    /// `avx512 with tiles`, `avx512`, `avx2` or `portable`.
+    pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512(avx512) => Self(InstructionSet::Avx512(avx512.without_tiles())),
+            InstructionSet::Avx512(avx512) if avx512.has_tiles() => "avx512 with tiles",
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512(_) => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2(_) => "avx2",
+            InstructionSet::Portable(_) => "portable",
         }
     }
 
@@ -40,11 +77,13 @@ impl Kernels {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512(avx512) => avx512.has_bfloat16(),
+            _ => false,
         }
     }
 
-    /// The weights of a layer as products take them, from the weights of each output: `[panels,
-    /// inputs, 64]`, in bfloat16 with the rows of a panel interleaved in pairs.
+    /// The weights of a layer as products take them, from the weights of each output: in panels
+    /// of 64 outputs, of which as many as the instruction set multiplies at a time lie side by side,
+    /// `[inputs, outputs]`; in bfloat16 with the rows interleaved in pairs.
     ///
     /// # Panics
     /// The rows are not of one length, or not such that [`can_pack`]; `panels` has not
@@ -53,11 +92,11 @@ impl Kernels {
         let inputs = rows.first().map_or(0, |row| row.len());
         assert!(can_pack(rows.len(), inputs), "{} × {inputs} weights can be packed", rows.len());
         assert!(rows.iter().all(|row| row.len() == inputs), "outputs have {inputs} weights each");
+        self.check::<E>();
         let panels = &mut panels[..packed_len(rows.len(), inputs)];
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512(avx512) => avx512.pack(rows, panels),
-        }
+        call!(self.0, panels::pack, (rows, panels), (rows, floats_mut(panels)));
+        // SAFETY: each panel was written from its first to its last element.
+        unsafe { panels.assume_init_mut() }
     }
 
     /// `[tokens, inputs]` to `[tokens, outputs]` of the weights' type; `lengths` are the tokens of each
@@ -75,16 +114,7 @@ impl Kernels {
         output: &'o mut [MaybeUninit<E>],
     ) -> &'o mut [E] {
         layer.check(input.len(), lengths, output.len());
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512(avx512) => {
-                let tail = match activation {
-                    Activation::None => Tail::Nothing,
-                    Activation::Gelu => Tail::Gelu,
-                };
-                avx512.dense(input, lengths, layer, tail, output)
-            }
-        }
+        self.compute(input, lengths, layer, activation.into(), output)
     }
 
     /// [`Kernels::dense`], plus a `residual` `[tokens, outputs]`, normalized if there is a norm; float32.
@@ -105,12 +135,33 @@ impl Kernels {
         if let Some(norm) = norm {
             norm.check(layer.outputs());
         }
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512(avx512) => {
-                avx512.dense(input, lengths, layer, Tail::Add { residual, norm }, output)
-            }
-        }
+        self.compute(input, lengths, layer, Tail::Add { residual, norm }, output)
+    }
+
+    fn compute<'o, I: Element, E: Element, O: Element>(
+        self,
+        input: &[I],
+        lengths: &[usize],
+        layer: Layer<E>,
+        tail: Tail,
+        output: &'o mut [MaybeUninit<O>],
+    ) -> &'o mut [O] {
+        self.check::<I>();
+        self.check::<E>();
+        call!(
+            self.0,
+            dense,
+            (input, lengths, layer, tail, output),
+            (
+                floats(input),
+                lengths,
+                Layer { inputs: layer.inputs, panels: floats(layer.panels), bias: layer.bias },
+                tail,
+                floats_mut(output)
+            )
+        );
+        // SAFETY: each row was finished over the whole of its width.
+        unsafe { output.assume_init_mut() }
     }
 
     /// `softmax(query · keyᵀ / √head_size) · value` of every head and text.
@@ -133,11 +184,35 @@ impl Kernels {
         let tokens = tokens(lengths);
         check_len("projected", projected.len(), &[tokens, 3, heads, head_size]);
         check_len("context", context.len(), &[tokens, heads, head_size]);
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512(avx512) => {
-                avx512.attention(projected, lengths, heads, head_size, span, context)
-            }
-        }
+        self.check::<E>();
+        call!(
+            self.0,
+            attention::attention,
+            (projected, lengths, heads, head_size, span, context),
+            (floats(projected), lengths, heads, head_size, span, floats_mut(context))
+        );
+        // SAFETY: of each row, each head was written over the whole of its width.
+        unsafe { context.assume_init_mut() }
     }
+
+    /// Panics unless the processor has what this type takes.
+    fn check<E: Element>(self) {
+        let is_float32 = same::<E, f32>(&[]).is_some();
+        assert!(
+            is_float32 || self.has_bfloat16(),
+            "the processor has instructions for bfloat16 (avx512_bf16)"
+        );
+    }
+}
+
+/// As the float32 that they are: what else there is was refused.
+fn floats<E: Element>(elements: &[E]) -> &[f32] {
+    same(elements).expect("elements are float32")
+}
+
+/// [`floats`], where nothing is yet.
+fn floats_mut<E: Element>(elements: &mut [MaybeUninit<E>]) -> &mut [MaybeUninit<f32>] {
+    assert!(same::<E, f32>(&[]).is_some(), "elements are float32");
+    // SAFETY: the types are the same.
+    unsafe { &mut *(std::ptr::from_mut(elements) as *mut [MaybeUninit<f32>]) }
 }

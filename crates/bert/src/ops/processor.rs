@@ -6,17 +6,24 @@ use strata_kernels::Kernels;
 
 use crate::Error;
 
-/// A variable that takes instructions away, so that what computes without them can be tested and
-/// compared on a processor that has them: `avx512` leaves AVX-512 without tile registers (AMX),
-/// `portable` no kernels at all.
+/// A variable that leaves newer instructions alone, so that what computes without them can be tested and
+/// compared on a processor that has them.
 const VARIABLE: &str = "STRATA_CPU";
 
-/// Those that the processor has and [`VARIABLE`] leaves, if any.
+/// What it may say, from the newest: `avx512` is without tile registers (AMX).
+const SETS: [&str; 3] = ["avx512", "avx2", "portable"];
+/// What it says for no kernels at all: the backend's own operators.
+const NOTHING: &str = "none";
+
+/// The fastest of the processor that [`VARIABLE`] leaves, if it leaves any.
 pub(crate) fn kernels() -> Option<Kernels> {
     static KERNELS: LazyLock<Option<Kernels>> = LazyLock::new(|| match std::env::var(VARIABLE).as_deref() {
-        Ok("portable") => None,
-        Ok("avx512") => Kernels::detect().map(Kernels::without_tiles),
-        _ => Kernels::detect(),
+        Ok(NOTHING) => None,
+        Ok(newest) => {
+            let left: Vec<&str> = SETS.into_iter().skip_while(|set| *set != newest).collect();
+            Kernels::all().into_iter().find(|kernels| left.contains(&kernels.name()))
+        }
+        Err(_) => Kernels::all().into_iter().next(),
     });
     #[cfg(test)]
     if tests::WITHOUT_KERNELS.get() {
@@ -33,13 +40,13 @@ pub(crate) fn has_bfloat16() -> bool {
 /// Refuses a value of [`VARIABLE`] that says nothing.
 ///
 /// # Errors
-/// It is neither of its two.
+/// It is none of those that it may be.
 pub(crate) fn check() -> Result<(), Error> {
     match std::env::var_os(VARIABLE) {
-        Some(value) if value != "portable" && value != "avx512" => Err(Error::Option {
+        Some(value) if value != NOTHING && !SETS.iter().any(|set| value == *set) => Err(Error::Option {
             what: "value of STRATA_CPU",
             found: value.to_string_lossy().into_owned(),
-            expected: "avx512 (no tile registers) or portable (no kernels at all)",
+            expected: "avx512 (no tile registers), avx2, portable or none (no kernels at all)",
         }),
         _ => Ok(()),
     }

@@ -1,27 +1,18 @@
-//! Kernels for x86-64 processors with AVX-512.
-//!
-//! Weights are packed into panels, a product keeps 6 × 64 sums in registers, or in tile registers
-//! (AMX) where there are any, and what follows a product happens on its sums while they are in cache,
-//! in float32.
+//! x86-64 processors with AVX-512: a product keeps 6 × 64 sums in registers, or those of bfloat16 in
+//! tile registers (AMX) where there are any.
 
-mod attention;
-mod dense;
 mod element;
-mod multiplier;
-mod panels;
-mod product;
-mod scratch;
-mod simd;
-mod strassen;
 mod tiles;
 mod vectors;
 
-pub use element::Lanes;
+use std::arch::x86_64::*;
+use std::ops::Range;
 
-pub(crate) use dense::Tail;
+use crate::product::Product;
+use crate::simd::{LANES, Simd, Task};
+use tiles::Tiles;
 
-/// Says that the processor has AVX-512 (F, BW and VL), and what beside it. Every function here that
-/// needs these instructions is reached through a method of this type alone.
+/// Says that the processor has AVX-512 (F, BW and VL), and what beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Avx512 {
     bfloat16: bool,
@@ -41,15 +32,150 @@ impl Avx512 {
         Self { tiles: false, ..self }
     }
 
+    pub(crate) fn has_tiles(self) -> bool {
+        self.tiles
+    }
+
     pub(crate) fn has_bfloat16(self) -> bool {
         self.bfloat16
     }
+}
 
-    /// Panics unless the processor has what this type takes.
-    fn check<E: Lanes>(self) {
-        assert!(
-            self.bfloat16 || E::OF_UNIT == 1,
-            "the processor has instructions for bfloat16 (avx512_bf16)"
-        );
+#[expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "the processor has the instructions, as there is an `Avx512`"
+)]
+impl Simd for Avx512 {
+    type Floats = __m512;
+    type Registers = Tiles;
+    /// Of four vectors: 24 sums, four weights and an input are 29 of 32 registers.
+    const WIDTH: usize = 64;
+
+    #[inline(always)]
+    fn run(self, task: impl Task) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+        fn run(task: impl Task) {
+            task.run();
+        }
+        unsafe { run(task) }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply(
+        self,
+        size: Product,
+        a: *const f32,
+        b: *const f32,
+        onto: Option<*const f32>,
+        c: *mut f32,
+    ) {
+        unsafe { vectors::multiply(size, a, b, onto, c) };
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> __m512 {
+        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f32; LANES], floats: __m512) {
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), floats) }
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> __m512 {
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn sub_mul(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        unsafe { _mm512_fnmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_max_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn min(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_min_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn round(self, floats: __m512) -> __m512 {
+        unsafe { _mm512_roundscale_ps::<0>(floats) }
+    }
+
+    #[inline(always)]
+    fn scale(self, floats: __m512, n: __m512) -> __m512 {
+        unsafe { _mm512_scalef_ps(floats, n) }
+    }
+
+    /// Newton's step doubles the right digits of the estimate; dividing would take twice as long.
+    #[inline(always)]
+    fn reciprocal(self, floats: __m512) -> __m512 {
+        unsafe {
+            let estimate = _mm512_rcp14_ps(floats);
+            let error = _mm512_fnmadd_ps(floats, estimate, _mm512_set1_ps(1.0));
+            _mm512_fmadd_ps(estimate, error, estimate)
+        }
+    }
+
+    #[inline(always)]
+    fn select(self, lanes: Range<usize>, floats: __m512, others: __m512) -> __m512 {
+        let first = |count: usize| -> __mmask16 { if count >= LANES { !0 } else { (1 << count) - 1 } };
+        unsafe { _mm512_mask_mov_ps(others, first(lanes.end) & !first(lanes.start), floats) }
+    }
+
+    #[inline(always)]
+    fn sum(self, floats: __m512) -> f32 {
+        unsafe { _mm512_reduce_add_ps(floats) }
+    }
+
+    #[inline(always)]
+    fn largest(self, floats: __m512) -> f32 {
+        unsafe { _mm512_reduce_max_ps(floats) }
+    }
+
+    #[inline(always)]
+    fn transposed(self, mut rows: [__m512; LANES]) -> [__m512; LANES] {
+        unsafe {
+            let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let of_other = _mm512_set1_epi32(LANES as i32);
+            // Quarters change places, then those of quarters.
+            for half in [8, 4, 2, 1] {
+                let across = _mm512_xor_si512(lanes, _mm512_set1_epi32(half as i32));
+                let is_right = _mm512_test_epi32_mask(lanes, _mm512_set1_epi32(half as i32));
+                let upper = _mm512_mask_add_epi32(lanes, is_right, across, of_other);
+                let lower = _mm512_mask_add_epi32(across, is_right, lanes, of_other);
+                for row in (0..LANES).filter(|row| row & half == 0) {
+                    let (above, below) = (rows[row], rows[row | half]);
+                    rows[row] = _mm512_permutex2var_ps(above, upper, below);
+                    rows[row | half] = _mm512_permutex2var_ps(above, lower, below);
+                }
+            }
+        }
+        rows
     }
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use half::bf16;
 
-use super::product::Product;
+use crate::product::Product;
 
 /// Rows of a tile, and its columns of four bytes.
 const SIDE: usize = 16;
@@ -14,7 +14,7 @@ const SIDE: usize = 16;
 const DEPTH: usize = 2 * SIDE;
 
 /// Whether the processor has tile registers for bfloat16, and the kernel lets this process use them.
-pub(crate) fn are_usable() -> bool {
+pub(super) fn are_usable() -> bool {
     static ARE_USABLE: LazyLock<bool> = LazyLock::new(|| {
         const AMX_BF16: u32 = 1 << 22;
         const AMX_TILE: u32 = 1 << 24;
@@ -66,7 +66,7 @@ impl Tiles {
     ///
     /// # Safety
     /// The pointers reach as far as `size` says, and its sizes are such as it wants.
-    pub(crate) unsafe fn multiply(
+    pub(super) unsafe fn multiply(
         &mut self,
         size: Product,
         a: *const bf16,

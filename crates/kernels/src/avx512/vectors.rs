@@ -2,9 +2,9 @@
 
 use std::arch::x86_64::*;
 
-use super::element::Lanes;
-use super::product::Product;
-use super::simd::LANES;
+use super::element::Unit;
+use crate::product::Product;
+use crate::simd::LANES;
 
 /// Rows of sums in registers.
 const ROWS: usize = 6;
@@ -13,12 +13,12 @@ const VECTORS: usize = 4;
 /// Products that are added up at a time: the longer a sum, the more of it is lost to rounding.
 const DEPTH: usize = 384;
 
-/// `c = a · b`, and what `onto` has where there is one; it may be `c`.
+/// [`Simd::multiply`](crate::simd::Simd::multiply).
 ///
 /// # Safety
-/// The pointers reach as far as `size` says.
+/// As for that; the processor has AVX-512, and bfloat16 if the type is that.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) unsafe fn multiply<E: Lanes>(
+pub(super) unsafe fn multiply<E: Unit>(
     size: Product,
     a: *const E,
     b: *const E,
@@ -47,8 +47,8 @@ pub(super) unsafe fn multiply<E: Lanes>(
 /// `(size, a, b, at, onto, c)`: the product of the operands from `a` and `b` on, at place `at` of `c`.
 type Tile = unsafe fn(&Product, *const i32, *const f32, usize, Option<*const f32>, *mut f32);
 
-fn tile_of<E: Lanes>(rows: usize, vectors: usize) -> Tile {
-    fn of_vectors<E: Lanes, const V: usize>(rows: usize) -> Tile {
+fn tile_of<E: Unit>(rows: usize, vectors: usize) -> Tile {
+    fn of_vectors<E: Unit, const V: usize>(rows: usize) -> Tile {
         match rows {
             1 => tile::<E, 1, V>,
             2 => tile::<E, 2, V>,
@@ -71,7 +71,7 @@ fn tile_of<E: Lanes>(rows: usize, vectors: usize) -> Tile {
 /// # Safety
 /// As for [`multiply`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn tile<E: Lanes, const M: usize, const V: usize>(
+unsafe fn tile<E: Unit, const M: usize, const V: usize>(
     size: &Product,
     a: *const i32,
     b: *const f32,

@@ -9,21 +9,16 @@ use std::sync::Mutex;
 use half::bf16;
 use strata_kernels::{Element, Kernels};
 
-/// The kernels of this processor, with and without tile registers where it has them. None where there
-/// are no kernels, or none for `E`, which is said once on stderr itself, as the harness keeps the rest.
+/// The kernels of every instruction set that this processor has. None where none are for `E`, which is
+/// said once on stderr itself, as the harness keeps the rest.
 pub fn kernels_of<E: Number>(test: &'static str) -> Vec<Kernels> {
     static SAID: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
-    let of_type = |kernels: &Kernels| !E::IS_BFLOAT16 || kernels.has_bfloat16();
-    let Some(kernels) = Kernels::detect().filter(of_type) else {
-        let missing = if E::IS_BFLOAT16 { "AVX-512 with bfloat16" } else { "AVX-512" };
-        if SAID.lock().unwrap().insert(test) {
-            let mut stderr = std::io::stderr();
-            writeln!(stderr, "skipped: {test}, as this processor has no {missing}").unwrap();
-        }
-        return Vec::new();
-    };
-    let mut all = vec![kernels, kernels.without_tiles()];
-    all.dedup();
+    let mut all = Kernels::all();
+    all.retain(|kernels| !E::IS_BFLOAT16 || kernels.has_bfloat16());
+    if all.is_empty() && SAID.lock().unwrap().insert(test) {
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "skipped: {test}, as this processor has no AVX-512 with bfloat16").unwrap();
+    }
     all
 }
 

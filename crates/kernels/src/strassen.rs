@@ -9,14 +9,11 @@
 //!
 //! Source: N. J. Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 23.1.
 
-use std::arch::x86_64::*;
-
-use super::multiplier::Multiplier;
-use super::panels::{BLOCK, multiply_panel};
-use super::product::{Onto, Product};
-use super::scratch::{Scratch, lines};
-use super::simd::{LANES, load, store};
 use crate::layer::PANEL;
+use crate::panels::{BLOCK, Finish, multiply_panel};
+use crate::product::{Multiplier, Onto, Product};
+use crate::scratch::{Scratch, lines};
+use crate::simd::{LANES, Simd};
 
 /// Products, and factors on either side.
 const FACTORS: usize = 7;
@@ -58,61 +55,53 @@ pub(crate) fn pairs(lengths: &[usize]) -> Vec<Pair> {
 }
 
 /// `s1` to `s4` of `a11`, `a12`, `a21` and `a22`.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn left_sums([a11, a12, a21, a22]: [__m512; 4]) -> [__m512; 4] {
-    let s1 = _mm512_add_ps(a21, a22);
-    let s2 = _mm512_sub_ps(s1, a11);
-    let s3 = _mm512_sub_ps(a11, a21);
-    let s4 = _mm512_sub_ps(a12, s2);
+#[inline(always)]
+fn left_sums<S: Simd>(simd: S, [a11, a12, a21, a22]: [S::Floats; 4]) -> [S::Floats; 4] {
+    let s1 = simd.add(a21, a22);
+    let s2 = simd.sub(s1, a11);
+    let s3 = simd.sub(a11, a21);
+    let s4 = simd.sub(a12, s2);
     [s1, s2, s3, s4]
 }
 
 /// `t1` to `t4` of `b11`, `b12`, `b21` and `b22`; `t4` with the other sign, as nothing subtracts.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn right_sums([b11, b12, b21, b22]: [__m512; 4]) -> [__m512; 4] {
-    let t1 = _mm512_sub_ps(b12, b11);
-    let t2 = _mm512_sub_ps(b22, t1);
-    let t3 = _mm512_sub_ps(b22, b12);
-    let t4 = _mm512_sub_ps(b21, t2);
+#[inline(always)]
+fn right_sums<S: Simd>(simd: S, [b11, b12, b21, b22]: [S::Floats; 4]) -> [S::Floats; 4] {
+    let t1 = simd.sub(b12, b11);
+    let t2 = simd.sub(b22, t1);
+    let t3 = simd.sub(b22, b12);
+    let t4 = simd.sub(b21, t2);
     [t1, t2, t3, t4]
 }
 
 /// The matrices of `c[tokens, outputs] = a[tokens, inputs] · b`; `b` in panels.
 #[derive(Clone, Copy)]
-pub(crate) struct Matrices<'a> {
+pub(crate) struct Matrices<'a, S> {
+    pub(crate) simd: S,
     pub(crate) a: &'a [f32],
     pub(crate) b: &'a [f32],
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
 }
 
-impl<'a> Matrices<'a> {
-    pub(crate) fn scratch_lines(inputs: usize, pairs: &[Pair]) -> usize {
-        let (half, odd) = (inputs / 2, odd(pairs).count());
+impl<'a, S: Simd> Matrices<'a, S> {
+    pub(crate) fn scratch_lines(&self, pairs: &[Pair]) -> usize {
+        let (half, odd) = (self.inputs / 2, odd(pairs).count());
         4 * lines::<f32>(BLOCK * PANEL)
-            + 4 * lines::<f32>(half * PANEL)
+            + 4 * lines::<f32>(half * S::WIDTH)
             + lines::<f32>(FACTORS * (pairs.len() - odd) * half)
-            + lines::<f32>(odd * inputs)
+            + lines::<f32>(odd * self.inputs)
     }
 
-    /// Multiplies the tokens of `pairs`, of sizes such that this [`pays`]; `finish(sums, token, panel)`
-    /// gets each's sums for each panel. A token without a partner is multiplied as it is.
+    /// Multiplies the tokens of `pairs`, of sizes such that this [`pays`], and hands each's sums on. A token without a partner is multiplied as it is.
     ///
     /// `scratch` has [`Matrices::scratch_lines`].
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    pub(crate) fn multiply(
-        &self,
-        multiplier: &mut Multiplier,
-        pairs: &[Pair],
-        mut scratch: Scratch,
-        mut finish: impl FnMut(&[f32; PANEL], usize, usize),
-    ) {
-        let Self { inputs, outputs, .. } = *self;
-        let half = inputs / 2;
+    #[inline(always)]
+    pub(crate) fn multiply(&self, pairs: &[Pair], mut scratch: Scratch, finish: &mut impl Finish) {
+        let Self { simd, b, inputs, outputs, .. } = *self;
+        let (half, multiplier) = (inputs / 2, &mut Multiplier::new(simd));
         let mut quarters: [&mut [f32]; 4] = [(); 4].map(|()| scratch.take(BLOCK * PANEL));
-        let mut sums: [&mut [f32]; 4] = [(); 4].map(|()| scratch.take(half * PANEL));
+        let mut sums: [&mut [f32]; 4] = [(); 4].map(|()| scratch.take(half * S::WIDTH));
         let odd: Vec<usize> = odd(pairs).collect();
         let pairs: Vec<usize> = pairs.iter().filter(|pair| pair.tokens == 2).map(|pair| pair.first).collect();
         let left: &mut [f32] = scratch.take(FACTORS * pairs.len() * half);
@@ -120,44 +109,49 @@ impl<'a> Matrices<'a> {
         for (row, &token) in alone.chunks_exact_mut(inputs).zip(&odd) {
             row.copy_from_slice(&self.a[token * inputs..][..inputs]);
         }
-        for panel in (0..outputs / PANEL).step_by(2) {
-            let right = self.right(panel, &mut sums);
-            // The factors of a block follow those before it.
-            let blocks = pairs.chunks(BLOCK).zip(left.chunks_mut(FACTORS * BLOCK * half));
-            for (pairs, left) in blocks {
-                if panel == 0 {
-                    self.split(pairs, left);
-                }
-                multiply_quarters(multiplier, [pairs.len(), half], left, right, &mut quarters);
-                for (pair, &first) in pairs.iter().enumerate() {
-                    for (quarter, sums) in quarters.iter().enumerate() {
-                        finish(&sums.as_chunks().0[pair], first + quarter / 2, panel + quarter % 2);
+        for two_panels in (0..outputs).step_by(2 * PANEL) {
+            for column in (two_panels..two_panels + PANEL).step_by(S::WIDTH) {
+                let right = self.right(column, &mut sums);
+                // The factors of a block follow those before it.
+                let blocks = pairs.chunks(BLOCK).zip(left.chunks_mut(FACTORS * BLOCK * half));
+                for (pairs, left) in blocks {
+                    if column == 0 {
+                        self.split(pairs, left);
+                    }
+                    multiply_quarters(simd, multiplier, [pairs.len(), half], left, right, &mut quarters);
+                    for (pair, &first) in pairs.iter().enumerate() {
+                        for (quarter, sums) in quarters.iter().enumerate() {
+                            let sums = sums[pair * S::WIDTH..][..S::WIDTH].as_chunks().0;
+                            finish.finish(sums, first + quarter / 2, column + quarter % 2 * PANEL);
+                        }
                     }
                 }
             }
-            for panel in [panel, panel + 1] {
-                let b = &self.b[panel * inputs * PANEL..][..inputs * PANEL];
-                multiply_panel(multiplier, inputs, alone, b, quarters[0], |sums, place| {
-                    finish(sums, odd[place], panel);
-                });
+            let panels = b[two_panels * inputs..][..2 * PANEL * inputs].chunks_exact(PANEL * inputs);
+            for (panel, weights) in (two_panels / PANEL..).zip(panels) {
+                let token = |place: usize| odd[place];
+                multiply_panel(multiplier, inputs, alone, (panel, weights), quarters[0], token, finish);
             }
         }
     }
 
-    /// The right factors of a panel and the next, `[inputs / 2, PANEL]` each.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    fn right<'s>(&self, panel: usize, sums: &'s mut [&mut [f32]; 4]) -> [&'s [f32]; FACTORS]
+    /// The right factors of the outputs from `column` on and of those a panel later, `[inputs / 2, S::WIDTH]`
+    /// each.
+    #[inline(always)]
+    fn right<'s>(&self, column: usize, sums: &'s mut [&mut [f32]; 4]) -> [&'s [f32]; FACTORS]
     where
         'a: 's,
     {
-        let size = self.inputs / 2 * PANEL;
-        let quarter = |quarter: usize| &self.b[(2 * panel + quarter) * size..][..size];
-        let [b11, b21, b12, b22] = [0, 1, 2, 3].map(quarter);
+        let (simd, size) = (self.simd, self.inputs / 2 * S::WIDTH);
+        let halves = |column: usize| self.b[column * self.inputs..][..2 * size].split_at(size);
+        let ((b11, b21), (b12, b22)) = (halves(column), halves(column + PANEL));
         for at in 0..size / LANES {
-            let vector = |quarter: &[f32]| load(&quarter.as_chunks().0[at]);
-            let quarters = [vector(b11), vector(b12), vector(b21), vector(b22)];
-            for (sum, value) in sums.iter_mut().zip(right_sums(quarters)) {
-                store(&mut sum.as_chunks_mut().0[at], value);
+            let mut quarters = [simd.splat(0.0); 4];
+            for (to, quarter) in quarters.iter_mut().zip([b11, b12, b21, b22]) {
+                *to = simd.load(&quarter.as_chunks().0[at]);
+            }
+            for (sum, value) in sums.iter_mut().zip(right_sums(simd, quarters)) {
+                simd.store(&mut sum.as_chunks_mut().0[at], value);
             }
         }
         let [t1, t2, t3, t4] = sums.each_ref().map(|sum| &**sum);
@@ -165,19 +159,22 @@ impl<'a> Matrices<'a> {
     }
 
     /// The left factors of a block of pairs, `[FACTORS, pairs, inputs / 2]`, each by its first token.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    #[inline(always)]
     fn split(&self, pairs: &[usize], to: &mut [f32]) {
-        let vectors = self.inputs / 2 / LANES;
+        let (simd, vectors) = (self.simd, self.inputs / 2 / LANES);
         let to = to.as_chunks_mut().0;
         for (pair, first) in pairs.iter().enumerate() {
             // The quarters of two tokens lie end to end.
             let tokens = self.a[first * self.inputs..][..2 * self.inputs].as_chunks().0;
             for at in 0..vectors {
-                let quarters = [0, 1, 2, 3].map(|quarter| load(&tokens[quarter * vectors + at]));
+                let mut quarters = [simd.splat(0.0); 4];
+                for (quarter, to) in quarters.iter_mut().enumerate() {
+                    *to = simd.load(&tokens[quarter * vectors + at]);
+                }
                 let [a11, a12, _, a22] = quarters;
-                let [s1, s2, s3, s4] = left_sums(quarters);
+                let [s1, s2, s3, s4] = left_sums(simd, quarters);
                 for (factor, value) in [a11, a12, s2, s3, s1, a22, s4].into_iter().enumerate() {
-                    store::<f32>(&mut to[(factor * pairs.len() + pair) * vectors + at], value);
+                    simd.store(&mut to[(factor * pairs.len() + pair) * vectors + at], value);
                 }
             }
         }
@@ -189,34 +186,38 @@ fn odd(pairs: &[Pair]) -> impl Iterator<Item = usize> {
     pairs.iter().filter(|pair| pair.tokens == 1).map(|pair| pair.first)
 }
 
-/// `c11`, `c12`, `c21` and `c22`, `[pairs, PANEL]` each, from the factors.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn multiply_quarters(
-    multiplier: &mut Multiplier,
+/// `c11`, `c12`, `c21` and `c22`, `[pairs, S::WIDTH]` each, from the factors.
+#[inline(always)]
+fn multiply_quarters<S: Simd>(
+    simd: S,
+    multiplier: &mut Multiplier<S>,
     [pairs, half]: [usize; 2],
     left: &[f32],
     right: [&[f32]; FACTORS],
     quarters: &mut [&mut [f32]; 4],
 ) {
-    let [c11, c12, c21, c22] = quarters.each_mut().map(|quarter| &mut quarter[..pairs * PANEL]);
+    let [c11, c12, c21, c22] = quarters.each_mut().map(|quarter| &mut quarter[..pairs * S::WIDTH]);
     let mut product = |factor: usize, onto: Onto, to: &mut [f32]| {
-        let size = Product { m: pairs, n: PANEL, k: half, lda: half, ldb: PANEL, ldc: PANEL };
+        let (n, ldb, ldc) = (S::WIDTH, S::WIDTH, S::WIDTH);
+        let size = Product { m: pairs, n, k: half, lda: half, ldb, depth: half, ldc };
         multiplier.multiply(size, &left[factor * pairs * half..], right[factor], onto, to);
-    };
-    let add = |from: &[f32], to: &mut [f32]| {
-        for (from, to) in from.as_chunks().0.iter().zip(to.as_chunks_mut().0) {
-            store::<f32>(to, _mm512_add_ps(load(from), load(to)));
-        }
     };
     product(0, Onto::Nothing, c11);
     product(2, Onto::Other(c11), c12);
     product(1, Onto::Itself, c11);
     product(3, Onto::Other(c12), c21);
     product(4, Onto::Nothing, c22);
-    add(c22, c12);
-    add(c21, c22);
+    add(simd, c22, c12);
+    add(simd, c21, c22);
     product(5, Onto::Itself, c21);
     product(6, Onto::Itself, c12);
+}
+
+#[inline(always)]
+fn add<S: Simd>(simd: S, from: &[f32], to: &mut [f32]) {
+    for (from, to) in from.as_chunks().0.iter().zip(to.as_chunks_mut().0) {
+        simd.store(to, simd.add(simd.load(from), simd.load(to)));
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,83 @@
+//! The small matrix product in vector registers: sums stay there while a row of weights after another passes.
+
+use std::arch::x86_64::*;
+
+use crate::product::Product;
+use crate::simd::LANES;
+
+/// Rows of sums in registers: of two each, with two of weights and one of inputs, they are 15 of 16.
+const ROWS: usize = 6;
+/// Products that are added up at a time: the longer a sum, the more of it is lost to rounding.
+const DEPTH: usize = 384;
+
+/// [`Simd::multiply`](crate::simd::Simd::multiply).
+///
+/// # Safety
+/// As for that; the processor has AVX2 and FMA.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn multiply(
+    size: Product,
+    a: *const f32,
+    b: *const f32,
+    onto: Option<*const f32>,
+    c: *mut f32,
+) {
+    debug_assert_eq!(size.n, LANES, "no more columns lie side by side");
+    for depth in (0..size.k).step_by(DEPTH) {
+        let onto = if depth == 0 { onto } else { Some(c.cast_const()) };
+        let size = Product { k: DEPTH.min(size.k - depth), ..size };
+        for row in (0..size.m).step_by(ROWS) {
+            let tile = match size.m - row {
+                1 => tile::<1>,
+                2 => tile::<2>,
+                3 => tile::<3>,
+                4 => tile::<4>,
+                5 => tile::<5>,
+                _ => tile::<ROWS>,
+            };
+            // SAFETY: as promised to this function.
+            unsafe {
+                tile(&size, a.add(row * size.lda + depth), b.add(depth * size.ldb), row * size.ldc, onto, c)
+            };
+        }
+    }
+}
+
+/// `M` rows of the product of the operands from `a` and `b` on, at place `at` of `c`.
+///
+/// # Safety
+/// As for [`multiply`].
+#[target_feature(enable = "avx2,fma")]
+unsafe fn tile<const M: usize>(
+    size: &Product,
+    a: *const f32,
+    b: *const f32,
+    at: usize,
+    onto: Option<*const f32>,
+    c: *mut f32,
+) {
+    let Product { k, lda, ldb, ldc, .. } = *size;
+    let mut sums = [[_mm256_setzero_ps(); 2]; M];
+    // SAFETY: the caller's pointers reach as far as the sizes say.
+    unsafe {
+        for unit in 0..k {
+            let weights = b.add(unit * ldb);
+            let weights = [_mm256_loadu_ps(weights), _mm256_loadu_ps(weights.add(LANES / 2))];
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let input = _mm256_set1_ps(*a.add(row * lda + unit));
+                for (sum, &weight) in sums.iter_mut().zip(&weights) {
+                    *sum = _mm256_fmadd_ps(input, weight, *sum);
+                }
+            }
+        }
+        for (row, sums) in sums.iter_mut().enumerate() {
+            for (vector, sum) in sums.iter_mut().enumerate() {
+                let place = at + row * ldc + vector * (LANES / 2);
+                if let Some(onto) = onto {
+                    *sum = _mm256_add_ps(*sum, _mm256_loadu_ps(onto.add(place)));
+                }
+                _mm256_storeu_ps(c.add(place), *sum);
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Weights of dense layers as the products take them: in panels that stay in cache.
+
+use std::mem::MaybeUninit;
+
+use rayon::prelude::*;
+
+use crate::layer::PANEL;
+use crate::product::{Multiplier, Onto, Product};
+use crate::simd::{LANES, Lanes, Simd, Task};
+
+/// Rows that are multiplied with a panel at a time.
+pub(crate) const BLOCK: usize = 48;
+
+/// Fills `panels`, `[panels, PANEL / S::WIDTH, inputs, S::WIDTH]`, from the weights of each output.
+pub(crate) fn pack<S: Simd, E: Lanes<S>>(simd: S, rows: &[&[f32]], panels: &mut [MaybeUninit<E>]) {
+    let inputs = rows[0].len();
+    let panels = panels.par_chunks_mut(inputs * PANEL).zip(rows.par_chunks(PANEL));
+    panels.for_each(|(panel, rows)| simd.run(PackPanel { simd, panel, rows }));
+}
+
+/// Absent outputs have weights of 0.
+struct PackPanel<'a, S, E> {
+    simd: S,
+    panel: &'a mut [MaybeUninit<E>],
+    rows: &'a [&'a [f32]],
+}
+
+impl<S: Simd, E: Lanes<S>> Task for PackPanel<'_, S, E> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { simd, panel, rows } = self;
+        for first in (0..PANEL).step_by(LANES) {
+            let (inputs, column) = (panel.len() / PANEL, first % S::WIDTH);
+            let together = &mut panel[(first - column) * inputs..][..S::WIDTH * inputs];
+            for (part, places) in together.chunks_mut(LANES * E::OF_UNIT * S::WIDTH).enumerate() {
+                let mut units = [simd.splat(0.0); LANES];
+                for (units, row) in units.iter_mut().zip(rows.iter().skip(first)) {
+                    let values = row.as_chunks().0.iter().skip(part * E::OF_UNIT).take(E::OF_UNIT);
+                    let mut elements = [E::zeroed(); 2 * LANES];
+                    for (values, to) in values.zip(elements.as_chunks_mut().0) {
+                        E::store(simd, to, simd.load(values));
+                    }
+                    *units = E::load_units(simd, &elements[..LANES * E::OF_UNIT]);
+                }
+                for (place, units) in
+                    places.chunks_exact_mut(S::WIDTH * E::OF_UNIT).zip(simd.transposed(units))
+                {
+                    let place = &mut place[column * E::OF_UNIT..][..LANES * E::OF_UNIT];
+                    // SAFETY: nothing is read, and any bits are an element.
+                    E::store_units(simd, unsafe { place.assume_init_mut() }, units);
+                }
+            }
+        }
+    }
+}
+
+/// What becomes of the sums of a row.
+pub(crate) trait Finish {
+    /// The outputs of `row` from the `first` on.
+    fn finish(&mut self, sums: &[[f32; LANES]], row: usize, first: usize);
+}
+
+/// Multiplies `a`, rows of `inputs` elements, with the weights of a panel, and hands the sums of each
+/// row on, which lie in `tile`, `[BLOCK, PANEL]`. `place` says which row of all a row of `a` is.
+#[inline(always)]
+pub(crate) fn multiply_panel<S: Simd, E: Lanes<S>>(
+    multiplier: &mut Multiplier<S>,
+    inputs: usize,
+    a: &[E],
+    (panel, weights): (usize, &[E]),
+    tile: &mut [f32],
+    place: impl Fn(usize) -> usize,
+    finish: &mut impl Finish,
+) {
+    for (block, a) in a.chunks(BLOCK * inputs).enumerate() {
+        let m = a.len() / inputs;
+        let (ldb, depth, ldc) = (S::WIDTH, inputs, PANEL);
+        let size = Product { m, n: PANEL, k: inputs, lda: inputs, ldb, depth, ldc };
+        multiplier.multiply(size, a, weights, Onto::Nothing, tile);
+        for (row, sums) in tile.chunks_exact(PANEL).enumerate().take(m) {
+            finish.finish(sums.as_chunks().0, place(block * BLOCK + row), panel * PANEL);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! A small matrix product: its sizes, and how its operands lie.
+
+use crate::simd::{LANES, Lanes, Simd};
+
+/// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`. `n` is a multiple of
+/// [`LANES`]; `k` and `lda` of [`Lanes::OF_UNIT`].
+///
+/// Of `b`, as many columns lie side by side as its rows are apart; after `depth` rows of these come the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Product {
+    pub(crate) m: usize,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
+    pub(crate) lda: usize,
+    pub(crate) ldb: usize,
+    pub(crate) depth: usize,
+    pub(crate) ldc: usize,
+}
+
+/// What a product is added to, of `c`'s layout.
+#[derive(Clone, Copy)]
+pub(crate) enum Onto<'a> {
+    Nothing,
+    /// What stands in `c`.
+    Itself,
+    Other(&'a [f32]),
+}
+
+impl Product {
+    /// Panics unless operands have these sizes.
+    fn check<S: Simd, E: Lanes<S>>(&self, a: usize, b: usize, c: usize) {
+        let Self { m, n, k, lda, ldb, depth, ldc } = *self;
+        let reach =
+            |rows: usize, stride: usize, row: usize| if rows == 0 { 0 } else { (rows - 1) * stride + row };
+        assert!(n.is_multiple_of(LANES) && k.is_multiple_of(E::OF_UNIT) && lda.is_multiple_of(E::OF_UNIT));
+        assert!(ldb.is_multiple_of(LANES) && (1..=S::WIDTH).contains(&ldb) && k <= depth, "columns of b");
+        assert!(reach(m, lda, k) <= a, "rows of a");
+        assert!(reach(n.div_ceil(ldb), depth * ldb, k * ldb) <= b, "rows of b");
+        assert!(reach(m, ldc, n) <= c, "rows of c");
+    }
+}
+
+/// Multiplies for a task.
+pub(crate) struct Multiplier<S: Simd> {
+    simd: S,
+    registers: S::Registers,
+}
+
+impl<S: Simd> Multiplier<S> {
+    pub(crate) fn new(simd: S) -> Self {
+        Self { simd, registers: S::Registers::default() }
+    }
+
+    /// Multiplies. As many consecutive rows of `b` as [`Lanes::OF_UNIT`] lie interleaved, element by
+    /// element.
+    #[inline(always)]
+    pub(crate) fn multiply<E: Lanes<S>>(
+        &mut self,
+        size: Product,
+        a: &[E],
+        b: &[E],
+        onto: Onto,
+        c: &mut [f32],
+    ) {
+        size.check::<S, E>(a.len(), b.len(), c.len());
+        if let Onto::Other(onto) = onto {
+            assert_eq!(onto.len(), c.len(), "what is added to lies as the product does");
+        }
+        let c = c.as_mut_ptr();
+        let onto = match onto {
+            Onto::Nothing => None,
+            Onto::Itself => Some(c.cast_const()),
+            Onto::Other(onto) => Some(onto.as_ptr()),
+        };
+        for column in (0..size.n).step_by(size.ldb) {
+            let together = Product { n: size.ldb.min(size.n - column), ..size };
+            // SAFETY: the operands were held against the sizes.
+            unsafe {
+                let (b, onto) = (b.as_ptr().add(column * size.depth), onto.map(|onto| onto.add(column)));
+                E::multiply(self.simd, &mut self.registers, together, a.as_ptr(), b, onto, c.add(column));
+            }
+        }
+    }
+}
