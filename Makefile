@@ -73,7 +73,7 @@ cluster: python
 
 # One selection of packages for everything: another would build the dependencies again.
 build: libtorch
-	$(CARGO) build --release -p strata -p strata-io --bin strata --example demo_corpus
+	$(CARGO) build --release -p strata -p strata-io --bins --example demo_corpus
 
 demo/corpus.parquet: | build
 	$(RELEASE)/examples/demo_corpus $@

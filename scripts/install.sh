@@ -1,20 +1,24 @@
 #!/bin/sh
-# Puts the program and the libraries it needs below PREFIX, where it finds them from anywhere, with its
-# manual pages and what shells complete.
+# Puts the program, the one that computes for it and the libraries this needs below PREFIX, where they find each
+# other from anywhere, with manual pages and what shells complete.
 #     scripts/install.sh PROGRAM LIBTORCH PREFIX
 set -eu
 program=$1 libtorch=$2 prefix=$3
 [ -x "$program" ] || { echo "no program $program: run \`make build\`" >&2; exit 66; }
+beside=$(dirname "$program")/strata-libtorch
+[ -x "$beside" ] || { echo "no program $beside: run \`make build\`" >&2; exit 66; }
 [ -d "$libtorch/lib" ] || { echo "no libtorch in $libtorch: run \`make setup\`" >&2; exit 66; }
 mkdir -p "$prefix/bin" "$prefix/lib/strata"
+# As a whole: a program that runs keeps the old file.
+replace() {
+    cp -L --reflink=auto "$1" "$2.new"
+    mv "$2.new" "$2"
+}
 for library in "$libtorch"/lib/*.so*; do
-    # Replaced as a whole: a program that runs keeps the old file.
-    target=$prefix/lib/strata/$(basename "$library")
-    cp -L --reflink=auto "$library" "$target.new"
-    mv "$target.new" "$target"
+    replace "$library" "$prefix/lib/strata/$(basename "$library")"
 done
-cp "$program" "$prefix/bin/strata.new"
-mv "$prefix/bin/strata.new" "$prefix/bin/strata"
+replace "$beside" "$prefix/lib/strata/strata-libtorch"
+replace "$program" "$prefix/bin/strata"
 
 "$prefix/bin/strata" man "$prefix/share/man/man1"
 completions() {

@@ -48,7 +48,7 @@ fn help_names_the_verbs() {
       RAYON_NUM_THREADS             processor threads, where --threads says nothing
       TMPDIR                        where stdin is kept while it is read, and a part of a store's
       NO_COLOR, CLICOLOR_FORCE      colours, where --color says nothing
-      STRATA_CPU                    avx512, avx2 or portable: newer instructions are left alone
+      STRATA_CPU                    avx512, avx2, portable or none: newer instructions are left alone
       TORCH_ALLOW_TF32_CUBLAS_OVERRIDE
                                     1 lets a GPU multiply float32 in 10 bits of precision
       RUST_BACKTRACE                1 adds to a bug's message where it happened

@@ -10,6 +10,8 @@ mod documents;
 mod every_type;
 mod faults;
 mod faulty;
+#[cfg(all(feature = "libtorch", unix))]
+mod front;
 mod help;
 mod hub;
 mod inputs;

@@ -35,9 +35,6 @@ fn a_real_checkpoint_gives_the_vectors_of_the_reference_in_every_layer() {
 
 #[test]
 fn a_vector_has_the_same_bits_whatever_the_company_the_budget_and_the_threads() {
-    if !has_own_kernels() {
-        return;
-    }
     let reference = Reference::load("minilm");
     let texts: Vec<&str> = reference.strings().into_iter().cycle().take(100).collect();
     let sandbox = Sandbox::with_texts(texts);
@@ -61,9 +58,6 @@ fn a_vector_has_the_same_bits_whatever_the_company_the_budget_and_the_threads() 
 
 #[test]
 fn small_heads_have_the_same_bits_with_any_number_of_threads() {
-    if !has_own_kernels() {
-        return;
-    }
     let sandbox = Sandbox::with_texts(["the cat sat on the dog", "hello", "a zebra jumped over the cats"]);
     fs_err::create_dir(sandbox.path("model")).unwrap();
     sandbox.link("model/tokenizer.json", &fixture("tiny-bert").join("tokenizer.json"));
@@ -80,17 +74,6 @@ fn small_heads_have_the_same_bits_with_any_number_of_threads() {
         sandbox.parts(threads)
     };
     assert!(run("1") == run("2"));
-}
-
-/// Whether the program multiplies by itself, and not by way of libtorch.
-#[expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
-fn has_own_kernels() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl") {
-        return true;
-    }
-    eprintln!("skipped: the bits are the program's own only on a processor with AVX-512");
-    false
 }
 
 /// Holds a column against a row of each text's recorded tensor.

@@ -8,9 +8,16 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=DEP_STRATA_BERT_LIBTORCH_LIB");
     if let Ok(lib) = std::env::var("DEP_STRATA_BERT_LIBTORCH_LIB") {
-        // An installed program finds its libraries beside itself; a built one where it was built.
-        println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN/../lib/strata");
+        // An installed program has its libraries beside itself; a built one where it was built.
+        println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN");
         println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
+    }
+
+    // What a library has, libtorch's might use unless it is hidden; then none of it could be left out.
+    match std::env::var("CARGO_CFG_TARGET_OS").as_deref() {
+        Ok("linux") => println!("cargo::rustc-link-arg-bin=strata=-Wl,--exclude-libs,ALL"),
+        Ok("macos") => println!("cargo::rustc-link-arg-bin=strata=-Wl,-dead_strip_dylibs"),
+        _ => {}
     }
 
     let target = std::env::var("TARGET").expect("cargo names the target");

@@ -33,7 +33,7 @@ pub use pipeline::stages::StageTimes;
 pub use plan::parts::Part;
 pub use plan::survey::Consent;
 pub use plan::{Estimate, Trial};
-pub use run::{Outcome, run, run_by, stream};
+pub use run::{Outcome, finish, is_finished, run, run_by, stream};
 pub use table::columns::{Columns, Wanted};
 pub use table::featurizer::TableFeaturizer;
 pub use table::keep::Keep;

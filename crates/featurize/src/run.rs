@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde_json::{Map, Value};
-use strata_io::Notes;
+use strata_io::{Manifest, Notes};
 
 use crate::Error;
 use crate::error::{ErrorKind, Refusal};
@@ -63,6 +63,41 @@ pub fn run(
         watch.begin(rows_of(missing));
         pipeline::run(job, missing, &mut Folder::new(output), &extractor, watch, done)
     })
+}
+
+/// Whether a run would find everything as it is to be. Looks, and writes nothing.
+///
+/// # Errors
+/// That cannot be found out; the work is cancelled.
+pub fn is_finished(job: &Job, watch: &dyn Watch) -> Result<bool, Error> {
+    let folder = &job.settings.folder()?;
+    let Some(saved) = Manifest::load(folder)? else { return Ok(false) };
+    let survey = Survey::take(job, Some(&saved), &mut Notes::load(folder), watch)?;
+    let mut manifest = saved.clone();
+    survey.reconcile(&mut manifest, Consent { overwrite: false, prune: false })?;
+    let stamps = folder.stamps()?;
+    let is_there = |part: &Part| survey.is_there(part, &manifest, folder, &stamps);
+    let is_unchanged = manifest.parts == saved.parts && manifest.fingerprint == saved.fingerprint;
+    Ok(is_unchanged && manifest.skipped.is_empty() && survey.plan.iter().all(is_there))
+}
+
+/// As [`run`], but that nothing is made: whether nothing is missing.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn finish(
+    job: &Job,
+    consent: Consent,
+    remembered: Value,
+    watch: &dyn Watch,
+    outcome: &mut Outcome,
+) -> Result<bool, Error> {
+    let (mut output, mut is_finished) = (Output::open(job, consent, remembered, watch)?, true);
+    complete(&mut output, watch, outcome, |_, _, _| {
+        is_finished = false;
+        Ok(())
+    })?;
+    Ok(is_finished)
 }
 
 /// As [`run`], with others who make the parts: `make` is given those that are missing, and returns when

@@ -40,8 +40,8 @@ pub use columns::{
 pub use error::{Error, ErrorKind, StoreTrouble, Unfit};
 pub use output::{
     Content, Difference, FORMAT_VERSION, InputRecord, Manifest, Notes, OutputFolder, OutputLock, PartRecord,
-    PartStamps, SharedManifest, Stamp, blake3_file, blake3_file_while, differences, refuse_if_locked,
-    stray_parts, sweep_temporaries, sync_folder, unknown_files, write_atomically,
+    PartStamps, SUCCESS_FILE, SharedManifest, Stamp, blake3_file, blake3_file_while, differences,
+    refuse_if_locked, stray_parts, sweep_temporaries, sync_folder, unknown_files, write_atomically,
 };
 pub use reader::{
     BATCH_BYTES, BATCH_ROWS, ColumnType, CsvDialect, Input, PartFile, ReadOptions, RecordBatches, column_at,

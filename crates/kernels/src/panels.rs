@@ -13,6 +13,7 @@ pub(crate) const BLOCK: usize = 48;
 
 /// Fills `panels`, `[panels, PANEL / S::WIDTH, inputs, S::WIDTH]`, from the weights of each output.
 pub(crate) fn pack<S: Simd, E: Lanes<S>>(simd: S, rows: &[&[f32]], panels: &mut [MaybeUninit<E>]) {
+    const { assert!(PANEL.is_multiple_of(S::WIDTH) && S::WIDTH.is_multiple_of(LANES)) };
     let inputs = rows[0].len();
     let panels = panels.par_chunks_mut(inputs * PANEL).zip(rows.par_chunks(PANEL));
     panels.for_each(|(panel, rows)| simd.run(PackPanel { simd, panel, rows }));
@@ -46,7 +47,8 @@ impl<S: Simd, E: Lanes<S>> Task for PackPanel<'_, S, E> {
                     places.chunks_exact_mut(S::WIDTH * E::OF_UNIT).zip(simd.transposed(units))
                 {
                     let place = &mut place[column * E::OF_UNIT..][..LANES * E::OF_UNIT];
-                    // SAFETY: nothing is read, and any bits are an element.
+                    place.fill(MaybeUninit::new(E::zeroed()));
+                    // SAFETY: they were just written.
                     E::store_units(simd, unsafe { place.assume_init_mut() }, units);
                 }
             }

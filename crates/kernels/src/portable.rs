@@ -3,7 +3,7 @@
 use std::array::from_fn;
 use std::ops::Range;
 
-use crate::product::Product;
+use crate::product::{DEPTH, Product};
 use crate::simd::{LANES, Simd, Task};
 
 /// Needs nothing of a processor.
@@ -12,8 +12,6 @@ pub(crate) struct Portable;
 
 /// Rows of sums that fit into the registers of most processors.
 const ROWS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
-/// Products that are added up at a time: the longer a sum, the more of it is lost to rounding.
-const DEPTH: usize = 384;
 
 /// `a · b + c`, rounded once where that is one instruction.
 #[inline(always)]

@@ -2,6 +2,9 @@
 
 use crate::simd::{LANES, Lanes, Simd};
 
+/// Products that are added up at a time: the longer a sum, the more of it is lost to rounding.
+pub(crate) const DEPTH: usize = 384;
+
 /// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`. `n` is a multiple of
 /// [`LANES`]; `k` and `lda` of [`Lanes::OF_UNIT`].
 ///

@@ -28,7 +28,7 @@ pub(crate) trait Simd: Copy + Debug + Eq + Send + Sync + 'static {
     /// What a thread's products keep from one to the next.
     type Registers: Default;
     /// Columns of a product's second operand that lie side by side, and that [`Simd::multiply`] takes at
-    /// most: one to four times [`LANES`].
+    /// most: a part of a [panel](crate::layer::PANEL), and a multiple of [`LANES`].
     const WIDTH: usize;
 
     /// Does the task with the set's instructions.
@@ -158,6 +158,7 @@ impl<S: Simd> Lanes<S> for f32 {
 /// [`Lanes::store`], to where nothing is yet.
 #[inline(always)]
 pub(crate) fn write<S: Simd, E: Lanes<S>>(simd: S, to: &mut [MaybeUninit<E>; LANES], floats: S::Floats) {
-    // SAFETY: nothing is read, and any bits are an element.
+    *to = [MaybeUninit::new(E::zeroed()); LANES]; // For the borrow alone: nothing of it is left in the program.
+    // SAFETY: they were just written.
     E::store(simd, unsafe { &mut *std::ptr::from_mut(to).cast() }, floats);
 }

@@ -3,6 +3,8 @@
 mod cluster;
 mod commands;
 mod console;
+#[cfg(all(feature = "libtorch", unix))]
+mod front;
 mod options;
 mod panics;
 mod signals;
@@ -14,7 +16,10 @@ use std::panic::AssertUnwindSafe;
 use clap::Parser;
 
 pub use cluster::{Cluster, Order};
+use commands::COMPUTES;
 use commands::report::Report;
+#[cfg(all(feature = "libtorch", unix))]
+pub use front::{behind, front};
 use options::Options;
 pub use options::cli::Workers;
 use options::cli::{Cli, Command, RayArguments};
@@ -34,18 +39,18 @@ pub fn settings(options: &str) -> Result<Settings, Refusal> {
 /// Does what a command line asks for, the program's name first, and ends the process. `ray` is asked where the
 /// command is that.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, ray: Option<&dyn Cluster>) {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
-    panics::keep_quiet();
-    console::color::choose(arguments.iter().cloned());
-    let cli = Cli::parse_from(arguments);
-    console::start_log(cli.log_format, cli.level());
-    // Nothing is used after a panic: the process ends.
-    let result = panics::caught(AssertUnwindSafe(|| match cli.command {
-        Command::Run(arguments) => commands::run(&arguments, None, &Signals::listen()?, &mut Report::begin()),
+    enter(arguments, |command, _| fulfil(command, ray));
+}
+
+fn fulfil(command: Command, ray: Option<&dyn Cluster>) -> anyhow::Result<()> {
+    match command {
+        Command::Run(arguments) => {
+            commands::run(&arguments, &COMPUTES, None, &Signals::listen()?, &mut Report::begin())
+        }
         Command::Ray(arguments) => {
             let RayArguments { run, workers } = *arguments;
             let ray = ray.ok_or_else(no_cluster)?;
-            commands::run(&run, Some((ray, &workers)), &Signals::listen()?, &mut Report::begin())
+            commands::run(&run, &COMPUTES, Some((ray, &workers)), &Signals::listen()?, &mut Report::begin())
         }
         Command::Serve => commands::serve(),
         Command::Inspect(arguments) => commands::inspect(&arguments),
@@ -55,7 +60,21 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, ray: Option<&dyn Clus
         Command::Fetch(arguments) => commands::fetch(&arguments),
         Command::Completions { shell } => commands::completions(shell),
         Command::Man { folder } => commands::man(&folder),
-    }));
+    }
+}
+
+/// Has `work` do what a command line asks for, tells what came of it, and ends the process.
+fn enter(
+    arguments: impl IntoIterator<Item = OsString>,
+    work: impl FnOnce(Command, &[OsString]) -> anyhow::Result<()>,
+) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    panics::keep_quiet();
+    console::color::choose(arguments.iter().cloned());
+    let cli = Cli::parse_from(&arguments);
+    console::start_log(cli.log_format, cli.level());
+    // Nothing is used after a panic: the process ends.
+    let result = panics::caught(AssertUnwindSafe(|| work(cli.command, &arguments)));
     let code = result.map_or_else(|error| console::failure::explain(&error), |()| 0);
     let _ = std::io::stdout().flush();
     // All is written and closed. An ordinary exit would take libtorch's operators apart one by one,
@@ -75,9 +94,15 @@ pub fn run_by(arguments: impl IntoIterator<Item = OsString>, ray: &dyn Cluster) 
         return Err(Refusal::usage("expected the command ray"));
     };
     let mut report = Report::begin();
-    commands::run(&arguments.run, Some((ray, &arguments.workers)), &Signals::default(), &mut report)
-        .and_then(|()| Ok(serde_json::to_string(&report)?))
-        .map_err(|error| console::failure::as_refusal(&error))
+    commands::run(
+        &arguments.run,
+        &COMPUTES,
+        Some((ray, &arguments.workers)),
+        &Signals::default(),
+        &mut report,
+    )
+    .and_then(|()| Ok(serde_json::to_string(&report)?))
+    .map_err(|error| console::failure::as_refusal(&error))
 }
 
 fn no_cluster() -> Refusal {

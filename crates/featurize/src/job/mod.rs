@@ -47,8 +47,20 @@ impl Job {
     ///
     /// # Errors
     /// Anything that makes the run impossible.
-    pub fn prepare(mut settings: Settings) -> Result<Self, Error> {
-        let Model { folder, checkpoint, features, tokenizer, remarks } = Model::open(&mut settings)?;
+    pub fn prepare(settings: Settings) -> Result<Self, Error> {
+        Self::prepared(settings, Extractor::check)
+    }
+
+    /// As [`Job::prepare`], where nothing is computed: the device need not be there.
+    ///
+    /// # Errors
+    /// Those of [`Job::prepare`], but for what concerns device and weights.
+    pub fn prepare_without_device(settings: Settings) -> Result<Self, Error> {
+        Self::prepared(settings, |_, _, _, _| Ok(()))
+    }
+
+    fn prepared(mut settings: Settings, check: model::Check) -> Result<Self, Error> {
+        let Model { folder, checkpoint, features, tokenizer, remarks } = Model::open(&mut settings, check)?;
         let Opened { inputs, skipped, types } = inputs::open(&settings, &features)?;
         tracing::debug!(
             "model: a {} of {} layers in {}; input files: {}",

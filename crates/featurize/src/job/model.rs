@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use strata_bert::{Checkpoint, Encoder, Extractor, Features, TextTokenizer};
+use strata_bert::{Checkpoint, Compute, DeviceKind, Encoder, Extractor, Features, TextTokenizer};
 use strata_io::{fetch_folder, is_address};
 
 use super::sentence;
@@ -22,12 +22,15 @@ pub struct Model {
     pub remarks: Vec<String>,
 }
 
+/// Holds a checkpoint and features against a device and a type, as [`Extractor::check`] does.
+pub type Check = fn(&Checkpoint, &Features, DeviceKind, Compute) -> Result<(), strata_bert::Error>;
+
 impl Model {
     /// Finds and opens the model of `settings`, and puts what its folder says of texts into them.
     ///
     /// # Errors
     /// It is not there, or cannot do what is asked.
-    pub fn open(settings: &mut Settings) -> Result<Self, Error> {
+    pub fn open(settings: &mut Settings, check: Check) -> Result<Self, Error> {
         if is_address(&settings.model) {
             settings.model = fetched(settings)?;
         }
@@ -39,7 +42,7 @@ impl Model {
             sentence.prefix_tokens = tokenizer.prefix_tokens();
         }
         let features = Features::resolve(&settings.features, &checkpoint.config)?;
-        Extractor::check(&checkpoint, &features, settings.device, settings.compute)?;
+        check(&checkpoint, &features, settings.device, settings.compute)?;
         Ok(Self { folder, checkpoint, features, tokenizer, remarks })
     }
 }
@@ -65,7 +68,8 @@ impl TableFeaturizer {
     /// # Errors
     /// The model is not there, cannot do what is asked, or not be loaded.
     pub fn load(mut settings: Settings) -> Result<(Self, Vec<String>), Error> {
-        let Model { checkpoint, features, tokenizer, mut remarks, .. } = Model::open(&mut settings)?;
+        let Model { checkpoint, features, tokenizer, mut remarks, .. } =
+            Model::open(&mut settings, Extractor::check)?;
         remarks.extend_from_slice(tokenizer.notes());
         let extractor = load(&checkpoint, &features, &settings)?;
         let encoder = Encoder::new(tokenizer, extractor, max_batch_tokens(&settings));

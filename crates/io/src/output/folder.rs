@@ -32,7 +32,7 @@ const OLD_LOCK_FILE: &str = ".strata.lock";
 const PART_HASH_DIGITS: usize = 16;
 
 /// The name of the file that says the output is whole.
-const SUCCESS_FILE: &str = "_SUCCESS";
+pub const SUCCESS_FILE: &str = "_SUCCESS";
 
 /// An output folder, which need not exist:
 ///

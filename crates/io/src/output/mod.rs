@@ -16,7 +16,7 @@ pub(crate) mod sweep;
 
 pub use commit::{sync_folder, write_atomically};
 pub use difference::{Difference, differences};
-pub use folder::{OutputFolder, PartStamps};
+pub use folder::{OutputFolder, PartStamps, SUCCESS_FILE};
 pub use hash::{blake3_file, blake3_file_while};
 pub use lock::{OutputLock, refuse_if_locked};
 pub use manifest::{Content, FORMAT_VERSION, InputRecord, Manifest, PartRecord};

@@ -2,13 +2,11 @@
 
 use std::arch::x86_64::*;
 
-use crate::product::Product;
+use crate::product::{DEPTH, Product};
 use crate::simd::LANES;
 
 /// Rows of sums in registers: of two each, with two of weights and one of inputs, they are 15 of 16.
 const ROWS: usize = 6;
-/// Products that are added up at a time: the longer a sum, the more of it is lost to rounding.
-const DEPTH: usize = 384;
 
 /// [`Simd::multiply`](crate::simd::Simd::multiply).
 ///

@@ -112,10 +112,7 @@ impl Lanes<Avx512> for bf16 {
         c: *mut f32,
     ) {
         if simd.tiles {
-            debug_assert!(
-                onto.is_none_or(|onto| onto == c.cast_const()),
-                "nothing else is added to in bfloat16"
-            );
+            assert!(onto.is_none_or(|onto| onto == c.cast_const()), "nothing else is added to in bfloat16");
             return unsafe { tiles.multiply(size, a, b, onto.is_some(), c) };
         }
         unsafe { multiply(size, a, b, onto, c) };

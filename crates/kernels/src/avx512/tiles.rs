@@ -104,7 +104,8 @@ impl Tiles {
         for row in (0..size.m).step_by(2 * SIDE) {
             let rows = size.m - row;
             let (upper, lower) = (SIDE.min(rows), rows.saturating_sub(SIDE).min(SIDE));
-            self.shape(Shape { rows: [upper, lower], depth });
+            // A lower tile without rows is not used; it may have as many as the upper.
+            self.shape(Shape { rows: [upper, if lower == 0 { upper } else { lower }], depth });
             for column in (0..size.n).step_by(2 * SIDE) {
                 let block = match (lower > 0, size.n - column > SIDE) {
                     (false, false) => block::<false, false>,
@@ -135,8 +136,7 @@ impl Tiles {
         if self.0.replace(shape) == Some(shape) {
             return;
         }
-        // A lower tile without rows is not used; it may have as many as the upper.
-        let [upper, lower] = shape.rows.map(|rows| if rows == 0 { shape.rows[0] } else { rows } as u8);
+        let [upper, lower] = shape.rows.map(|rows| rows as u8);
         let (units, of_units) = (shape.depth as u8 / 2, 2 * shape.depth as u16);
         let all = 4 * SIDE as u16;
         let configuration = Configuration {

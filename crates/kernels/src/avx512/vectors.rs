@@ -3,15 +3,13 @@
 use std::arch::x86_64::*;
 
 use super::element::Unit;
-use crate::product::Product;
+use crate::product::{DEPTH, Product};
 use crate::simd::LANES;
 
 /// Rows of sums in registers.
 const ROWS: usize = 6;
 /// Vectors of columns in registers: 24 sums, four weights and an input are 29 of 32 registers.
 const VECTORS: usize = 4;
-/// Products that are added up at a time: the longer a sum, the more of it is lost to rounding.
-const DEPTH: usize = 384;
 
 /// [`Simd::multiply`](crate::simd::Simd::multiply).
 ///

@@ -75,8 +75,14 @@ impl Case {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let lengths = prop::collection::vec(0usize..70, 1..6);
-    let head_size = prop_oneof![Just(4usize), Just(7), Just(24), Just(32), Just(48), Just(64)];
+    let lengths = prop_oneof![
+        4 => prop::collection::vec(0usize..70, 1..6),
+        1 => prop::collection::vec(prop_oneof![100usize..200, Just(400)], 1..3),
+    ];
+    let head_size = prop_oneof![
+        prop_oneof![Just(4usize), Just(7), Just(24), Just(32), Just(48), Just(64)],
+        prop_oneof![Just(80usize), Just(128)],
+    ];
     let span = prop_oneof![Just(None), Just(Some(usize::MAX)), (0usize..70).prop_map(Some)];
     (lengths, 1usize..4, head_size, span).prop_map(|(lengths, heads, head_size, span)| Case {
         lengths,

@@ -18,6 +18,8 @@ pub use fetch::fetch;
 pub use inspect::inspect;
 #[cfg(feature = "probe")]
 pub use probe::probe;
-pub use run::run;
+pub use run::{COMPUTES, run};
+#[cfg(all(feature = "libtorch", unix))]
+pub use run::{LOOKS, Unfinished, may_be_finished};
 pub use serve::serve;
 pub use verify::verify;

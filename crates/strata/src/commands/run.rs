@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use serde_json::Value;
-use strata_featurize::{Consent, Job, OnNull, Outcome, Part, Refusal, STDIO, Settings};
-use strata_io::{OutputFormat, is_address};
+use strata_featurize::{Consent, Job, OnNull, Outcome, Part, Refusal, STDIO, Settings, Watch};
+use strata_io::{OutputFormat, SUCCESS_FILE, is_address};
 
 use crate::cluster::{Cluster, Order};
 use crate::commands::dry_run::dry_run;
@@ -20,12 +20,72 @@ use crate::signals::Signals;
 /// Whoever makes the parts, if this process does not.
 type Others<'a> = Option<(&'a dyn Cluster, &'a Workers)>;
 
+/// What a program can do for a run.
+pub struct Ability {
+    /// Whether it makes what is missing; else another program does, which begins anew.
+    computes: bool,
+    prepare: fn(Settings) -> anyhow::Result<Job>,
+    dry_run: fn(&Job, Consent, &dyn Watch) -> anyhow::Result<()>,
+    stream: fn(&Job, &dyn Watch, &mut Outcome) -> anyhow::Result<()>,
+    run: fn(&Job, Consent, Value, &dyn Watch, &mut Outcome) -> anyhow::Result<()>,
+}
+
+/// That of a program that computes.
+pub const COMPUTES: Ability = Ability {
+    computes: true,
+    prepare: |settings| Ok(Job::prepare(settings)?),
+    dry_run,
+    stream: |job, watch, outcome| Ok(strata_featurize::stream(job, std::io::stdout(), watch, outcome)?),
+    run: |job, consent, remembered, watch, outcome| {
+        Ok(strata_featurize::run(job, consent, remembered, watch, outcome)?)
+    },
+};
+
+/// That of a program that does not: it looks whether anything is missing, changes nothing before it knows, and leaves
+/// whatever is to be said of a run that is not finished to the other, as [`Unfinished`].
+#[cfg(all(feature = "libtorch", unix))]
+pub const LOOKS: Ability = Ability {
+    computes: false,
+    prepare: |settings| Job::prepare_without_device(settings).or(Err(Unfinished.into())),
+    dry_run: |_, _, _| Err(Unfinished.into()),
+    stream: |_, _, _| Err(Unfinished.into()),
+    run: |job, consent, remembered, watch, outcome| {
+        let is_finished = strata_featurize::is_finished(job, watch).unwrap_or(false);
+        if is_finished && strata_featurize::finish(job, consent, remembered, watch, outcome)? {
+            return Ok(());
+        }
+        Err(Unfinished.into())
+    },
+};
+
+/// A run of which more is to be done or said.
+#[derive(Debug, thiserror::Error)]
+#[error("the run is not finished")]
+pub struct Unfinished;
+
+/// Whether a run might find everything done, and may be looked at twice: its output is a folder of this machine that
+/// says it is whole, and nothing that it reads is a stream.
+#[cfg(all(feature = "libtorch", unix))]
+pub fn may_be_finished(arguments: &RunArguments) -> bool {
+    let RunArguments { pipeline, options, dry_run, prune, overwrite, .. } = arguments;
+    let options = match pipeline {
+        Some(path) if path.is_file() => options.over_file(path).unwrap_or_default(),
+        Some(_) => return false,
+        None => options.clone(),
+    };
+    let reads_stdin = options.input.paths.iter().flatten().any(|input| input == STDIO);
+    let is_marked = |output: &Path| !is_address(output) && output.join(SUCCESS_FILE).exists();
+    let changes = *dry_run || *prune || *overwrite || reads_stdin;
+    !changes && options.output.path.is_some_and(|output| is_marked(output.as_ref()))
+}
+
 /// Does what the arguments ask for, and tells about it whatever came of it.
 ///
 /// # Errors
 /// The run is refused, fails on the way, or is interrupted; the report cannot be written.
 pub fn run(
     arguments: &RunArguments,
+    ability: &Ability,
     others: Others<'_>,
     signals: &Signals,
     report: &mut Report,
@@ -34,7 +94,11 @@ pub fn run(
     for (option, path) in files {
         path.as_deref().map_or(Ok(()), |path| report::check_folder(option, path))?;
     }
-    let result = attempt(arguments, others, signals, report).map_err(|error| signals.cause_of(error));
+    let result =
+        attempt(arguments, ability, others, signals, report).map_err(|error| signals.cause_of(error));
+    if result.as_ref().is_err_and(|error| error.is::<Unfinished>()) {
+        return result;
+    }
     report.end(&result);
     let told = tell(arguments, report);
     match (result, told) {
@@ -48,6 +112,7 @@ pub fn run(
 
 fn attempt(
     arguments: &RunArguments,
+    ability: &Ability,
     others: Others<'_>,
     signals: &Signals,
     report: &mut Report,
@@ -67,29 +132,35 @@ fn attempt(
     }
     let _stdin = stdio::spool_stdin(&mut settings, signals)?;
 
-    let job = Job::prepare(settings)?;
-    job.remarks.iter().chain(job.tokenizer.notes()).for_each(note);
+    let job = (ability.prepare)(settings)?;
+    let remark = || job.remarks.iter().chain(job.tokenizer.notes()).for_each(note);
+    if ability.computes {
+        remark();
+    }
     signals.check()?;
     let watch = Terminal::new(arguments.progress, signals, others.map(|(cluster, _)| cluster));
     let mut outcome = Outcome::default();
     let consent = Consent { overwrite: arguments.overwrite, prune: arguments.prune };
     let result = if job.settings.writes_to_stdout() {
         stdio::check_stdout(&job, arguments)?;
-        strata_featurize::stream(&job, std::io::stdout(), &watch, &mut outcome)
+        (ability.stream)(&job, &watch, &mut outcome)
     } else if arguments.dry_run {
-        return dry_run(&job, consent, &watch);
+        return (ability.dry_run)(&job, consent, &watch);
     } else {
         let remembered = options.with_absolute_paths(absolute(job.checkpoint.folder())?)?.stated()?;
         match others {
-            None => strata_featurize::run(&job, consent, remembered, &watch, &mut outcome),
+            None => (ability.run)(&job, consent, remembered, &watch, &mut outcome),
             Some((cluster, workers)) => {
                 let order = Order { options: options.for_workers(workers)?, workers };
                 let make = |parts: &[Part]| cluster.make(&order, parts, &watch);
-                strata_featurize::run_by(&job, consent, remembered, make, &watch, &mut outcome)
+                Ok(strata_featurize::run_by(&job, consent, remembered, make, &watch, &mut outcome)?)
             }
         }
     };
     report.add(&outcome);
+    if !ability.computes && !result.as_ref().is_err_and(|error| error.is::<Unfinished>()) {
+        remark();
+    }
     result?;
     report.print(if job.settings.writes_to_stdout() { Path::new("stdout") } else { &job.settings.output });
     notes(&outcome, &job.settings);
