@@ -18,8 +18,9 @@ class Failed(Exception):
 class Peer:
     """A peer in its own process, loaded once; see worker.py."""
 
-    def __init__(self, name: str, settings: dict, folder: Path):
+    def __init__(self, name: str, settings: dict, folder: Path, environment: dict[str, str]):
         self.name, self.settings, self.output = name, settings, folder / f"{name}.parquet"
+        self.batch_size, self.environment = settings["batch_size"], environment
         self.log = folder / f"{name}.log"
         self.process = None
 
@@ -27,12 +28,12 @@ class Peer:
         self.process = subprocess.Popen(
             [sys.executable, "-W", "ignore", str(HERE / "worker.py"), self.name, json.dumps(self.settings)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log.open("w"), text=True,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"},
+            env={**os.environ, **self.environment, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"},
         )
         return self.answer()
 
     def run(self, corpus: Path, warm: bool = False) -> dict:
-        order = {"corpus": str(corpus), "output": str(self.output), "warm": warm}
+        order = {"corpus": str(corpus), "output": str(self.output), "warm": warm, "batch_size": self.batch_size}
         try:
             print(json.dumps(order), file=self.process.stdin, flush=True)
         except BrokenPipeError:
@@ -62,8 +63,9 @@ class Peer:
 class Strata:
     """strata as a user calls it: every run is a process from start to exit, model load and all."""
 
-    def __init__(self, name: str, binary: Path, settings: dict, folder: Path, compute: str):
+    def __init__(self, name: str, binary: Path, settings: dict, folder: Path, compute: str, environment: dict[str, str]):
         self.name, self.binary, self.compute, self.settings = name, binary, compute, settings
+        self.environment = {**os.environ, **environment}
         self.output, self.report = folder / name, folder / f"{name}.json"
         self.log = folder / f"{name}.log"
 
@@ -86,7 +88,8 @@ class Strata:
             command += ["--compute", self.compute]
         start = time.perf_counter()
         with self.log.open("w") as log:
-            code = subprocess.run([str(word) for word in command], stdout=log, stderr=log).returncode
+            words = [str(word) for word in command]
+            code = subprocess.run(words, stdout=log, stderr=log, env=self.environment).returncode
         seconds = time.perf_counter() - start
         if code != 0:
             raise Failed(f"{self.name} exited with {code}: {self.log.read_text().strip()}")
@@ -99,6 +102,7 @@ class Strata:
             "whole": seconds,
             "tokens": report["tokens"],
             "padded_tokens": report["tokens"],
+            "repeated_tokens": report.get("repeated_tokens", 0),
             "peak_memory_bytes": report["peak_memory_bytes"],
             "stages": stages,
         }
@@ -111,4 +115,4 @@ class Strata:
         pass
 
     def files(self) -> list[Path]:
-        return sorted(self.output.glob("*.parquet"))
+        return sorted(self.output.glob("data/*.parquet"))

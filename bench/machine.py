@@ -8,6 +8,21 @@ import subprocess
 from pathlib import Path
 
 WIDE = ["avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16"]
+BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+#: What takes AVX-512 and all that is built on it away from a program that asks its environment.
+AVX2_ONLY = {
+    "STRATA_CPU": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "OV_CPU_MAX_ISA": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
+#: Contenders that do not, or not altogether, and the words for it.
+WITHOUT_SWITCH = {
+    "onnxruntime": "has no switch, so it runs with all instructions of the processor",
+    "fastembed": "is ONNX Runtime, which has no switch",
+    "openvino": "multiplies by its copy of MLAS, which has no switch: only the rest of it is held",
+}
 
 
 def describe(repository: Path) -> dict:
@@ -24,6 +39,16 @@ def describe(repository: Path) -> dict:
         "python": platform.python_version(),
         "commit": commit(repository),
     }
+
+
+def only_avx2(described: dict) -> bool:
+    """Whether AVX2 is the widest that this processor has."""
+    return "avx2" in described["instructions"] and "avx512f" not in described["instructions"]
+
+
+def environment(described: dict, avx2: bool) -> dict[str, str]:
+    """Variables that hold a process to AVX2, where that is wanted and the processor has more."""
+    return AVX2_ONLY if avx2 and not only_avx2(described) else {}
 
 
 def begin(repository: Path, threads: int) -> dict:

@@ -60,7 +60,7 @@ def run(options, model: Path, compute: str, layers: list[int], corpus: Path) -> 
     out = options.data / "out"
     out.mkdir(exist_ok=True)
     settings = {"model": str(model), "layers": layers, "threads": options.threads}
-    strata = contenders.Strata(f"overhead-{compute}", options.strata, settings, out, compute)
+    strata = contenders.Strata(f"overhead-{compute}", options.strata, settings, out, compute, {})
     strata.start()
     return strata.run(corpus)
 

@@ -4,6 +4,7 @@ A peer's heavy imports happen in `load`, so that its process holds nothing of th
 """
 
 import contextlib
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,13 +92,38 @@ class SentenceTransformers:
 
         torch.set_num_threads(settings.threads)
         self.versions = f"sentence-transformers {sentence_transformers.__version__}"
-        self.batch_size = settings.batch_size
         bert = Transformer(str(settings.model), max_seq_length=512)
         pooling = Pooling(bert.get_word_embedding_dimension(), pooling_mode="mean")
         self.model = sentence_transformers.SentenceTransformer(modules=[bert, pooling], device="cpu")
 
-    def encode_texts(self, texts: list[str]) -> list[np.ndarray]:
-        return [self.model.encode(texts, batch_size=self.batch_size, show_progress_bar=False)]
+    def encode_texts(self, texts: list[str], batch_size: int) -> list[np.ndarray]:
+        return [self.model.encode(texts, batch_size=batch_size, show_progress_bar=False)]
+
+
+class FastEmbed:
+    """fastembed: the last layer alone, with its own tokenizing and pooling, on ONNX Runtime.
+
+    It takes texts as they come, so they are sorted for it, the way sentence-transformers does.
+    """
+
+    def __init__(self, settings: Settings):
+        import fastembed
+        from fastembed.common.model_description import ModelSource, PoolingType
+
+        self.versions = f"fastembed {fastembed.__version__}"
+        path = exported_states(settings)
+        fastembed.TextEmbedding.add_custom_model(
+            model="race", pooling=PoolingType.MEAN, normalization=False, sources=ModelSource(hf="nobody/nothing"),
+            dim=json.loads((settings.model / "config.json").read_text())["hidden_size"], model_file=path.name,
+        )
+        self.model = fastembed.TextEmbedding("race", threads=settings.threads, specific_model_path=str(settings.model))
+
+    def encode_texts(self, texts: list[str], batch_size: int) -> list[np.ndarray]:
+        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+        vectors = np.stack(list(self.model.embed([texts[row] for row in order], batch_size=batch_size)))
+        column = np.empty_like(vectors)
+        column[order] = vectors
+        return [column]
 
 
 def layer_means(settings: Settings):
@@ -122,22 +148,44 @@ def layer_means(settings: Settings):
 
 
 def exported(settings: Settings) -> Path:
-    """The ONNX file of the model, made beside it on first use."""
-    name = "-".join(map(str, settings.layers))
-    path = settings.model / f"layers-{name}.onnx"
+    """The ONNX file of the model's layers, pooled, made beside it on first use."""
+    path = settings.model / f"layers-{'-'.join(map(str, settings.layers))}.onnx"
+    if not path.is_file():
+        export(layer_means(settings), path)
+    return path
+
+
+def exported_states(settings: Settings) -> Path:
+    """The ONNX file of the model's last hidden states, `[batch, seq, hidden]`, made beside it on first use."""
+    path = settings.model / "last-hidden-state.onnx"
     if not path.is_file():
         import torch
+        from transformers import BertModel
 
-        example = torch.ones(2, 8, dtype=torch.int64)
-        names = ["input_ids", "attention_mask"]
-        partial = path.with_suffix(".partial")
-        torch.onnx.export(
-            layer_means(settings), (example, example), str(partial), input_names=names,
-            dynamic_axes={name: {0: "batch", 1: "sequence"} for name in names},
-            opset_version=17, dynamo=False,
-        )
-        partial.rename(path)
+        class States(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.bert = BertModel.from_pretrained(settings.model).eval()
+
+            def forward(self, input_ids, attention_mask):
+                return self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+        export(States(), path)
     return path
+
+
+def export(module, path: Path) -> None:
+    import torch
+
+    example = torch.ones(2, 8, dtype=torch.int64)
+    names = ["input_ids", "attention_mask"]
+    partial = path.with_suffix(".partial")
+    torch.onnx.export(
+        module, (example, example), str(partial), input_names=names,
+        dynamic_axes={name: {0: "batch", 1: "sequence"} for name in names},
+        opset_version=17, dynamo=False,
+    )
+    partial.rename(path)
 
 
 PEERS = {
@@ -145,6 +193,7 @@ PEERS = {
     "transformers": lambda settings: Transformers(settings, autocast=False),
     "transformers-bfloat16": lambda settings: Transformers(settings, autocast=True),
     "sentence-transformers": SentenceTransformers,
+    "fastembed": FastEmbed,
     "onnxruntime": OnnxRuntime,
     "openvino": lambda settings: OpenVino(settings, precision="f32"),
     "openvino-bfloat16": lambda settings: OpenVino(settings, precision="bf16"),

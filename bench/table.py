@@ -2,6 +2,8 @@
 
 from statistics import median
 
+from machine import WITHOUT_SWITCH
+
 TARGET = 1.2
 
 
@@ -11,6 +13,11 @@ def middle(contender: dict, what: str) -> float:
 
 def title(contender: dict) -> str:
     return f"{contender['label']}, {contender['precision']}"
+
+
+def beside(others: str) -> str:
+    """How many other processes there are, in words."""
+    return {"0": "alone", "1": "beside 1 other"}.get(others, f"beside {others} others")
 
 
 def finished(race: dict) -> dict:
@@ -40,26 +47,44 @@ def ratios(race: dict) -> list[dict]:
 
 def markdown(race: dict, plot: str | None) -> str:
     machine, work = race["machine"], race["workload"]
+    texts = work.get("texts", "documents")
+    sizes = "each peer with the rows a batch that it is fastest with" if work.get("tune_rows") else (
+        f"peers in batches of {work['batch_size']} rows"
+    )
     sections = [
         f"# Race of {race['date']}: {machine['cpu']}, {machine['cores']} cores",
         "\n".join([
             f"- Machine: {machine['cpu']}, {work['threads']} of {machine['cores']} cores used, "
             f"{machine['memory_gib']} GiB; {', '.join(machine['instructions']) or 'no wide instructions'}; "
             f"{machine['system']}; load average {race['load_before']} before, {race['load_after']} after.",
-            f"- Workload: {work['rows']} documents, {work['tokens']:,} tokens (median {work['median']}, "
+            f"- Workload: {work['rows']:,} {texts}, no two equal, {work['tokens']:,} tokens (median {work['median']}, "
             f"95 % {work['at_95']}, at most {work['longest']}); {work['model']}; "
             f"layers {', '.join(map(str, work['layers']))}, mean-pooled, to Parquet.",
             f"- {work['rounds']} rounds, everyone in every round, beginning with another each time; "
-            f"peers in batches of {work['batch_size']} rows, in input order {work['input_order_batch']}. repository at commit {machine['commit']}.",
+            f"{sizes}, in input order {work['input_order_batch']}. Repository at commit {machine['commit']}.",
+            *instruction_sets(race),
         ]),
         "\n".join(ratio_table(race)),
         "\n".join(figure_table(race)),
+        "\n".join(tuning_table(race)),
         f"![tokens per second]({plot})" if plot else "",
         "\n".join(check_table(race)),
         "\n".join(raw_table(race)),
         "\n".join(absent(race)),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def instruction_sets(race: dict) -> list[str]:
+    """Says so where everyone is held to AVX2, and who is not although it should be."""
+    work = race["workload"]
+    if not work.get("avx2"):
+        return []
+    if not work["environment"]:
+        return ["- Instructions: AVX2, as this processor has nothing wider."]
+    variables = ", ".join(f"`{name}={value}`" for name, value in work["environment"].items())
+    exceptions = [f"{race['contenders'][name]['label']} {why}" for name, why in WITHOUT_SWITCH.items() if name in race["contenders"]]
+    return [f"- Instructions: everyone held to AVX2 by {variables}. But {'; '.join(exceptions)}."]
 
 
 def ratio_table(race: dict) -> list[str]:
@@ -82,14 +107,15 @@ def figure_table(race: dict) -> list[str]:
     tokens = race["workload"]["tokens"]
     lines = [
         "## Medians\n",
-        "| contender | precision | loop s | whole s | tokens/s (whole) | padding | peak memory | load s |",
-        "|---|---|---|---|---|---|---|---|",
+        "| contender | precision | rows a batch | loop s | whole s | tokens/s (whole) | padding | peak memory | load s |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for contender in sorted(finished(race).values(), key=lambda c: (c["precision"], middle(c, "whole"))):
         run = contender["runs"][-1]
         padded, load = run["padded_tokens"], contender["load"]
         lines.append(
-            f"| {contender['label']} | {contender['precision']} | {middle(contender, 'loop'):.2f} "
+            f"| {contender['label']} | {contender['precision']} | {contender.get('batch_size') or ''} "
+            f"| {middle(contender, 'loop'):.2f} "
             f"| {middle(contender, 'whole'):.2f} | {tokens / middle(contender, 'whole'):.0f} "
             f"| {f'{100 * (padded - tokens) / padded:.1f} %' if padded else ''} "
             f"| {run['peak_memory_bytes'] / 2**30:.2f} GiB | {'in whole' if load is None else f'{load:.1f}'} |"
@@ -97,7 +123,25 @@ def figure_table(race: dict) -> list[str]:
     return lines
 
 
+def tuning_table(race: dict) -> list[str]:
+    tuned = [contender for contender in finished(race).values() if contender.get("tuning")]
+    if not tuned:
+        return []
+    sizes = list(tuned[0]["tuning"])
+    lines = [
+        f"## Batch sizes\n\nSeconds of the loop over {race['workload']['tune_rows']:,} of the texts, before the race.\n",
+        f"| contender | {' | '.join(sizes)} | in the race |",
+        "|---|" + "---|" * (len(sizes) + 1),
+    ]
+    for contender in tuned:
+        seconds = [f"{contender['tuning'][size]:.2f}" for size in sizes]
+        lines.append(f"| {title(contender)} | {' | '.join(seconds)} | {contender['batch_size']} |")
+    return lines
+
+
 def check_table(race: dict) -> list[str]:
+    if race["nearest_rows"] is None:
+        return []
     lines = [
         f"## Same vectors\n\nAgainst strata in float32; two different rows come as near as "
         f"{race['nearest_rows']:.6f}.\n",
@@ -110,7 +154,7 @@ def check_table(race: dict) -> list[str]:
                 f"| {title(contender)} | {check['layers']} | {check['lowest_cosine']:.7f} "
                 f"| {check['largest_difference']:.1e} | {'' if contender['correct'] else '**wrong**'} |"
             )
-    return lines if race["nearest_rows"] is not None else []
+    return lines
 
 
 def raw_table(race: dict) -> list[str]:
@@ -129,4 +173,4 @@ def raw_table(race: dict) -> list[str]:
 
 def absent(race: dict) -> list[str]:
     failed = [f"- {title(c)}: {c['failed']}" for c in race["contenders"].values() if c["failed"]]
-    return ["## Did not finish\n", *failed] if failed else []
+    return ["## Not in the race\n", *failed] if failed else []

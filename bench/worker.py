@@ -43,7 +43,9 @@ def answer(to, figures: dict) -> None:
     print(json.dumps(figures), file=to, flush=True)
 
 
-def encode_file(name: str, peer, settings: peers.Settings, corpus: str, output: str, warm: bool) -> dict:
+def encode_file(
+    name: str, peer, settings: peers.Settings, corpus: str, output: str, warm: bool, batch_size: int
+) -> dict:
     """The peer's whole job, each of its three steps by the clock."""
     clock = [time.perf_counter()]
     table = pq.read_table(corpus)
@@ -51,10 +53,10 @@ def encode_file(name: str, peer, settings: peers.Settings, corpus: str, output: 
     if hasattr(peer, "encode_texts"):
         batches = []
         clock.append(time.perf_counter())
-        texts = texts[: WARM_BATCHES * settings.batch_size] if warm else texts
-        columns, layers = peer.encode_texts(texts), settings.layers[-1:]
+        texts = sorted(texts, key=len)[-WARM_BATCHES * batch_size :] if warm else texts
+        columns, layers = peer.encode_texts(texts, batch_size), settings.layers[-1:]
     else:
-        batches = list(batched(tokenize(settings, texts), settings.batch_size, name not in peers.INPUT_ORDER))
+        batches = list(batched(tokenize(settings, texts), batch_size, name not in peers.INPUT_ORDER))
         clock.append(time.perf_counter())
         # The first batches are the longest: what they allocate suffices for the others.
         columns, layers = loop(peer, batches[:WARM_BATCHES] if warm else batches, len(texts)), settings.layers
