@@ -75,7 +75,7 @@ class Strata:
         version = subprocess.run([self.binary, "--version"], capture_output=True, text=True, check=True)
         if self.compute != "float32" and "--compute" not in self.help():
             raise Failed(f"this {version.stdout.strip()} has no --compute {self.compute}")
-        return {"versions": version.stdout.strip(), "load": None}
+        return {"versions": ", ".join(version.stdout.split("\n")[:2]), "load": None}
 
     def run(self, corpus: Path, warm: bool = False) -> dict:
         shutil.rmtree(self.output, ignore_errors=True)
