@@ -98,7 +98,9 @@ proptest! {
     #[test]
     fn attention_is_what_its_definition_says(case in cases()) {
         for kernels in kernels_of::<f32>("attention_is_what_its_definition_says") {
-            assert_close(&case.run::<f32>(kernels, 0, &case.lengths), &case.defined::<f32>(), 1e-5);
+            // The wider a head, the larger its scores, and what is rounded of them.
+            let tolerance = 1e-5 * (case.head_size as f64 / 32.0).max(1.0);
+            assert_close(&case.run::<f32>(kernels, 0, &case.lengths), &case.defined::<f32>(), tolerance);
         }
     }
 
