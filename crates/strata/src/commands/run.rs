@@ -22,8 +22,6 @@ type Others<'a> = Option<(&'a dyn Cluster, &'a Workers)>;
 
 /// What a program can do for a run.
 pub struct Ability {
-    /// Whether it makes what is missing; else another program does, which begins anew.
-    computes: bool,
     prepare: fn(Settings) -> anyhow::Result<Job>,
     dry_run: fn(&Job, Consent, &dyn Watch) -> anyhow::Result<()>,
     stream: fn(&Job, &dyn Watch, &mut Outcome) -> anyhow::Result<()>,
@@ -32,8 +30,11 @@ pub struct Ability {
 
 /// That of a program that computes.
 pub const COMPUTES: Ability = Ability {
-    computes: true,
-    prepare: |settings| Ok(Job::prepare(settings)?),
+    prepare: |settings| {
+        let job = Job::prepare(settings)?;
+        remark(&job);
+        Ok(job)
+    },
     dry_run,
     stream: |job, watch, outcome| Ok(strata_featurize::stream(job, std::io::stdout(), watch, outcome)?),
     run: |job, consent, remembered, watch, outcome| {
@@ -45,16 +46,19 @@ pub const COMPUTES: Ability = Ability {
 /// whatever is to be said of a run that is not finished to the other, as [`Unfinished`].
 #[cfg(all(feature = "libtorch", unix))]
 pub const LOOKS: Ability = Ability {
-    computes: false,
     prepare: |settings| Job::prepare_without_device(settings).or(Err(Unfinished.into())),
     dry_run: |_, _, _| Err(Unfinished.into()),
     stream: |_, _, _| Err(Unfinished.into()),
     run: |job, consent, remembered, watch, outcome| {
-        let is_finished = strata_featurize::is_finished(job, watch).unwrap_or(false);
-        if is_finished && strata_featurize::finish(job, consent, remembered, watch, outcome)? {
-            return Ok(());
+        if !strata_featurize::is_finished(job, watch).unwrap_or(false) {
+            return Err(Unfinished.into());
         }
-        Err(Unfinished.into())
+        let result = strata_featurize::finish(job, consent, remembered, watch, outcome);
+        if matches!(result, Ok(false)) {
+            return Err(Unfinished.into());
+        }
+        remark(job);
+        Ok(result.map(drop)?)
     },
 };
 
@@ -133,10 +137,6 @@ fn attempt(
     let _stdin = stdio::spool_stdin(&mut settings, signals)?;
 
     let job = (ability.prepare)(settings)?;
-    let remark = || job.remarks.iter().chain(job.tokenizer.notes()).for_each(note);
-    if ability.computes {
-        remark();
-    }
     signals.check()?;
     let watch = Terminal::new(arguments.progress, signals, others.map(|(cluster, _)| cluster));
     let mut outcome = Outcome::default();
@@ -158,9 +158,6 @@ fn attempt(
         }
     };
     report.add(&outcome);
-    if !ability.computes && !result.as_ref().is_err_and(|error| error.is::<Unfinished>()) {
-        remark();
-    }
     result?;
     report.print(if job.settings.writes_to_stdout() { Path::new("stdout") } else { &job.settings.output });
     notes(&outcome, &job.settings);
@@ -176,6 +173,11 @@ fn tell(arguments: &RunArguments, report: &Report) -> anyhow::Result<()> {
         metrics::save(report, path)?;
     }
     Ok(())
+}
+
+/// What the user might not expect of the model.
+fn remark(job: &Job) {
+    job.remarks.iter().chain(job.tokenizer.notes()).for_each(note);
 }
 
 /// What the user might not expect.
