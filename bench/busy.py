@@ -48,7 +48,7 @@ def main() -> None:
         race.say(f"warning: the load average is {figures['load_before']}: there are other processes than ours")
     target = machine.results(options.results, figures, "busy")
 
-    runners = race.make_runners(options, model)
+    runners = race.make_runners(options, model, corpus)
     idle = {"contenders": {}}
     try:
         race.start_all(runners, idle, corpus)

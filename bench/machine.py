@@ -7,8 +7,9 @@ import re
 import subprocess
 from pathlib import Path
 
-WIDE = ["avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16"]
-BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+WIDE = ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "sve", "bf16"]
+#: Any of which a precision takes.
+NEEDED = {"bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}, "int8": {"avx512_vnni", "avx_vnni"}}
 #: What takes AVX-512 and all that is built on it away from a program that asks its environment.
 AVX2_ONLY = {
     "STRATA_CPU": "avx2",
@@ -44,6 +45,14 @@ def describe(repository: Path) -> dict:
 def only_avx2(described: dict) -> bool:
     """Whether AVX2 is the widest that this processor has."""
     return "avx2" in described["instructions"] and "avx512f" not in described["instructions"]
+
+
+def lacks(described: dict, precision: str, avx2: bool) -> str | None:
+    """Why a precision would be computed by other instructions than its own."""
+    needed = NEEDED.get(precision, set())
+    if not needed or needed & set(described["instructions"]) - ({"avx512_bf16", "amx_bf16", "avx512_vnni"} if avx2 else set()):
+        return None
+    return f"{'everyone is held to AVX2, which' if avx2 else 'this processor'} has no instructions for {precision}"
 
 
 def environment(described: dict, avx2: bool) -> dict[str, str]:

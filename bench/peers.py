@@ -16,6 +16,7 @@ class Settings(NamedTuple):
     layers: list[int]  # as hidden_states counts, none negative
     threads: int
     batch_size: int
+    corpus: Path
 
 
 class Transformers:
@@ -39,9 +40,9 @@ class Transformers:
 
 
 class OnnxRuntime:
-    """ONNX Runtime on the exported graph, every graph optimization on."""
+    """ONNX Runtime on the exported graph, every graph optimization on; its weights as int8, if that is wanted."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings, *, int8: bool = False):
         import onnxruntime
 
         self.versions = f"onnxruntime {onnxruntime.__version__}"
@@ -49,7 +50,7 @@ class OnnxRuntime:
         options.intra_op_num_threads = settings.threads
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         self.session = onnxruntime.InferenceSession(
-            str(exported(settings)), options, providers=["CPUExecutionProvider"]
+            str(quantized(exported(settings)) if int8 else exported(settings)), options, providers=["CPUExecutionProvider"]
         )
 
     def encode(self, input_ids, attention_mask):
@@ -57,9 +58,9 @@ class OnnxRuntime:
 
 
 class OpenVino:
-    """OpenVINO on the PyTorch module, one stream over all threads."""
+    """OpenVINO on the PyTorch module, one stream over all threads; quantized by NNCF, if int8 is wanted."""
 
-    def __init__(self, settings: Settings, *, precision: str):
+    def __init__(self, settings: Settings, *, precision: str, int8: bool = False):
         import openvino
         import torch
 
@@ -70,6 +71,8 @@ class OpenVino:
             example_input={"input_ids": example, "attention_mask": example},
             input=[("input_ids", [-1, -1], np.int64), ("attention_mask", [-1, -1], np.int64)],
         )
+        if int8:
+            graph = calibrated(graph, settings)
         options = {
             "INFERENCE_PRECISION_HINT": precision,
             "PERFORMANCE_HINT": "LATENCY",
@@ -174,6 +177,35 @@ def exported_states(settings: Settings) -> Path:
     return path
 
 
+def quantized(exported: Path) -> Path:
+    """The same graph with int8 weights by channel; what they are multiplied with is quantized as it runs."""
+    path = exported.with_name(f"{exported.stem}-int8.onnx")
+    if not path.is_file():
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        quantize_dynamic(str(exported), str(path), weight_type=QuantType.QInt8, per_channel=True)
+    return path
+
+
+def calibrated(graph, settings: Settings):
+    """The same graph in int8, calibrated with texts of the corpus."""
+    import nncf
+    import pyarrow.parquet as pq
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(settings.model / "tokenizer.json"))
+    tokenizer.enable_truncation(512)
+    tokenizer.no_padding()
+    texts = pq.read_table(settings.corpus).column("text").to_pylist()[:100]
+
+    def inputs(text: str) -> dict:
+        input_ids = np.array([tokenizer.encode(text).ids], np.int64)
+        return {"input_ids": input_ids, "attention_mask": np.ones_like(input_ids)}
+
+    kind = nncf.ModelType.TRANSFORMER
+    return nncf.quantize(graph, nncf.Dataset(texts, inputs), model_type=kind, subset_size=len(texts))
+
+
 def export(module, path: Path) -> None:
     import torch
 
@@ -195,7 +227,9 @@ PEERS = {
     "sentence-transformers": SentenceTransformers,
     "fastembed": FastEmbed,
     "onnxruntime": OnnxRuntime,
+    "onnxruntime-int8": lambda settings: OnnxRuntime(settings, int8=True),
     "openvino": lambda settings: OpenVino(settings, precision="f32"),
+    "openvino-int8": lambda settings: OpenVino(settings, precision="f32", int8=True),
     "openvino-bfloat16": lambda settings: OpenVino(settings, precision="bf16"),
 }
 INPUT_ORDER = {"transformers-unsorted"}  # all others sort by length

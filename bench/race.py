@@ -39,9 +39,12 @@ INPUT_ORDER_BATCH = 32  # what a loop that does not think about lengths uses
 FIELD = {
     "strata": ("strata", "float32"),
     "strata-bfloat16": ("strata", "bfloat16"),
+    "strata-int8": ("strata", "int8"),
     "openvino": ("OpenVINO, sorted", "float32"),
     "openvino-bfloat16": ("OpenVINO, sorted", "bfloat16"),
+    "openvino-int8": ("OpenVINO, sorted, quantized by NNCF", "int8"),
     "onnxruntime": ("ONNX Runtime, sorted", "float32"),
+    "onnxruntime-int8": ("ONNX Runtime, sorted, quantized as it runs", "int8"),
     "transformers": ("transformers, sorted", "float32"),
     "transformers-bfloat16": ("transformers, sorted, autocast", "bfloat16"),
     "sentence-transformers": ("sentence-transformers (last layer only)", "float32"),
@@ -71,9 +74,9 @@ def main() -> None:
         say(f"warning: the load average is {race['load_before']}: other processes disturb this race")
     target = options.results / f"{race['date']}-{machine.slug(described)}{suffix(options)}"
 
-    runners = make_runners(options, model)
+    runners = make_runners(options, model, corpus)
     try:
-        drop_bfloat16(runners, race, options.avx2)
+        drop_precisions(runners, race, options.avx2)
         start_all(runners, race, corpus)
         if options.tune:
             tune_all(runners, race, workload.part_of(corpus, race["workload"]["tune_rows"]))
@@ -177,14 +180,14 @@ def describe_workload(options, corpus: Path, model: Path) -> dict:
     }
 
 
-def make_runners(options, model: Path) -> dict:
+def make_runners(options, model: Path, corpus: Path) -> dict:
     out = options.data / "out"
     out.mkdir(exist_ok=True)
     runners = {}
     for name in (name for name in FIELD if name in options.only and name not in options.skip):
         size = INPUT_ORDER_BATCH if name in peers.INPUT_ORDER else options.batch_size
         layers = MODELS[options.model][0]
-        settings = {"model": str(model), "layers": layers, "threads": options.threads, "batch_size": size}
+        settings = {"model": str(model), "layers": layers, "threads": options.threads, "batch_size": size, "corpus": str(corpus)}
         if name in peers.PEERS:
             runners[name] = contenders.Peer(name, settings, out, options.environment)
         else:
@@ -202,16 +205,13 @@ def new_entry(name: str) -> dict:
     }
 
 
-def drop_bfloat16(runners: dict, race: dict, avx2: bool) -> None:
-    """Leaves bfloat16 out where it would be done by other instructions than its own."""
-    has = machine.BFLOAT16 & set(race["machine"]["instructions"])
-    if has and not avx2:
-        return
-    why = "everyone is held to AVX2, which has no bfloat16" if has else "this processor has no instructions for bfloat16"
-    for name in [name for name in runners if FIELD[name][1] == "bfloat16"]:
-        del runners[name]
-        race["contenders"][name] = new_entry(name) | {"failed": f"left out: {why}"}
-        say(f"{name} is left out: {why}")
+def drop_precisions(runners: dict, race: dict, avx2: bool) -> None:
+    """Leaves out what would be done by other instructions than its own."""
+    for name in list(runners):
+        if why := machine.lacks(race["machine"], FIELD[name][1], avx2):
+            del runners[name]
+            race["contenders"][name] = new_entry(name) | {"failed": f"left out: {why}"}
+            say(f"{name} is left out: {why}")
 
 
 def start_all(runners: dict, race: dict, corpus: Path) -> None:

@@ -27,7 +27,7 @@ def finished(race: dict) -> dict:
 def ratios(race: dict) -> list[dict]:
     """strata against the best peer of the same precision."""
     rows = []
-    for precision in ("float32", "bfloat16"):
+    for precision in ("float32", "bfloat16", "int8"):
         of_precision = {n: c for n, c in finished(race).items() if c["precision"] == precision}
         ours = next((c for c in of_precision.values() if c["ours"]), None)
         peers = [c for c in of_precision.values() if not c["ours"] and c["correct"]]

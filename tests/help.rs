@@ -155,7 +155,7 @@ fn help_of_run_names_every_option_with_its_default() {
           --compute <TYPE>
               Type of the matrix products; everything else is float32 [default: float32]
               
-              [possible values: float32, bfloat16]
+              [possible values: float32, bfloat16, int8]
 
     Features:
           --layers <LAYERS>

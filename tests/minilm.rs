@@ -4,6 +4,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::UInt32Type;
 use serde_json::Value;
 
+use crate::faulty::stderr;
 use crate::support::reference::{Reference, assert_close};
 use crate::support::tables::column;
 use crate::support::{Sandbox, fixture, read_output, set_up, vectors};
@@ -40,20 +41,63 @@ fn a_vector_has_the_same_bits_whatever_the_company_the_budget_and_the_threads() 
     let sandbox = Sandbox::with_texts(texts);
     sandbox.link("minilm", &set_up(".models/all-MiniLM-L6-v2"));
     let columns = ["layer_0_mean", "layer_3_mean", "layer_6_mean", "layer_6_max", "layer_6_last"];
-    let mut expected = None;
-    for (output, options) in [
-        ("usual", ""),
-        ("alone", "--max-batch-tokens 1"),
-        ("few", "--max-batch-tokens 70 --threads 1"),
-        ("many", "--max-batch-tokens 9000 --rows-per-part 33"),
-    ] {
-        sandbox.succeed(&format!(
-            "run --input in.parquet --model minilm --output {output} --layers 0,3,6 --pooling mean,max,last {options}"
-        ));
-        let output = read_output(&sandbox.path(output));
-        let found = columns.map(|column| vectors(&output, column));
-        assert!(found == *expected.get_or_insert(found.clone()), "{options}");
+    for compute in ["float32", "bfloat16", "int8"].into_iter().filter(|compute| has(&sandbox, compute)) {
+        let mut expected = None;
+        for (output, options) in [
+            ("usual", ""),
+            ("alone", "--max-batch-tokens 1"),
+            ("few", "--max-batch-tokens 70 --threads 1"),
+            ("many", "--max-batch-tokens 9000 --rows-per-part 33"),
+        ] {
+            sandbox.succeed(&format!(
+                "run --input in.parquet --model minilm --output {compute}/{output} --layers 0,3,6 --pooling mean,max,last \
+                 --compute {compute} {options}"
+            ));
+            let output = read_output(&sandbox.path(&format!("{compute}/{output}")));
+            let found = columns.map(|column| vectors(&output, column));
+            assert!(found == *expected.get_or_insert(found.clone()), "{compute} {options}");
+        }
     }
+}
+
+/// Whether this processor has the instructions; where not, the run is refused, naming them.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn has(sandbox: &Sandbox, compute: &str) -> bool {
+    let try_it =
+        format!("run --input in.parquet --model minilm --output tried --dry-run --compute {compute}");
+    let tried = sandbox.strata(&try_it).output().unwrap();
+    if !tried.status.success() {
+        assert!(
+            stderr(&tried).contains(&format!("this processor has no {compute} instructions")),
+            "{}",
+            stderr(&tried)
+        );
+        eprintln!("skipped: this processor has no instructions for {compute}");
+    }
+    tried.status.success()
+}
+
+#[test]
+fn int8_is_refused_where_the_processor_or_the_model_has_nothing_for_it() {
+    let mut sandbox = Sandbox::with_texts(["cat"]);
+    sandbox.link("minilm", &set_up(".models/all-MiniLM-L6-v2"));
+    sandbox.link("tiny-bert", &fixture("tiny-bert"));
+    let refused = |sandbox: &Sandbox, model: &str| {
+        let command = format!("run --input in.parquet --model {model} --output out --compute int8");
+        let output = sandbox.strata(&command).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(!sandbox.path("out").exists());
+        stderr(&output)
+    };
+    if has(&sandbox, "int8") {
+        let said = refused(&sandbox, "tiny-bert");
+        assert!(said.contains("hidden_size 20: int8 takes widths that are multiples of 64"), "{said}");
+    }
+    sandbox.set("STRATA_CPU", "portable");
+    assert!(
+        refused(&sandbox, "minilm")
+            .contains("no int8 instructions (avx512_vnni or avx_vnni); expected float32")
+    );
 }
 
 #[test]

@@ -110,7 +110,7 @@ class Encoder:
     device : str
         ``cpu``; a ``program`` that was built with CUDA knows ``cuda``.
     compute : str
-        The type of the matrix products: ``float32``, or ``bfloat16`` where the processor has instructions for it.
+        The type of the matrix products: ``float32``, or ``bfloat16`` or ``int8`` where the processor has instructions for it.
     threads : int, optional
         Processor threads of this encoder; all if nothing is said.
     max_batch_tokens : int, optional

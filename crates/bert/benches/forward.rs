@@ -137,6 +137,7 @@ mod registers {
             {
                 (bfloat16, SUMS * 32)
             }
+            Compute::Int8 if is_x86_feature_detected!("avx512vnni") && !is_narrow => (int8, SUMS * 64),
             _ => return None,
         };
         let threads = usize::try_from(tch::get_num_threads()).expect("there are threads");
@@ -181,12 +182,28 @@ mod registers {
         }
         sums.iter().map(|&sum| _mm512_reduce_add_ps(sum)).sum()
     }
+
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    unsafe fn int8(rounds: usize) -> f32 {
+        let (a, b) = black_box((_mm512_set1_epi8(1), _mm512_set1_epi8(1)));
+        let mut sums = [_mm512_setzero_si512(); SUMS];
+        for _ in 0..rounds {
+            sums.iter_mut().for_each(|sum| *sum = _mm512_dpbusd_epi32(*sum, a, b));
+        }
+        sums.iter().map(|&sum| _mm512_reduce_add_epi32(sum) as f32).sum()
+    }
 }
 
 fn forward(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let checkpoint = random_checkpoint(folder.path());
-    for (compute, kind) in [(Compute::Float32, Kind::Float), (Compute::BFloat16, Kind::BFloat16)] {
+    let types = [
+        (Compute::Float32, Some(Kind::Float)),
+        (Compute::BFloat16, Some(Kind::BFloat16)),
+        // libtorch has no such product.
+        (Compute::Int8, None),
+    ];
+    for (compute, kind) in types {
         if compute.check(DeviceKind::Cpu).is_err() {
             continue;
         }
@@ -201,8 +218,10 @@ fn forward(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new(&shape, "forward"), |b| {
                 b.iter(|| extractor.extract(&batch))
             });
-            let products = products(rows * seq_len, kind);
-            group.bench_function(BenchmarkId::new(&shape, "products"), |b| b.iter(&products));
+            if let Some(kind) = kind {
+                let products = products(rows * seq_len, kind);
+                group.bench_function(BenchmarkId::new(&shape, "products"), |b| b.iter(&products));
+            }
             #[cfg(target_arch = "x86_64")]
             if let Some(multiply) = registers::multiply(compute, rows * seq_len * LAYERS * MULTIPLICATIONS) {
                 group.bench_function(BenchmarkId::new(&shape, "registers"), |b| b.iter(&multiply));

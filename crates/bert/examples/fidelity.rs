@@ -1,8 +1,8 @@
-//! How far bfloat16 is from float32, layer by layer: the smallest and mean cosine and the largest
+//! How far bfloat16 or int8 is from float32, layer by layer: the smallest and mean cosine and the largest
 //! difference of a dimension, over the mean- and cls-pooled vectors of some texts.
 //!
-//! `cargo run --release -p strata-bert --example fidelity -- MODEL_FOLDER < texts`, one text a line,
-//! writes a Markdown table.
+//! `cargo run --release -p strata-bert --example fidelity -- MODEL_FOLDER int8 < texts`, one text a
+//! line, writes a Markdown table.
 #![expect(clippy::print_stdout, reason = "an example that prints")]
 
 use std::io;
@@ -15,12 +15,13 @@ use strata_bert::{
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args_os().nth(1).ok_or("expected the folder of a model")?;
+    let compute = std::env::args().nth(2).ok_or("expected bfloat16 or int8")?.parse()?;
     let checkpoint = Checkpoint::open(&PathBuf::from(folder))?;
     let texts: Vec<String> = io::stdin().lines().collect::<Result<_, _>>()?;
     let documents = TextTokenizer::load(&checkpoint, &TokenizerOptions::default())?
         .encode(&texts.iter().map(|text| text.as_str().into()).collect::<Vec<_>>())?;
     let reference = vectors(&checkpoint, &documents, Compute::Float32)?;
-    let found = vectors(&checkpoint, &documents, Compute::BFloat16)?;
+    let found = vectors(&checkpoint, &documents, compute)?;
 
     println!("| layer | pooling | smallest cosine | mean cosine | largest difference | largest value |");
     println!("|---|---|---|---|---|---|");

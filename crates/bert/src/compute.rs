@@ -4,7 +4,7 @@ use burn::tensor::FloatDType;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, VariantNames};
 
-use crate::{DeviceKind, Error, ops};
+use crate::{Config, DeviceKind, Error, ops};
 
 /// The type in which matrix products are computed. Residuals, norms, the sums inside a softmax,
 /// pooling and results are float32 either way.
@@ -19,13 +19,19 @@ pub enum Compute {
     Float32,
     /// 8 bits of precision, at a multiple of the speed where the device has it.
     BFloat16,
+    /// 8 bits of weights and of what they are multiplied with, 64 of which have their steps in common; what
+    /// is far larger than the rest is kept in float32. On processors alone.
+    Int8,
 }
+
+/// Inputs of a dense layer come in as many for int8.
+const INT8_INPUTS: usize = 64;
 
 impl Compute {
     /// Refuses what `device` could do only by emulation, many times slower than float32.
     ///
     /// # Errors
-    /// bfloat16 on a processor without instructions for it; `STRATA_CPU` that says nothing.
+    /// bfloat16 or int8 on a processor without instructions for it, int8 on a GPU; `STRATA_CPU` that says nothing.
     pub fn check(self, device: DeviceKind) -> Result<(), Error> {
         ops::check_processor()?;
         match (self, device) {
@@ -34,13 +40,35 @@ impl Compute {
                     "compute {self} on device {device}: this processor has no bfloat16 instructions (avx512_bf16); expected float32"
                 )))
             }
+            (Self::Int8, DeviceKind::Cuda(_)) => Err(Error::Combination(format!(
+                "compute {self} on device {device}: int8 is for processors; expected float32 or bfloat16"
+            ))),
+            (Self::Int8, DeviceKind::Cpu | DeviceKind::Flex) if !ops::has_int8() => {
+                Err(Error::Combination(format!(
+                    "compute {self} on device {device}: this processor has no int8 instructions (avx512_vnni or avx_vnni); expected float32"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a model whose products are not of this type.
+    ///
+    /// # Errors
+    /// int8 and a width that is no multiple of 64.
+    pub(crate) fn check_widths(self, config: &Config) -> Result<(), Error> {
+        let widths = [("hidden_size", config.hidden_size), ("intermediate_size", config.intermediate_size)];
+        match widths.into_iter().find(|(_, width)| !width.is_multiple_of(INT8_INPUTS)) {
+            Some((name, width)) if self == Self::Int8 => Err(Error::Combination(format!(
+                "compute {self} with {name} {width}: int8 takes widths that are multiples of {INT8_INPUTS}; expected float32 or bfloat16"
+            ))),
             _ => Ok(()),
         }
     }
 
     pub(crate) fn dtype(self) -> FloatDType {
         match self {
-            Self::Float32 => FloatDType::F32,
+            Self::Float32 | Self::Int8 => FloatDType::F32,
             Self::BFloat16 => FloatDType::BF16,
         }
     }

@@ -290,10 +290,10 @@ fn what_the_tokenizer_says_of_types_is_nothing_to_a_family_without_them() {
 
 /// Whether the processor lacks the instructions; what happens then is for a test of its own.
 #[expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
-pub(crate) fn skips_bfloat16() -> bool {
-    let lacks = Compute::BFloat16.check(DeviceKind::Cpu).is_err();
+pub(crate) fn skips(compute: Compute) -> bool {
+    let lacks = compute.check(DeviceKind::Cpu).is_err();
     if lacks {
-        eprintln!("skipped: this processor has no instructions for bfloat16");
+        eprintln!("skipped: this processor has no instructions for {compute}");
     }
     lacks
 }
@@ -305,7 +305,7 @@ fn cosine(one: &[f32], other: &[f32]) -> f64 {
 
 #[test]
 fn bfloat16_keeps_the_direction_of_every_token_in_every_layer() {
-    if skips_bfloat16() {
+    if skips(Compute::BFloat16) {
         return;
     }
     let devices = [DeviceKind::Cpu, DeviceKind::Flex].map(|device| device.open().unwrap());
@@ -361,13 +361,62 @@ fn a_real_model_equals_the_reference_in_float32() {
     }
 }
 
+/// A checkpoint of a family with these numbers in its configuration, and random weights.
+fn with_numbers(name: &str, folder: &Path, numbers: &[(&str, usize)]) -> Checkpoint {
+    let config = std::fs::read_to_string(fixture(name).join("config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    for (key, value) in numbers {
+        if config.get(key).is_some() {
+            config[key] = (*value).into();
+        }
+    }
+    for file in std::fs::read_dir(fixture(name)).unwrap().map(|entry| entry.unwrap().path()) {
+        std::fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
+    }
+    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    Checkpoint::with_random_weights(folder, 3).unwrap()
+}
+
 #[test]
-fn a_real_model_keeps_its_directions_in_bfloat16() {
-    if skips_bfloat16() {
+fn int8_keeps_the_direction_of_every_token_in_every_layer_of_every_family() {
+    if skips(Compute::Int8) {
         return;
     }
-    for (what, found, expected) in minilm(Compute::BFloat16) {
-        let cosine = cosine(&found, &expected);
-        assert!(cosine > 0.999, "{what}: {cosine}");
+    let devices = [DeviceKind::Cpu, DeviceKind::Flex].map(|device| device.open().unwrap());
+    let numbers = [("hidden_size", 64), ("dim", 64), ("intermediate_size", 128), ("hidden_dim", 128)];
+    let heads = [("num_attention_heads", 2), ("n_heads", 2)];
+    for (name, device) in
+        FAMILIES.into_iter().flat_map(|name| devices.each_ref().map(|device| (name, device)))
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoint = with_numbers(name, folder.path(), &[numbers.as_slice(), &heads].concat());
+        let [exact, model] =
+            [Compute::Float32, Compute::Int8].map(|compute| load(&checkpoint, device, compute));
+        for encoding in &encodings(&checkpoint, &reference(name).0) {
+            let states = |model| run(model, &[encoding]).0.concat();
+            let (expected, found) = (states(&exact), states(&model));
+            assert_ne!(expected, found, "{name}: int8 was at work");
+            for (found, expected) in found.chunks(64).zip(expected.chunks(64)) {
+                let cosine = cosine(found, expected);
+                assert!(cosine > 0.999, "{name}: {cosine}");
+            }
+        }
+    }
+}
+
+#[test]
+fn int8_is_refused_of_widths_that_it_does_not_take() {
+    let checkpoint = Checkpoint::open(&fixture("tiny-bert")).unwrap();
+    let refused = Compute::Int8.check_widths(&checkpoint.config).unwrap_err().to_string();
+    assert!(refused.contains("hidden_size 20") && refused.contains("multiples of 64"), "{refused}");
+}
+
+#[test]
+fn a_real_model_keeps_its_directions_in_bfloat16_and_int8() {
+    for compute in [Compute::BFloat16, Compute::Int8].into_iter().filter(|compute| !skips(*compute)) {
+        for (what, found, expected) in minilm(compute) {
+            let cosine = cosine(&found, &expected);
+            assert!(cosine > 0.999, "{compute}, {what}: {cosine}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What a dense layer is made of.
 
+use crate::int8;
 use crate::simd::LANES;
+use crate::tail::Tail;
 
 /// Outputs whose weights are one panel: [`Simd::WIDTH`](crate::simd::Simd::WIDTH) divides it.
 pub(crate) const PANEL: usize = 64;
@@ -9,10 +11,20 @@ pub fn can_pack(outputs: usize, inputs: usize) -> bool {
     outputs > 0 && inputs > 0 && outputs.is_multiple_of(LANES) && inputs.is_multiple_of(LANES)
 }
 
+/// Whether the weights of a layer of these sizes can be packed as int8.
+pub fn can_pack_int8(outputs: usize, inputs: usize) -> bool {
+    can_pack(outputs, inputs) && inputs.is_multiple_of(int8::GROUP)
+}
+
 /// How many elements the packed weights of such a layer have: some more than the layer has weights,
 /// where outputs do not fill panels of 64.
 pub fn packed_len(outputs: usize, inputs: usize) -> usize {
     outputs.next_multiple_of(PANEL) * inputs
+}
+
+/// How many words the packed int8 weights of such a layer have.
+pub fn packed_int8_len(outputs: usize, inputs: usize) -> usize {
+    int8::packed_len(outputs, inputs)
 }
 
 /// A dense layer: the weights that [`Kernels::pack`](crate::Kernels::pack) made of its rows of
@@ -34,9 +46,30 @@ impl<E> Layer<'_, E> {
 
     /// Panics unless the layer is whole and takes these tokens.
     pub(crate) fn check(&self, input: usize, lengths: &[usize], output: usize) {
-        let (inputs, outputs, tokens) = (self.inputs, self.outputs(), tokens(lengths));
+        let (inputs, outputs) = (self.inputs, self.outputs());
         assert!(can_pack(outputs, inputs), "{outputs} × {inputs} weights can be packed");
-        assert_eq!(self.panels.len(), packed_len(outputs, inputs), "the panels are those of the layer");
+        self.check_lens(packed_len(outputs, inputs), input, lengths, output);
+    }
+
+    /// [`Layer::check`] of int8 weights.
+    pub(crate) fn check_int8(&self, input: usize, lengths: &[usize], output: usize) {
+        let (inputs, outputs) = (self.inputs, self.outputs());
+        assert!(can_pack_int8(outputs, inputs), "{outputs} × {inputs} weights can be packed as int8");
+        self.check_lens(packed_int8_len(outputs, inputs), input, lengths, output);
+    }
+
+    /// What adds a residual to this layer's output. Panics unless it is whole.
+    pub(crate) fn add<'a>(&self, residual: &'a [f32], lengths: &[usize], norm: Option<Norm<'a>>) -> Tail<'a> {
+        check_len("residual", residual.len(), &[tokens(lengths), self.outputs()]);
+        if let Some(norm) = norm {
+            norm.check(self.outputs());
+        }
+        Tail::Add { residual, norm }
+    }
+
+    fn check_lens(&self, panels: usize, input: usize, lengths: &[usize], output: usize) {
+        let (inputs, outputs, tokens) = (self.inputs, self.outputs(), tokens(lengths));
+        assert_eq!(self.panels.len(), panels, "the panels are those of the layer");
         check_len("input", input, &[tokens, inputs]);
         check_len("output", output, &[tokens, outputs]);
     }

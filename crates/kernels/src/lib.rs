@@ -33,6 +33,7 @@ mod avx2;
 mod avx512;
 mod dense;
 mod element;
+mod int8;
 mod layer;
 mod math;
 mod panels;
@@ -42,7 +43,8 @@ mod product;
 mod scratch;
 mod simd;
 mod strassen;
+mod tail;
 
 pub use element::Element;
-pub use layer::{Activation, Layer, Norm, can_pack, packed_len};
+pub use layer::{Activation, Layer, Norm, can_pack, can_pack_int8, packed_int8_len, packed_len};
 pub use processor::Kernels;

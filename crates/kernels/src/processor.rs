@@ -9,7 +9,11 @@ use crate::avx512::Avx512;
 use crate::dense::{dense, same};
 use crate::layer::{check_len, tokens};
 use crate::portable::Portable;
-use crate::{Activation, Element, Layer, Norm, attention, can_pack, dense::Tail, packed_len, panels};
+use crate::tail::Tail;
+use crate::{
+    Activation, Element, Layer, Norm, attention, can_pack, can_pack_int8, int8, packed_int8_len, packed_len,
+    panels,
+};
 
 /// The kernels of the processor at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +38,19 @@ macro_rules! call {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2(simd) => $kernel(simd, $($float32),*),
             InstructionSet::Portable(simd) => $kernel(simd, $($float32),*),
+        }
+    };
+}
+
+/// Calls `$kernel(simd, operands…)` for an instruction set that multiplies bytes.
+macro_rules! call_int8 {
+    ($set:expr, $kernel:path, ($($operand:expr),*)) => {
+        match $set {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512(simd) if simd.has_int8() => $kernel(simd, $($operand),*),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2(simd) if simd.has_int8() => $kernel(simd, $($operand),*),
+            _ => panic!("the processor has instructions for int8 (avx512_vnni or avx_vnni)"),
         }
     };
 }
@@ -78,6 +95,17 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512(avx512) => avx512.has_bfloat16(),
             _ => false,
+        }
+    }
+
+    /// Whether they take int8.
+    pub fn has_int8(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512(avx512) => avx512.has_int8(),
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2(avx2) => avx2.has_int8(),
+            InstructionSet::Portable(_) => false,
         }
     }
 
@@ -131,11 +159,71 @@ impl Kernels {
         output: &'o mut [MaybeUninit<f32>],
     ) -> &'o mut [f32] {
         layer.check(input.len(), lengths, output.len());
-        check_len("residual", residual.len(), &[tokens(lengths), layer.outputs()]);
-        if let Some(norm) = norm {
-            norm.check(layer.outputs());
-        }
-        self.compute(input, lengths, layer, Tail::Add { residual, norm }, output)
+        let tail = layer.add(residual, lengths, norm);
+        self.compute(input, lengths, layer, tail, output)
+    }
+
+    /// [`Kernels::pack`] of int8: each output's weights are rounded to 255 steps, which 64 inputs have in
+    /// common. Words are four weights, or a float that belongs to them, as the bits of a float32.
+    ///
+    /// # Panics
+    /// The rows are not of one length, or not such that [`can_pack_int8`]; `panels` has not
+    /// [`packed_int8_len`] words; the processor has no instructions for int8.
+    pub fn pack_int8<'p>(self, rows: &[&[f32]], panels: &'p mut [MaybeUninit<f32>]) -> &'p mut [f32] {
+        let inputs = rows.first().map_or(0, |row| row.len());
+        assert!(can_pack_int8(rows.len(), inputs), "{} × {inputs} weights can be packed as int8", rows.len());
+        assert!(rows.iter().all(|row| row.len() == inputs), "outputs have {inputs} weights each");
+        let panels = &mut panels[..packed_int8_len(rows.len(), inputs)];
+        call_int8!(self.0, int8::pack, (rows, panels));
+        // SAFETY: each panel was written from its first to its last word.
+        unsafe { panels.assume_init_mut() }
+    }
+
+    /// [`Kernels::dense`] with weights from [`Kernels::pack_int8`]: inputs are rounded to 256 steps, which
+    /// 64 of a token have in common; the result is float32.
+    ///
+    /// # Panics
+    /// A slice is not as long as the sizes say; the processor has no instructions for int8.
+    pub fn dense_int8<'o>(
+        self,
+        input: &[f32],
+        lengths: &[usize],
+        layer: Layer<f32>,
+        activation: Activation,
+        output: &'o mut [MaybeUninit<f32>],
+    ) -> &'o mut [f32] {
+        layer.check_int8(input.len(), lengths, output.len());
+        self.compute_int8(input, layer, activation.into(), output)
+    }
+
+    /// [`Kernels::dense_add`] with weights from [`Kernels::pack_int8`].
+    ///
+    /// # Panics
+    /// As [`Kernels::dense_int8`].
+    pub fn dense_add_int8<'o>(
+        self,
+        input: &[f32],
+        lengths: &[usize],
+        layer: Layer<f32>,
+        residual: &[f32],
+        norm: Option<Norm>,
+        output: &'o mut [MaybeUninit<f32>],
+    ) -> &'o mut [f32] {
+        layer.check_int8(input.len(), lengths, output.len());
+        let tail = layer.add(residual, lengths, norm);
+        self.compute_int8(input, layer, tail, output)
+    }
+
+    fn compute_int8<'o>(
+        self,
+        input: &[f32],
+        layer: Layer<f32>,
+        tail: Tail,
+        output: &'o mut [MaybeUninit<f32>],
+    ) -> &'o mut [f32] {
+        call_int8!(self.0, int8::dense, (input, layer, tail, output));
+        // SAFETY: each row was finished over the whole of its width.
+        unsafe { output.assume_init_mut() }
     }
 
     fn compute<'o, I: Element, E: Element, O: Element>(

@@ -76,6 +76,22 @@ pub(crate) trait Simd: Copy + Debug + Eq + Send + Sync + 'static {
     fn transposed(self, rows: [Self::Floats; LANES]) -> [Self::Floats; LANES];
 }
 
+/// An instruction set that multiplies bytes. Sums and units of four bytes are handed around as the bits of floats.
+pub(crate) trait Bytes: Simd {
+    /// `sums + Σ a · b` in each lane, of the four bytes that a unit of `a` has, from 0 to 255, and those of
+    /// `b`, from -128 to 127. Sums are of 32 bits.
+    fn dot(self, sums: Self::Floats, a: Self::Floats, b: Self::Floats) -> Self::Floats;
+
+    /// The floats that are no larger in size than those of `limit`, and 0 for others.
+    fn within(self, floats: Self::Floats, limit: Self::Floats) -> Self::Floats;
+
+    /// Sums as floats.
+    fn converted(self, sums: Self::Floats) -> Self::Floats;
+
+    /// Rounded to the nearest, of numbers from 0 to 255.
+    fn store_bytes(self, to: &mut [u8; LANES], floats: Self::Floats);
+}
+
 /// A type of which an instruction set makes products; they sum in float32.
 pub(crate) trait Lanes<S: Simd>: Pod + Send + Sync {
     /// How many of it fill four bytes, a unit; as many consecutive rows of a product's second operand

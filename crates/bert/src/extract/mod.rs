@@ -50,6 +50,7 @@ impl Extractor {
     ) -> Result<(), Error> {
         device.open()?;
         compute.check(device)?;
+        compute.check_widths(&checkpoint.config)?;
         if let Some(sentence) = &features.sentence {
             SentenceHead::check(checkpoint, sentence)?;
         }
@@ -69,6 +70,7 @@ impl Extractor {
         threads: Option<usize>,
     ) -> Result<Self, Error> {
         compute.check(device)?;
+        compute.check_widths(&checkpoint.config)?;
         let device = device.open()?;
         let threads = Threads::new(threads)?;
         let (layers, with_pooler) = (features.highest_layer(), features.needs_pooler());

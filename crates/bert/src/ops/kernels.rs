@@ -4,12 +4,15 @@ use std::mem::MaybeUninit;
 
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::{DType, FloatDType};
+use burn::tensor::DType;
 use half::bf16;
-use strata_kernels::{Activation, Kernels, Layer, Norm, can_pack, packed_len};
+use strata_kernels::{
+    Activation, Kernels, Layer, Norm, can_pack, can_pack_int8, packed_int8_len, packed_len,
+};
 
 use super::backend::BackendOps;
 use super::{AddNorm, EncoderOps, processor};
+use crate::Compute;
 
 /// What tensors that kernels work on consist of.
 pub(super) trait Number: strata_kernels::Element + burn::tensor::Element + bytemuck::Pod {}
@@ -36,9 +39,9 @@ impl<B: BackendOps> EncoderOps for B
 where
     FloatTensor<B>: InMemory,
 {
-    fn pack(rows: &[&[f32]], bias: FloatTensor<B>, dtype: FloatDType) -> FloatTensor<B> {
-        let packed = kernels_for(&bias).and_then(|kernels| pack(kernels, rows, dtype));
-        packed.unwrap_or_else(|| B::matrix(rows, &bias.device(), dtype))
+    fn pack(rows: &[&[f32]], bias: FloatTensor<B>, compute: Compute) -> FloatTensor<B> {
+        let packed = kernels_for(&bias).and_then(|kernels| pack(kernels, rows, compute));
+        packed.unwrap_or_else(|| B::matrix(rows, &bias.device(), compute.dtype()))
     }
 
     fn dense(
@@ -140,17 +143,23 @@ fn width(tensor: &impl InMemory) -> usize {
 
 /// A dimension more than a matrix has tells packed weights apart.
 const PACKED_RANK: usize = 3;
+/// And two more the words of int8, which are in a float32's bits.
+const INT8_RANK: usize = 4;
 
 /// The weights of each output as products take them, if kernels take such.
-fn pack<T: InMemory>(kernels: Kernels, rows: &[&[f32]], dtype: FloatDType) -> Option<T> {
+fn pack<T: InMemory>(kernels: Kernels, rows: &[&[f32]], compute: Compute) -> Option<T> {
     let inputs = rows.first().map_or(0, |row| row.len());
     if !can_pack(rows.len(), inputs) {
         return None;
     }
     let shape = [1, inputs, packed_len(rows.len(), inputs) / inputs];
-    Some(match dtype {
-        FloatDType::BF16 => T::filled::<bf16>(&shape, |panels| kernels.pack(rows, panels)),
-        _ => T::filled::<f32>(&shape, |panels| kernels.pack(rows, panels)),
+    Some(match compute {
+        Compute::BFloat16 => T::filled::<bf16>(&shape, |panels| kernels.pack(rows, panels)),
+        Compute::Int8 if can_pack_int8(rows.len(), inputs) => {
+            let words = packed_int8_len(rows.len(), inputs);
+            T::filled::<f32>(&[1, 1, 1, words], |panels| kernels.pack_int8(rows, panels))
+        }
+        Compute::Float32 | Compute::Int8 => T::filled::<f32>(&shape, |panels| kernels.pack(rows, panels)),
     })
 }
 
@@ -170,15 +179,31 @@ struct NormOf<'a, T> {
     epsilon: f64,
 }
 
+impl<T: InMemory> NormOf<'_, T> {
+    fn values(&self) -> Norm<'_> {
+        Norm { weight: self.weight.values(), bias: self.bias.values(), epsilon: self.epsilon as f32 }
+    }
+}
+
 impl<'a, T: InMemory> Dense<'a, T> {
     /// None if the weights are not packed.
     fn new(input: &T, lengths: &'a [usize], weight: &'a T, bias: &'a T) -> Option<Self> {
-        let kernels = processor::kernels().filter(|_| weight.rank() == PACKED_RANK)?;
+        let kernels = processor::kernels().filter(|_| weight.rank() >= PACKED_RANK)?;
         Some(Self { kernels, input: input.clone().contiguous(), lengths, weight, bias })
     }
 
-    /// Of the weights' type.
+    fn is_int8(&self) -> bool {
+        self.weight.rank() == INT8_RANK
+    }
+
+    /// Of the weights' type, or float32 if that is int8.
     fn activated(&self, activation: Activation) -> T {
+        if self.is_int8() {
+            let (input, layer) = (self.input.values(), self.layer());
+            return T::filled(&self.output_shape(), |output| {
+                self.kernels.dense_int8(input, self.lengths, layer, activation, output)
+            });
+        }
         match (is_bfloat16(&self.input), is_bfloat16(self.weight)) {
             (false, false) => self.activated_of::<f32, f32>(activation),
             (false, true) => self.activated_of::<f32, bf16>(activation),
@@ -190,6 +215,13 @@ impl<'a, T: InMemory> Dense<'a, T> {
     /// Float32.
     fn added(&self, residual: T, norm: Option<NormOf<T>>) -> T {
         let residual = &residual.contiguous();
+        let norm = norm.as_ref().map(NormOf::values);
+        if self.is_int8() {
+            let (input, layer, residual) = (self.input.values(), self.layer(), residual.values());
+            return T::filled(&self.output_shape(), |output| {
+                self.kernels.dense_add_int8(input, self.lengths, layer, residual, norm, output)
+            });
+        }
         match (is_bfloat16(&self.input), is_bfloat16(self.weight)) {
             (false, false) => self.added_of::<f32, f32>(residual, norm),
             (false, true) => self.added_of::<f32, bf16>(residual, norm),
@@ -205,13 +237,8 @@ impl<'a, T: InMemory> Dense<'a, T> {
         })
     }
 
-    fn added_of<I: Number, E: Number>(&self, residual: &T, norm: Option<NormOf<T>>) -> T {
+    fn added_of<I: Number, E: Number>(&self, residual: &T, norm: Option<Norm>) -> T {
         let (input, layer, residual) = (self.input.values::<I>(), self.layer::<E>(), residual.values());
-        let norm = norm.as_ref().map(|norm| Norm {
-            weight: norm.weight.values(),
-            bias: norm.bias.values(),
-            epsilon: norm.epsilon as f32,
-        });
         T::filled(&self.output_shape(), |output| {
             self.kernels.dense_add(input, self.lengths, layer, residual, norm, output)
         })

@@ -19,13 +19,13 @@ mod processor;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
-use burn::tensor::{FloatDType, Tensor};
+use burn::tensor::Tensor;
 
 use crate::Compute;
 
 #[cfg(feature = "libtorch")]
 pub(crate) use libtorch::{cuda_devices, set_threads};
-pub(crate) use processor::{check as check_processor, has_bfloat16};
+pub(crate) use processor::{check as check_processor, has_bfloat16, has_int8};
 
 /// What follows a product that is added to the residual stream.
 #[derive(ExtensionType)]
@@ -41,7 +41,7 @@ struct AddNorm<B: Backend> {
 trait EncoderOps: Backend {
     /// The weight of a dense layer as the products below take it, not a matrix to anybody else, on
     /// the device of `bias`. There is one row of inputs' weights for each output.
-    fn pack(rows: &[&[f32]], bias: FloatTensor<Self>, dtype: FloatDType) -> FloatTensor<Self>;
+    fn pack(rows: &[&[f32]], bias: FloatTensor<Self>, compute: Compute) -> FloatTensor<Self>;
 
     fn dense(
         input: FloatTensor<Self>,
@@ -96,7 +96,7 @@ pub(crate) struct Weight(FloatTensor<Dispatch>);
 impl Weight {
     /// Of a layer with this bias, `[out]`, and as many `rows`, `[in]` each.
     pub(crate) fn new(rows: &[&[f32]], bias: &Tensor<1>, compute: Compute) -> Self {
-        Self(Dispatch::pack(rows, bias.clone().into_dispatch(), compute.dtype()))
+        Self(Dispatch::pack(rows, bias.clone().into_dispatch(), compute))
     }
 }
 
@@ -325,11 +325,12 @@ mod tests {
     }
 
     #[test]
-    fn bfloat16_stays_within_its_precision_of_float32() {
-        if crate::parity::skips_bfloat16() {
-            return;
-        }
-        for device_kind in [DeviceKind::Cpu, DeviceKind::Flex] {
+    fn bfloat16_and_int8_stay_within_their_precision_of_float32() {
+        let reduced =
+            [Compute::BFloat16, Compute::Int8].into_iter().filter(|&compute| !crate::parity::skips(compute));
+        for (compute, device_kind) in
+            reduced.flat_map(|compute| [DeviceKind::Cpu, DeviceKind::Flex].map(|device| (compute, device)))
+        {
             let device = device_kind.open().unwrap();
             let run = |compute: Compute| {
                 let hidden = values(1, [70, 64], &device);
@@ -349,8 +350,8 @@ mod tests {
                 assert_eq!(output.dtype(), FloatDType::F32.into(), "the residual stream is float32");
                 output.into_data().try_to_vec::<f32>().unwrap()
             };
-            let difference = worst(&run(Compute::Float32), &run(Compute::BFloat16));
-            assert!(difference > 0.0 && difference < 0.05, "{device_kind}: {difference}");
+            let difference = worst(&run(Compute::Float32), &run(compute));
+            assert!(difference > 0.0 && difference < 0.05, "{compute} on {device_kind}: {difference}");
         }
     }
 }

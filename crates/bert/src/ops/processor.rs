@@ -37,6 +37,11 @@ pub(crate) fn has_bfloat16() -> bool {
     kernels().is_some_and(Kernels::has_bfloat16)
 }
 
+/// Whether they multiply int8.
+pub(crate) fn has_int8() -> bool {
+    kernels().is_some_and(Kernels::has_int8)
+}
+
 /// Refuses a value of [`VARIABLE`] that says nothing.
 ///
 /// # Errors

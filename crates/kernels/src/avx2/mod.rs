@@ -1,6 +1,7 @@
 //! x86-64 processors with AVX2 and FMA: sixteen floats are two registers, and a product keeps 6 × 16
 //! sums in twelve.
 
+mod bytes;
 mod vectors;
 
 use std::arch::x86_64::*;
@@ -12,13 +13,20 @@ use crate::simd::{LANES, Simd, Task};
 /// Floats of a register.
 const HALF: usize = LANES / 2;
 
-/// Says that the processor has AVX2 and FMA.
+/// Says that the processor has AVX2 and FMA, and whether products of bytes beside them (AVX-VNNI).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Avx2(());
+pub(crate) struct Avx2 {
+    bytes: bool,
+}
 
 impl Avx2 {
     pub(crate) fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
+        let is_there = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        is_there.then(|| Self { bytes: is_x86_feature_detected!("avxvnni") })
+    }
+
+    pub(crate) fn has_int8(self) -> bool {
+        self.bytes
     }
 }
 

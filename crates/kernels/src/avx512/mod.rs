@@ -1,6 +1,7 @@
 //! x86-64 processors with AVX-512: a product keeps 6 × 64 sums in registers, or those of bfloat16 in
 //! tile registers (AMX) where there are any.
 
+mod bytes;
 mod element;
 mod tiles;
 mod vectors;
@@ -17,6 +18,7 @@ use tiles::Tiles;
 pub(crate) struct Avx512 {
     bfloat16: bool,
     tiles: bool,
+    bytes: bool,
 }
 
 impl Avx512 {
@@ -25,7 +27,8 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vl");
         let bfloat16 = is_x86_feature_detected!("avx512bf16");
-        is_there.then(|| Self { bfloat16, tiles: bfloat16 && tiles::are_usable() })
+        let bytes = is_x86_feature_detected!("avx512vnni");
+        is_there.then(|| Self { bfloat16, tiles: bfloat16 && tiles::are_usable(), bytes })
     }
 
     pub(crate) fn without_tiles(self) -> Self {
@@ -38,6 +41,10 @@ impl Avx512 {
 
     pub(crate) fn has_bfloat16(self) -> bool {
         self.bfloat16
+    }
+
+    pub(crate) fn has_int8(self) -> bool {
+        self.bytes
     }
 }
 

@@ -2,5 +2,6 @@
 
 mod attention;
 mod dense;
+mod int8;
 mod refusals;
 mod support;

@@ -9,17 +9,23 @@ use std::sync::Mutex;
 use half::bf16;
 use strata_kernels::{Element, Kernels};
 
-/// The kernels of every instruction set that this processor has. None where none are for `E`, which is
-/// said once on stderr itself, as the harness keeps the rest.
+/// The kernels of every instruction set that this processor has.
 pub fn kernels_of<E: Number>(test: &'static str) -> Vec<Kernels> {
-    static SAID: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
     let mut all = Kernels::all();
     all.retain(|kernels| !E::IS_BFLOAT16 || kernels.has_bfloat16());
-    if all.is_empty() && SAID.lock().unwrap().insert(test) {
-        let mut stderr = std::io::stderr();
-        writeln!(stderr, "skipped: {test}, as this processor has no AVX-512 with bfloat16").unwrap();
+    if all.is_empty() {
+        say_skipped(test, "AVX-512 with bfloat16");
     }
     all
+}
+
+/// Says once on stderr itself, as the harness keeps the rest, what a test would need.
+pub fn say_skipped(test: &'static str, needs: &str) {
+    static SAID: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap().insert(test) {
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "skipped: {test}, as this processor has no {needs}").unwrap();
+    }
 }
 
 /// An element as a number.
