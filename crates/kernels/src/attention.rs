@@ -7,7 +7,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::math::exp;
-use crate::product::{Multiplier, Onto, Product};
+use crate::product::{Multiplier, Product};
 use crate::scratch::{Scratch, lines, with_scratch};
 use crate::simd::{LANES, Lanes, Simd, Task, write};
 
@@ -184,13 +184,7 @@ impl<S: Simd, E: Lanes<S>> Task for Head<'_, '_, S, E> {
                 depth: head_size,
                 ldc: seen,
             };
-            multiplier.multiply(
-                size,
-                &query[at * stride..],
-                &transposed[from * head_size..],
-                Onto::Nothing,
-                scores,
-            );
+            multiplier.multiply(size, &query[at * stride..], &transposed[from * head_size..], scores);
             let mut sums = [0.0; QUERIES];
             let rows = scores.chunks_exact(seen).zip(weights.chunks_exact_mut(seen)).zip(at..at + block);
             for (sum, ((scores, weights), query)) in sums.iter_mut().zip(rows) {
@@ -207,7 +201,7 @@ impl<S: Simd, E: Lanes<S>> Task for Head<'_, '_, S, E> {
                 ldc: head_size,
             };
             let values = &values[from * mixed_columns.together..];
-            multiplier.multiply(size, weights, values, Onto::Nothing, mixed);
+            multiplier.multiply(size, weights, values, mixed);
             for ((sum, mixed), query) in sums.iter().zip(mixed.chunks_exact(head_size)).zip(at..at + block) {
                 let share = simd.splat(sum.recip());
                 let target = (first + query) * hidden + head * head_size;

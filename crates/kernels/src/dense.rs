@@ -7,41 +7,44 @@ use rayon::prelude::*;
 
 use crate::Layer;
 use crate::layer::PANEL;
-use crate::panels::{BLOCK, multiply_panel};
-use crate::product::Multiplier;
+use crate::product::{Multiplier, Product};
 use crate::scratch::{Scratch, lines, with_scratch};
 use crate::simd::{Lanes, Simd, Task};
-use crate::strassen::{self, Matrices, Pair, pairs};
 use crate::tail::{Rows, Tail};
 
-/// Fewer rows or pairs are not worth another thread.
+/// Rows that are multiplied with a panel at a time.
+pub(crate) const BLOCK: usize = 48;
+/// Fewer rows are not worth another thread.
 const LEAST_PER_THREAD: usize = 8;
 
 /// `[tokens, inputs]` to `[tokens, outputs]`, all of which is written; `Kernels` has seen to the sizes.
 pub(crate) fn dense<S: Simd, I: Lanes<S>, E: Lanes<S>, O: Lanes<S>>(
     simd: S,
     input: &[I],
-    lengths: &[usize],
     layer: Layer<E>,
     tail: Tail,
     output: &mut [MaybeUninit<O>],
 ) {
-    let dense = Dense { simd, input, layer, tail };
-    match (same(input), same(layer.panels)) {
-        (Some(a), Some(b)) if strassen::pays(layer.outputs(), layer.inputs) => {
-            let matrices = Matrices { simd, a, b, inputs: layer.inputs, outputs: layer.outputs() };
-            dense.by_pairs(matrices, &pairs(lengths), output);
-        }
-        _ => dense.by_rows(output),
-    }
+    share(input, layer, output, |first, input, output| {
+        let converted = if same::<I, E>(input).is_some() { 0 } else { lines::<E>(input.len()) };
+        with_scratch(lines::<f32>(BLOCK * PANEL) + converted, |scratch| {
+            let rows = Rows { simd, bias: layer.bias, tail, first, output };
+            simd.run(Dense { rows, layer, input, scratch });
+        });
+    });
 }
 
-/// How many of `count` things a task has, if each thread has as many as any other, about `most` of
-/// them at a time.
-pub(crate) fn share(count: usize, most: usize) -> usize {
-    let threads = rayon::current_num_threads();
-    let turns = (count / threads).div_ceil(most).max(1);
-    count.div_ceil(threads * turns).max(LEAST_PER_THREAD)
+/// Gives each thread as many rows as any other: `(first, input, output)`.
+pub(crate) fn share<I: Sync, E, O: Send>(
+    input: &[I],
+    layer: Layer<E>,
+    output: &mut [MaybeUninit<O>],
+    work: impl Fn(usize, &[I], &mut [MaybeUninit<O>]) + Send + Sync,
+) {
+    let (inputs, outputs) = (layer.inputs, layer.outputs());
+    let share = (output.len() / outputs).div_ceil(rayon::current_num_threads()).max(LEAST_PER_THREAD);
+    let shares = input.par_chunks(share * inputs).zip(output.par_chunks_mut(share * outputs));
+    shares.enumerate().for_each(|(task, (input, output))| work(task * share, input, output));
 }
 
 /// These elements, if they are of that type.
@@ -49,62 +52,18 @@ pub(crate) fn same<I: bytemuck::Pod, E: bytemuck::Pod>(elements: &[I]) -> Option
     (TypeId::of::<I>() == TypeId::of::<E>()).then(|| bytemuck::cast_slice(elements))
 }
 
-#[derive(Clone, Copy)]
-struct Dense<'a, S, I, E> {
-    simd: S,
-    input: &'a [I],
-    layer: Layer<'a, E>,
-    tail: Tail<'a>,
-}
-
-impl<'a, S: Simd, I: Lanes<S>, E: Lanes<S>> Dense<'a, S, I, E> {
-    fn rows<'o, O>(self, first: usize, output: &'o mut [MaybeUninit<O>]) -> Rows<'a, 'o, S, O> {
-        Rows { simd: self.simd, bias: self.layer.bias, tail: self.tail, first, output }
-    }
-
-    fn by_rows<O: Lanes<S>>(self, output: &mut [MaybeUninit<O>]) {
-        let (inputs, outputs) = (self.layer.inputs, self.layer.outputs());
-        let share = share(output.len() / outputs, usize::MAX);
-        let input = self.input.par_chunks(share * inputs);
-        input.zip(output.par_chunks_mut(share * outputs)).enumerate().for_each(|(task, (input, output))| {
-            let converted = if same::<I, E>(input).is_some() { 0 } else { lines::<E>(input.len()) };
-            with_scratch(lines::<f32>(BLOCK * PANEL) + converted, |scratch| {
-                let rows = self.rows(task * share, output);
-                self.simd.run(ByRows { rows, layer: self.layer, input, scratch });
-            });
-        });
-    }
-
-    fn by_pairs<O: Lanes<S>>(self, matrices: Matrices<S>, pairs: &[Pair], mut output: &mut [MaybeUninit<O>]) {
-        let share = share(pairs.len(), strassen::most_pairs(matrices.inputs));
-        let mut tasks = Vec::new();
-        for pairs in pairs.chunks(share) {
-            let tokens: usize = pairs.iter().map(|pair| pair.tokens).sum();
-            let (own, others) = output.split_at_mut(tokens * matrices.outputs);
-            tasks.push((pairs, own));
-            output = others;
-        }
-        tasks.into_par_iter().for_each(|(pairs, output)| {
-            with_scratch(matrices.scratch_lines(pairs), |scratch| {
-                let rows = self.rows(pairs[0].first, output);
-                self.simd.run(ByPairs { rows, matrices, pairs, scratch });
-            });
-        });
-    }
-}
-
-struct ByRows<'a, 'o, 's, S, I, E, O> {
+struct Dense<'a, 'o, 's, S, I, E, O> {
     rows: Rows<'a, 'o, S, O>,
     layer: Layer<'a, E>,
     input: &'a [I],
     scratch: Scratch<'s>,
 }
 
-impl<S: Simd, I: Lanes<S>, E: Lanes<S>, O: Lanes<S>> Task for ByRows<'_, '_, '_, S, I, E, O> {
+impl<S: Simd, I: Lanes<S>, E: Lanes<S>, O: Lanes<S>> Task for Dense<'_, '_, '_, S, I, E, O> {
     #[inline(always)]
     fn run(self) {
         let Self { mut rows, layer, input, mut scratch } = self;
-        let simd = rows.simd;
+        let (simd, inputs) = (rows.simd, layer.inputs);
         let tile = scratch.take(BLOCK * PANEL);
         let input = match same(input) {
             Some(input) => input,
@@ -116,26 +75,23 @@ impl<S: Simd, I: Lanes<S>, E: Lanes<S>, O: Lanes<S>> Task for ByRows<'_, '_, '_,
                 converted
             }
         };
-        let (mut multiplier, inputs, first) = (Multiplier::new(simd), layer.inputs, rows.first);
-        for panel in layer.panels.chunks_exact(inputs * PANEL).enumerate() {
-            multiply_panel(&mut multiplier, inputs, input, panel, tile, |row| first + row, &mut rows);
+        let mut multiplier = Multiplier::new(simd);
+        let blocks = input.chunks(BLOCK * inputs);
+        let mut panels = layer.panels.chunks_exact(inputs * PANEL).enumerate().peekable();
+        while let Some((panel, weights)) = panels.next() {
+            // While a panel is at work, the next one is on its way.
+            let next: &[u8] = panels.peek().map_or(&[], |(_, next)| bytemuck::cast_slice(next));
+            let mut next = next.chunks(size_of_val(weights).div_ceil(blocks.len()));
+            for (block, input) in blocks.clone().enumerate() {
+                simd.prefetch(next.next().unwrap_or_default());
+                let (m, ldb, depth) = (input.len() / inputs, S::WIDTH, inputs);
+                let size = Product { m, n: PANEL, k: inputs, lda: inputs, ldb, depth, ldc: PANEL };
+                multiplier.multiply(size, input, weights, tile);
+                for (row, sums) in tile.chunks_exact(PANEL).enumerate().take(m) {
+                    rows.finish(sums.as_chunks().0, block * BLOCK + row, panel * PANEL);
+                }
+            }
         }
-        rows.normalize();
-    }
-}
-
-struct ByPairs<'a, 'o, 's, S, O> {
-    rows: Rows<'a, 'o, S, O>,
-    matrices: Matrices<'a, S>,
-    pairs: &'a [Pair],
-    scratch: Scratch<'s>,
-}
-
-impl<S: Simd, O: Lanes<S>> Task for ByPairs<'_, '_, '_, S, O> {
-    #[inline(always)]
-    fn run(self) {
-        let Self { mut rows, matrices, pairs, scratch } = self;
-        matrices.multiply(pairs, scratch, &mut rows);
         rows.normalize();
     }
 }

@@ -18,10 +18,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::Layer;
-use crate::dense::share;
+use crate::dense::{BLOCK, share};
 use crate::layer::PANEL;
-use crate::panels::{BLOCK, Finish};
-use crate::product::{Multiplier, Onto, Product};
+use crate::product::{Multiplier, Product};
 use crate::scratch::{Scratch, lines, with_scratch};
 use crate::simd::{Bytes, LANES, Task};
 use crate::tail::{Rows, Tail};
@@ -126,28 +125,24 @@ pub(crate) fn dense<S: Bytes>(
     tail: Tail,
     output: &mut [MaybeUninit<f32>],
 ) {
-    let (inputs, outputs) = (layer.inputs, layer.outputs());
-    let share = share(output.len() / outputs, usize::MAX);
-    input.par_chunks(share * inputs).zip(output.par_chunks_mut(share * outputs)).enumerate().for_each(
-        |(task, (input, output))| {
-            let groups = input.len() / GROUP;
-            let needed = lines::<u8>(input.len()) + 2 * lines::<f32>(groups) + lines::<f32>(BLOCK * PANEL);
-            with_scratch(needed, |scratch| {
-                let rows = Rows { simd, bias: layer.bias, tail, first: task * share, output };
-                simd.run(ByRows { rows, layer, input, scratch });
-            });
-        },
-    );
+    share(input, layer, output, |first, input, output| {
+        let groups = input.len() / GROUP;
+        let needed = lines::<u8>(input.len()) + 2 * lines::<f32>(groups) + lines::<f32>(BLOCK * PANEL);
+        with_scratch(needed, |scratch| {
+            let rows = Rows { simd, bias: layer.bias, tail, first, output };
+            simd.run(Dense { rows, layer, input, scratch });
+        });
+    });
 }
 
-struct ByRows<'a, 'o, 's, S> {
+struct Dense<'a, 'o, 's, S> {
     rows: Rows<'a, 'o, S, f32>,
     layer: Layer<'a, Word>,
     input: &'a [f32],
     scratch: Scratch<'s>,
 }
 
-impl<S: Bytes> Task for ByRows<'_, '_, '_, S> {
+impl<S: Bytes> Task for Dense<'_, '_, '_, S> {
     #[inline(always)]
     fn run(self) {
         let Self { mut rows, layer, input, mut scratch } = self;
@@ -181,7 +176,7 @@ impl<S: Bytes> Task for ByRows<'_, '_, '_, S> {
                         ldc: S::WIDTH,
                     };
                     let least = &tokens.least[first * groups..];
-                    multiplier.multiply(size, least, columns.sums, Onto::Nothing, tile);
+                    multiplier.multiply(size, least, columns.sums, tile);
                     for group in 0..groups {
                         for row in block.clone().step_by(ROWS) {
                             let sums = &mut tile[(row - first) * S::WIDTH..];
@@ -202,7 +197,7 @@ impl<S: Bytes> Task for ByRows<'_, '_, '_, S> {
                         let sums = tile[(row - first) * S::WIDTH..][..S::WIDTH].as_chunks().0;
                         let column = panel * PANEL + at * S::WIDTH;
                         if column < layer.outputs() {
-                            rows.finish(sums, rows.first + row, column);
+                            rows.finish(sums, row, column);
                         }
                     }
                 }

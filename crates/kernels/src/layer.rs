@@ -44,31 +44,32 @@ impl<E> Layer<'_, E> {
         self.bias.len()
     }
 
-    /// Panics unless the layer is whole and takes these tokens.
-    pub(crate) fn check(&self, input: usize, lengths: &[usize], output: usize) {
+    /// Panics unless the layer is whole, and these are inputs and outputs of as many tokens.
+    pub(crate) fn check(&self, input: usize, output: usize) {
         let (inputs, outputs) = (self.inputs, self.outputs());
         assert!(can_pack(outputs, inputs), "{outputs} × {inputs} weights can be packed");
-        self.check_lens(packed_len(outputs, inputs), input, lengths, output);
+        self.check_lens(packed_len(outputs, inputs), input, output);
     }
 
     /// [`Layer::check`] of int8 weights.
-    pub(crate) fn check_int8(&self, input: usize, lengths: &[usize], output: usize) {
+    pub(crate) fn check_int8(&self, input: usize, output: usize) {
         let (inputs, outputs) = (self.inputs, self.outputs());
         assert!(can_pack_int8(outputs, inputs), "{outputs} × {inputs} weights can be packed as int8");
-        self.check_lens(packed_int8_len(outputs, inputs), input, lengths, output);
+        self.check_lens(packed_int8_len(outputs, inputs), input, output);
     }
 
     /// What adds a residual to this layer's output. Panics unless it is whole.
-    pub(crate) fn add<'a>(&self, residual: &'a [f32], lengths: &[usize], norm: Option<Norm<'a>>) -> Tail<'a> {
-        check_len("residual", residual.len(), &[tokens(lengths), self.outputs()]);
+    pub(crate) fn add<'a>(&self, residual: &'a [f32], output: usize, norm: Option<Norm<'a>>) -> Tail<'a> {
+        check_len("residual", residual.len(), &[output / self.outputs(), self.outputs()]);
         if let Some(norm) = norm {
             norm.check(self.outputs());
         }
         Tail::Add { residual, norm }
     }
 
-    fn check_lens(&self, panels: usize, input: usize, lengths: &[usize], output: usize) {
-        let (inputs, outputs, tokens) = (self.inputs, self.outputs(), tokens(lengths));
+    fn check_lens(&self, panels: usize, input: usize, output: usize) {
+        let (inputs, outputs) = (self.inputs, self.outputs());
+        let tokens = input / inputs;
         assert_eq!(self.panels.len(), panels, "the panels are those of the layer");
         check_len("input", input, &[tokens, inputs]);
         check_len("output", output, &[tokens, outputs]);

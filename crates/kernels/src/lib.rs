@@ -3,7 +3,7 @@
 //! [`Kernels`] are those of an instruction set that the processor at hand has: a value of that type says
 //! so, which makes its methods safe. They share their work among the
 //! threads of the rayon pool they are called in, and give the same bits with any number of them:
-//! every sum runs over one token, or over two of one text where layers take them in pairs, in one order.
+//! every sum runs over one token, in one order.
 //!
 //! Matrices lie row by row in slices. Each function checks that slices are as long as the sizes say,
 //! and panics with what it expected where they are not: such a call is a mistake of its caller.
@@ -22,7 +22,7 @@
 //! let layer = Layer { inputs, panels, bias: &vec![1.0; outputs] };
 //! let mut output = Vec::with_capacity(3 * outputs);
 //! let output: &[f32] =
-//!     kernels.dense(&vec![1.0_f32; 3 * inputs], &[1, 2], layer, Activation::None, output.spare_capacity_mut());
+//!     kernels.dense(&vec![1.0_f32; 3 * inputs], layer, Activation::None, output.spare_capacity_mut());
 //! assert_eq!(output, vec![17.0; 3 * outputs]);
 //! ```
 
@@ -42,7 +42,6 @@ mod processor;
 mod product;
 mod scratch;
 mod simd;
-mod strassen;
 mod tail;
 
 pub use element::Element;

@@ -5,11 +5,7 @@ use std::mem::MaybeUninit;
 use rayon::prelude::*;
 
 use crate::layer::PANEL;
-use crate::product::{Multiplier, Onto, Product};
 use crate::simd::{LANES, Lanes, Simd, Task};
-
-/// Rows that are multiplied with a panel at a time.
-pub(crate) const BLOCK: usize = 48;
 
 /// Fills `panels`, `[panels, PANEL / S::WIDTH, inputs, S::WIDTH]`, from the weights of each output.
 pub(crate) fn pack<S: Simd, E: Lanes<S>>(simd: S, rows: &[&[f32]], panels: &mut [MaybeUninit<E>]) {
@@ -52,35 +48,6 @@ impl<S: Simd, E: Lanes<S>> Task for PackPanel<'_, S, E> {
                     E::store_units(simd, unsafe { place.assume_init_mut() }, units);
                 }
             }
-        }
-    }
-}
-
-/// What becomes of the sums of a row.
-pub(crate) trait Finish {
-    /// The outputs of `row` from the `first` on.
-    fn finish(&mut self, sums: &[[f32; LANES]], row: usize, first: usize);
-}
-
-/// Multiplies `a`, rows of `inputs` elements, with the weights of a panel, and hands the sums of each
-/// row on, which lie in `tile`, `[BLOCK, PANEL]`. `place` says which row of all a row of `a` is.
-#[inline(always)]
-pub(crate) fn multiply_panel<S: Simd, E: Lanes<S>>(
-    multiplier: &mut Multiplier<S>,
-    inputs: usize,
-    a: &[E],
-    (panel, weights): (usize, &[E]),
-    tile: &mut [f32],
-    place: impl Fn(usize) -> usize,
-    finish: &mut impl Finish,
-) {
-    for (block, a) in a.chunks(BLOCK * inputs).enumerate() {
-        let m = a.len() / inputs;
-        let (ldb, depth, ldc) = (S::WIDTH, inputs, PANEL);
-        let size = Product { m, n: PANEL, k: inputs, lda: inputs, ldb, depth, ldc };
-        multiplier.multiply(size, a, weights, Onto::Nothing, tile);
-        for (row, sums) in tile.chunks_exact(PANEL).enumerate().take(m) {
-            finish.finish(sums.as_chunks().0, place(block * BLOCK + row), panel * PANEL);
         }
     }
 }

@@ -29,16 +29,8 @@ impl Simd for Portable {
         task.run();
     }
 
-    unsafe fn multiply(
-        self,
-        size: Product,
-        a: *const f32,
-        b: *const f32,
-        onto: Option<*const f32>,
-        c: *mut f32,
-    ) {
+    unsafe fn multiply(self, size: Product, a: *const f32, b: *const f32, c: *mut f32) {
         for depth in (0..size.k).step_by(DEPTH) {
-            let onto = if depth == 0 { onto } else { Some(c.cast_const()) };
             let size = Product { k: DEPTH.min(size.k - depth), ..size };
             let mut row = 0;
             while row < size.m {
@@ -46,14 +38,8 @@ impl Simd for Portable {
                 let tile = if is_whole { tile::<ROWS> } else { tile::<1> };
                 // SAFETY: as promised to this function.
                 unsafe {
-                    tile(
-                        &size,
-                        a.add(row * size.lda + depth),
-                        b.add(depth * size.ldb),
-                        row * size.ldc,
-                        onto,
-                        c,
-                    )
+                    let (a, b) = (a.add(row * size.lda + depth), b.add(depth * size.ldb));
+                    tile(&size, a, b, depth > 0, c.add(row * size.ldc));
                 };
                 row += if is_whole { ROWS } else { 1 };
             }
@@ -165,18 +151,11 @@ fn folded(floats: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
     join(join(four[0], four[2]), join(four[1], four[3]))
 }
 
-/// `M` rows of the product of the operands from `a` and `b` on, at place `at` of `c`.
+/// `M` rows of the product, which is added to what is in `c` or takes its place.
 ///
 /// # Safety
 /// As for [`Simd::multiply`].
-unsafe fn tile<const M: usize>(
-    size: &Product,
-    a: *const f32,
-    b: *const f32,
-    at: usize,
-    onto: Option<*const f32>,
-    c: *mut f32,
-) {
+unsafe fn tile<const M: usize>(size: &Product, a: *const f32, b: *const f32, adds: bool, c: *mut f32) {
     let Product { k, lda, ldb, ldc, .. } = *size;
     let mut sums = [[0.0; LANES]; M];
     // SAFETY: the caller's pointers reach as far as the sizes say.
@@ -191,14 +170,13 @@ unsafe fn tile<const M: usize>(
             }
         }
         for (row, sums) in sums.iter_mut().enumerate() {
-            let place = at + row * ldc;
-            if let Some(onto) = onto {
-                let onto: [f32; LANES] = onto.add(place).cast::<[f32; LANES]>().read();
-                for (sum, onto) in sums.iter_mut().zip(onto) {
-                    *sum += onto;
+            let place = c.add(row * ldc).cast::<[f32; LANES]>();
+            if adds {
+                for (sum, before) in sums.iter_mut().zip(place.read()) {
+                    *sum += before;
                 }
             }
-            c.add(place).cast::<[f32; LANES]>().write(*sums);
+            place.write(*sums);
         }
     }
 }

@@ -127,8 +127,7 @@ impl Kernels {
         unsafe { panels.assume_init_mut() }
     }
 
-    /// `[tokens, inputs]` to `[tokens, outputs]` of the weights' type; `lengths` are the tokens of each
-    /// text, one text after the other.
+    /// `[tokens, inputs]` to `[tokens, outputs]` of the weights' type.
     ///
     /// # Panics
     /// A slice is not as long as the sizes say; the processor has no instructions for bfloat16 and one
@@ -136,13 +135,12 @@ impl Kernels {
     pub fn dense<'o, I: Element, E: Element>(
         self,
         input: &[I],
-        lengths: &[usize],
         layer: Layer<E>,
         activation: Activation,
         output: &'o mut [MaybeUninit<E>],
     ) -> &'o mut [E] {
-        layer.check(input.len(), lengths, output.len());
-        self.compute(input, lengths, layer, activation.into(), output)
+        layer.check(input.len(), output.len());
+        self.compute(input, layer, activation.into(), output)
     }
 
     /// [`Kernels::dense`], plus a `residual` `[tokens, outputs]`, normalized if there is a norm; float32.
@@ -152,15 +150,14 @@ impl Kernels {
     pub fn dense_add<'o, I: Element, E: Element>(
         self,
         input: &[I],
-        lengths: &[usize],
         layer: Layer<E>,
         residual: &[f32],
         norm: Option<Norm>,
         output: &'o mut [MaybeUninit<f32>],
     ) -> &'o mut [f32] {
-        layer.check(input.len(), lengths, output.len());
-        let tail = layer.add(residual, lengths, norm);
-        self.compute(input, lengths, layer, tail, output)
+        layer.check(input.len(), output.len());
+        let tail = layer.add(residual, output.len(), norm);
+        self.compute(input, layer, tail, output)
     }
 
     /// [`Kernels::pack`] of int8: each output's weights are rounded to 255 steps, which 64 inputs have in
@@ -187,12 +184,11 @@ impl Kernels {
     pub fn dense_int8<'o>(
         self,
         input: &[f32],
-        lengths: &[usize],
         layer: Layer<f32>,
         activation: Activation,
         output: &'o mut [MaybeUninit<f32>],
     ) -> &'o mut [f32] {
-        layer.check_int8(input.len(), lengths, output.len());
+        layer.check_int8(input.len(), output.len());
         self.compute_int8(input, layer, activation.into(), output)
     }
 
@@ -203,14 +199,13 @@ impl Kernels {
     pub fn dense_add_int8<'o>(
         self,
         input: &[f32],
-        lengths: &[usize],
         layer: Layer<f32>,
         residual: &[f32],
         norm: Option<Norm>,
         output: &'o mut [MaybeUninit<f32>],
     ) -> &'o mut [f32] {
-        layer.check_int8(input.len(), lengths, output.len());
-        let tail = layer.add(residual, lengths, norm);
+        layer.check_int8(input.len(), output.len());
+        let tail = layer.add(residual, output.len(), norm);
         self.compute_int8(input, layer, tail, output)
     }
 
@@ -229,7 +224,6 @@ impl Kernels {
     fn compute<'o, I: Element, E: Element, O: Element>(
         self,
         input: &[I],
-        lengths: &[usize],
         layer: Layer<E>,
         tail: Tail,
         output: &'o mut [MaybeUninit<O>],
@@ -239,10 +233,9 @@ impl Kernels {
         call!(
             self.0,
             dense,
-            (input, lengths, layer, tail, output),
+            (input, layer, tail, output),
             (
                 floats(input),
-                lengths,
                 Layer { inputs: layer.inputs, panels: floats(layer.panels), bias: layer.bias },
                 tail,
                 floats_mut(output)

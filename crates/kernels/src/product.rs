@@ -2,8 +2,9 @@
 
 use crate::simd::{LANES, Lanes, Simd};
 
-/// Products that are added up at a time: the longer a sum, the more of it is lost to rounding.
-pub(crate) const DEPTH: usize = 384;
+/// Products that are added up at a time: so many rows of weights stay in the first cache while rows of
+/// inputs pass, and the longer a sum, the more of it is lost to rounding.
+pub(crate) const DEPTH: usize = 96;
 
 /// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`. `n` is a multiple of
 /// [`LANES`]; `k` and `lda` of [`Lanes::OF_UNIT`].
@@ -18,15 +19,6 @@ pub(crate) struct Product {
     pub(crate) ldb: usize,
     pub(crate) depth: usize,
     pub(crate) ldc: usize,
-}
-
-/// What a product is added to, of `c`'s layout.
-#[derive(Clone, Copy)]
-pub(crate) enum Onto<'a> {
-    Nothing,
-    /// What stands in `c`.
-    Itself,
-    Other(&'a [f32]),
 }
 
 impl Product {
@@ -57,30 +49,14 @@ impl<S: Simd> Multiplier<S> {
     /// Multiplies. As many consecutive rows of `b` as [`Lanes::OF_UNIT`] lie interleaved, element by
     /// element.
     #[inline(always)]
-    pub(crate) fn multiply<E: Lanes<S>>(
-        &mut self,
-        size: Product,
-        a: &[E],
-        b: &[E],
-        onto: Onto,
-        c: &mut [f32],
-    ) {
+    pub(crate) fn multiply<E: Lanes<S>>(&mut self, size: Product, a: &[E], b: &[E], c: &mut [f32]) {
         size.check::<S, E>(a.len(), b.len(), c.len());
-        if let Onto::Other(onto) = onto {
-            assert_eq!(onto.len(), c.len(), "what is added to lies as the product does");
-        }
-        let c = c.as_mut_ptr();
-        let onto = match onto {
-            Onto::Nothing => None,
-            Onto::Itself => Some(c.cast_const()),
-            Onto::Other(onto) => Some(onto.as_ptr()),
-        };
         for column in (0..size.n).step_by(size.ldb) {
             let together = Product { n: size.ldb.min(size.n - column), ..size };
             // SAFETY: the operands were held against the sizes.
             unsafe {
-                let (b, onto) = (b.as_ptr().add(column * size.depth), onto.map(|onto| onto.add(column)));
-                E::multiply(self.simd, &mut self.registers, together, a.as_ptr(), b, onto, c.add(column));
+                let (b, c) = (b.as_ptr().add(column * size.depth), c.as_mut_ptr().add(column));
+                E::multiply(self.simd, &mut self.registers, together, a.as_ptr(), b, c);
             }
         }
     }

@@ -34,18 +34,15 @@ pub(crate) trait Simd: Copy + Debug + Eq + Send + Sync + 'static {
     /// Does the task with the set's instructions.
     fn run(self, task: impl Task);
 
-    /// `c = a · b`, and what `onto` has where there is one; it may be `c`. All columns lie side by side.
+    /// `c = a · b`. All columns lie side by side.
     ///
     /// # Safety
     /// The pointers reach as far as `size` says.
-    unsafe fn multiply(
-        self,
-        size: Product,
-        a: *const f32,
-        b: *const f32,
-        onto: Option<*const f32>,
-        c: *mut f32,
-    );
+    unsafe fn multiply(self, size: Product, a: *const f32, b: *const f32, c: *mut f32);
+
+    /// Has memory brought to the second cache, if the set has an instruction for it.
+    #[inline(always)]
+    fn prefetch(self, _memory: &[u8]) {}
 
     fn load(self, from: &[f32; LANES]) -> Self::Floats;
     fn store(self, to: &mut [f32; LANES], floats: Self::Floats);
@@ -123,7 +120,6 @@ pub(crate) trait Lanes<S: Simd>: Pod + Send + Sync {
         size: Product,
         a: *const Self,
         b: *const Self,
-        onto: Option<*const f32>,
         c: *mut f32,
     );
 }
@@ -163,11 +159,10 @@ impl<S: Simd> Lanes<S> for f32 {
         size: Product,
         a: *const Self,
         b: *const Self,
-        onto: Option<*const f32>,
         c: *mut f32,
     ) {
         // SAFETY: as promised to this function.
-        unsafe { simd.multiply(size, a, b, onto, c) };
+        unsafe { simd.multiply(size, a, b, c) };
     }
 }
 

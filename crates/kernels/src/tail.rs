@@ -2,7 +2,6 @@
 
 use std::mem::MaybeUninit;
 
-use crate::panels::Finish;
 use crate::simd::{LANES, Lanes, Simd, write};
 use crate::{Activation, Norm, math};
 
@@ -36,13 +35,13 @@ pub(crate) struct Rows<'a, 'o, S, O> {
     pub(crate) output: &'o mut [MaybeUninit<O>],
 }
 
-impl<S: Simd, O: Lanes<S>> Finish for Rows<'_, '_, S, O> {
-    /// Takes sums to their places in the row's output.
+impl<S: Simd, O: Lanes<S>> Rows<'_, '_, S, O> {
+    /// Takes the sums of a row, counted from the first, to the outputs from the `first` on.
     #[inline(always)]
-    fn finish(&mut self, sums: &[[f32; LANES]], row: usize, first: usize) {
+    pub(crate) fn finish(&mut self, sums: &[[f32; LANES]], row: usize, first: usize) {
         let Self { simd, bias, tail, .. } = *self;
         let outputs = bias.len();
-        let output = &mut self.output[(row - self.first) * outputs..][..outputs];
+        let output = &mut self.output[row * outputs..][..outputs];
         let biased = sums.iter().zip(bias[first..].as_chunks().0);
         let places = biased.zip(output[first..].as_chunks_mut().0);
         match tail {
@@ -57,7 +56,7 @@ impl<S: Simd, O: Lanes<S>> Finish for Rows<'_, '_, S, O> {
                 }
             }
             Tail::Add { residual, .. } => {
-                let residual = residual[row * outputs + first..].as_chunks().0;
+                let residual = residual[(self.first + row) * outputs + first..].as_chunks().0;
                 for (((sum, bias), place), residual) in places.zip(residual) {
                     let sum = simd.add(simd.load(sum), simd.load(bias));
                     write(simd, place, simd.add(sum, simd.load(residual)));
@@ -65,9 +64,7 @@ impl<S: Simd, O: Lanes<S>> Finish for Rows<'_, '_, S, O> {
             }
         }
     }
-}
 
-impl<S: Simd, O: Lanes<S>> Rows<'_, '_, S, O> {
     /// The norm of finished rows, where one is asked for.
     #[inline(always)]
     pub(crate) fn normalize(self) {

@@ -48,10 +48,10 @@ impl DenseLayer {
         })
     }
 
-    fn forward(&self, input: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
-        let output = activated(self.linear.forward(input.clone(), lengths), self.activation);
+    fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        let output = activated(self.linear.forward(input.clone()), self.activation);
         match &self.projection {
-            Some(projection) => output + projection.forward(input, lengths),
+            Some(projection) => output + projection.forward(input),
             None if self.is_residual => output + input,
             None => output,
         }
@@ -104,16 +104,15 @@ impl SentenceHead {
     /// `[tokens, hidden_size]` of rows that lie end to end to `[rows, width]`.
     pub(crate) fn forward(&self, last: &Tensor<2>, lengths: &[usize]) -> Tensor<2> {
         let (mut tokens, mut sentence) = (last.clone(), None);
-        let single = vec![1; lengths.len()];
         for module in &self.modules {
             match module {
                 Module::Pooling { modes, include_prompt } => {
                     let left_out = if *include_prompt { 0 } else { self.prefix_tokens };
                     sentence = Some(pool(modes, &tokens, lengths, left_out));
                 }
-                Module::Dense(dense, State::Tokens) => tokens = dense.forward(tokens, lengths),
+                Module::Dense(dense, State::Tokens) => tokens = dense.forward(tokens),
                 Module::Dense(dense, State::Sentence) => {
-                    sentence = sentence.map(|vectors| dense.forward(vectors, &single));
+                    sentence = sentence.map(|vectors| dense.forward(vectors));
                 }
                 Module::Normalize(State::Tokens) => tokens = normalized(tokens),
                 Module::Normalize(State::Sentence) => sentence = sentence.map(normalized),

@@ -98,12 +98,12 @@ impl SelfAttention {
             Some(disentangled) => disentangled.attend(projected, scope.lengths, self.heads),
             None => ops::self_attention(projected, scope.bias.clone(), self.span, scope.lengths, self.heads),
         };
-        self.residual.end(context, scope.lengths, hidden)
+        self.residual.end(context, hidden)
     }
 
     /// Query, key and value of each token, side by side, as attention takes them.
     fn projected(&self, hidden: Tensor<2>, scope: &Scope) -> Tensor<2> {
-        let projected = self.query_key_value.forward(hidden, scope.lengths);
+        let projected = self.query_key_value.forward(hidden);
         let rotation = scope.rotations.iter().find(|rotation| Some(rotation.base) == self.rotation);
         match rotation {
             Some(rotation) => rotation.rotate(projected, self.heads),

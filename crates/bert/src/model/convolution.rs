@@ -81,7 +81,7 @@ impl Convolution {
             Tensor::cat(shifted.collect(), 2).reshape([rows * len, self.width * hidden])
         };
         let neighbours = Tensor::cat(blocks(lengths).map(of_block).collect(), 0);
-        let mixed = self.dense.forward(neighbours, lengths).cast(FloatDType::F32);
+        let mixed = self.dense.forward(neighbours).cast(FloatDType::F32);
         self.layer_norm.forward(output + activate(mixed, self.activation))
     }
 }

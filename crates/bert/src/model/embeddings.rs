@@ -86,10 +86,8 @@ impl Embeddings {
         }
         match &self.projection {
             None => self.layer_norm.forward(sum),
-            Some(projection) if self.projects_first => {
-                self.layer_norm.forward(projection.forward(sum, &input.lengths))
-            }
-            Some(projection) => projection.forward(self.layer_norm.forward(sum), &input.lengths),
+            Some(projection) if self.projects_first => self.layer_norm.forward(projection.forward(sum)),
+            Some(projection) => projection.forward(self.layer_norm.forward(sum)),
         }
     }
 

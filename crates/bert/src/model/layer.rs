@@ -62,16 +62,15 @@ impl EncoderLayer {
 
     /// `[tokens, hidden_size]` to the same shape.
     pub(crate) fn forward(&self, hidden: Tensor<2>, scope: &Scope) -> Tensor<2> {
-        let lengths = scope.lengths;
         let hidden = self.attention.forward(hidden, scope);
         let begun = self.residual.begin(hidden.clone());
         let wide = match &self.gate {
-            None => self.wide.forward_activated(begun, lengths, self.activation),
+            None => self.wide.forward_activated(begun, self.activation),
             Some(gate) => {
-                let gate = gate.forward_activated(begun.clone(), lengths, self.activation);
-                gate.cast(FloatDType::F32) * self.wide.forward(begun, lengths).cast(FloatDType::F32)
+                let gate = gate.forward_activated(begun.clone(), self.activation);
+                gate.cast(FloatDType::F32) * self.wide.forward(begun).cast(FloatDType::F32)
             }
         };
-        self.residual.end(wide, lengths, hidden)
+        self.residual.end(wide, hidden)
     }
 }

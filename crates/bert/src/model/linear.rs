@@ -56,37 +56,31 @@ impl Linear {
         Self { weight: ops::Weight::new(rows, &bias, compute), bias }
     }
 
-    /// `[tokens, in]` to `[tokens, out]`; `lengths` are the tokens of each text.
-    pub(crate) fn forward(&self, input: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
-        ops::dense(input, lengths, &self.weight, self.bias.clone())
+    /// `[tokens, in]` to `[tokens, out]`.
+    pub(crate) fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        ops::dense(input, &self.weight, self.bias.clone())
     }
 
-    pub(crate) fn forward_activated(
-        &self,
-        input: Tensor<2>,
-        lengths: &[usize],
-        activation: Activation,
-    ) -> Tensor<2> {
+    pub(crate) fn forward_activated(&self, input: Tensor<2>, activation: Activation) -> Tensor<2> {
         if activation == Activation::Gelu {
-            return ops::dense_gelu(input, lengths, &self.weight, self.bias.clone());
+            return ops::dense_gelu(input, &self.weight, self.bias.clone());
         }
-        activate(self.forward(input, lengths), activation)
+        activate(self.forward(input), activation)
     }
 
     /// `[tokens, in]` and a residual `[tokens, out]` to the sum.
-    pub(crate) fn forward_add(&self, input: Tensor<2>, lengths: &[usize], residual: Tensor<2>) -> Tensor<2> {
-        ops::dense_add(input, lengths, &self.weight, self.bias.clone(), residual)
+    pub(crate) fn forward_add(&self, input: Tensor<2>, residual: Tensor<2>) -> Tensor<2> {
+        ops::dense_add(input, &self.weight, self.bias.clone(), residual)
     }
 
     /// `[tokens, in]` and a residual `[tokens, out]` to the normalized sum.
     pub(crate) fn forward_add_norm(
         &self,
         input: Tensor<2>,
-        lengths: &[usize],
         residual: Tensor<2>,
         norm: &LayerNorm,
     ) -> Tensor<2> {
-        ops::dense_add_norm(input, lengths, &self.weight, self.bias.clone(), residual, &norm.0)
+        ops::dense_add_norm(input, &self.weight, self.bias.clone(), residual, &norm.0)
     }
 }
 

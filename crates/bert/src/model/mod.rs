@@ -159,7 +159,7 @@ impl BertModel {
         let pooler = self.pooler.as_ref()?;
         let first_token = |block: Block| block.of(last).narrow(1, 0, 1).squeeze_dim::<2>(1);
         let first_tokens = Tensor::cat(blocks(lengths).map(first_token).collect(), 0);
-        Some(pooler.forward(first_tokens, &vec![1; lengths.len()]).tanh())
+        Some(pooler.forward(first_tokens).tanh())
     }
 }
 

@@ -59,10 +59,10 @@ impl Residual {
     }
 
     /// The sum with `hidden`, which came in, of what the part made of it, `[tokens, input]`.
-    pub(crate) fn end(&self, made: Tensor<2>, lengths: &[usize], hidden: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn end(&self, made: Tensor<2>, hidden: Tensor<2>) -> Tensor<2> {
         match (self.norms, &self.norm) {
-            (Norms::After, Some(norm)) => self.output.forward_add_norm(made, lengths, hidden, norm),
-            (Norms::Before, _) | (Norms::After, None) => self.output.forward_add(made, lengths, hidden),
+            (Norms::After, Some(norm)) => self.output.forward_add_norm(made, hidden, norm),
+            (Norms::Before, _) | (Norms::After, None) => self.output.forward_add(made, hidden),
         }
     }
 }

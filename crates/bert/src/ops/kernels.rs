@@ -44,25 +44,15 @@ where
         packed.unwrap_or_else(|| B::matrix(rows, &bias.device(), compute.dtype()))
     }
 
-    fn dense(
-        input: FloatTensor<B>,
-        lengths: &[usize],
-        weight: FloatTensor<B>,
-        bias: FloatTensor<B>,
-    ) -> FloatTensor<B> {
-        match Dense::new(&input, lengths, &weight, &bias) {
+    fn dense(input: FloatTensor<B>, weight: FloatTensor<B>, bias: FloatTensor<B>) -> FloatTensor<B> {
+        match Dense::new(&input, &weight, &bias) {
             Some(dense) => dense.activated(Activation::None),
             None => B::affine(input, weight, bias),
         }
     }
 
-    fn dense_gelu(
-        input: FloatTensor<B>,
-        lengths: &[usize],
-        weight: FloatTensor<B>,
-        bias: FloatTensor<B>,
-    ) -> FloatTensor<B> {
-        match Dense::new(&input, lengths, &weight, &bias) {
+    fn dense_gelu(input: FloatTensor<B>, weight: FloatTensor<B>, bias: FloatTensor<B>) -> FloatTensor<B> {
+        match Dense::new(&input, &weight, &bias) {
             Some(dense) => dense.activated(Activation::Gelu),
             None => B::activated(B::affine(input, weight, bias)),
         }
@@ -70,12 +60,11 @@ where
 
     fn dense_add(
         input: FloatTensor<B>,
-        lengths: &[usize],
         weight: FloatTensor<B>,
         bias: FloatTensor<B>,
         residual: FloatTensor<B>,
     ) -> FloatTensor<B> {
-        match Dense::new(&input, lengths, &weight, &bias) {
+        match Dense::new(&input, &weight, &bias) {
             Some(dense) => dense.added(residual, None),
             None => B::added(B::affine(input, weight, bias), residual),
         }
@@ -83,12 +72,11 @@ where
 
     fn dense_add_norm(
         input: FloatTensor<B>,
-        lengths: &[usize],
         weight: FloatTensor<B>,
         bias: FloatTensor<B>,
         after: AddNorm<B>,
     ) -> FloatTensor<B> {
-        match Dense::new(&input, lengths, &weight, &bias) {
+        match Dense::new(&input, &weight, &bias) {
             Some(dense) => {
                 let AddNorm { residual, weight, bias, epsilon } = after;
                 dense.added(residual, Some(NormOf { weight: &weight, bias: &bias, epsilon }))
@@ -167,7 +155,6 @@ fn pack<T: InMemory>(kernels: Kernels, rows: &[&[f32]], compute: Compute) -> Opt
 struct Dense<'a, T> {
     kernels: Kernels,
     input: T,
-    lengths: &'a [usize],
     weight: &'a T,
     bias: &'a T,
 }
@@ -187,9 +174,9 @@ impl<T: InMemory> NormOf<'_, T> {
 
 impl<'a, T: InMemory> Dense<'a, T> {
     /// None if the weights are not packed.
-    fn new(input: &T, lengths: &'a [usize], weight: &'a T, bias: &'a T) -> Option<Self> {
+    fn new(input: &T, weight: &'a T, bias: &'a T) -> Option<Self> {
         let kernels = processor::kernels().filter(|_| weight.rank() >= PACKED_RANK)?;
-        Some(Self { kernels, input: input.clone().contiguous(), lengths, weight, bias })
+        Some(Self { kernels, input: input.clone().contiguous(), weight, bias })
     }
 
     fn is_int8(&self) -> bool {
@@ -201,7 +188,7 @@ impl<'a, T: InMemory> Dense<'a, T> {
         if self.is_int8() {
             let (input, layer) = (self.input.values(), self.layer());
             return T::filled(&self.output_shape(), |output| {
-                self.kernels.dense_int8(input, self.lengths, layer, activation, output)
+                self.kernels.dense_int8(input, layer, activation, output)
             });
         }
         match (is_bfloat16(&self.input), is_bfloat16(self.weight)) {
@@ -219,7 +206,7 @@ impl<'a, T: InMemory> Dense<'a, T> {
         if self.is_int8() {
             let (input, layer, residual) = (self.input.values(), self.layer(), residual.values());
             return T::filled(&self.output_shape(), |output| {
-                self.kernels.dense_add_int8(input, self.lengths, layer, residual, norm, output)
+                self.kernels.dense_add_int8(input, layer, residual, norm, output)
             });
         }
         match (is_bfloat16(&self.input), is_bfloat16(self.weight)) {
@@ -232,16 +219,12 @@ impl<'a, T: InMemory> Dense<'a, T> {
 
     fn activated_of<I: Number, E: Number>(&self, activation: Activation) -> T {
         let (input, layer) = (self.input.values::<I>(), self.layer::<E>());
-        T::filled(&self.output_shape(), |output| {
-            self.kernels.dense(input, self.lengths, layer, activation, output)
-        })
+        T::filled(&self.output_shape(), |output| self.kernels.dense(input, layer, activation, output))
     }
 
     fn added_of<I: Number, E: Number>(&self, residual: &T, norm: Option<Norm>) -> T {
         let (input, layer, residual) = (self.input.values::<I>(), self.layer::<E>(), residual.values());
-        T::filled(&self.output_shape(), |output| {
-            self.kernels.dense_add(input, self.lengths, layer, residual, norm, output)
-        })
+        T::filled(&self.output_shape(), |output| self.kernels.dense_add(input, layer, residual, norm, output))
     }
 
     fn layer<E: Number>(&self) -> Layer<'_, E> {
@@ -249,7 +232,7 @@ impl<'a, T: InMemory> Dense<'a, T> {
     }
 
     fn output_shape(&self) -> [usize; 2] {
-        [self.lengths.iter().sum(), width(self.bias)]
+        [self.input.shape()[0], width(self.bias)]
     }
 }
 

@@ -45,21 +45,18 @@ trait EncoderOps: Backend {
 
     fn dense(
         input: FloatTensor<Self>,
-        lengths: &[usize],
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 
     fn dense_gelu(
         input: FloatTensor<Self>,
-        lengths: &[usize],
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 
     fn dense_add(
         input: FloatTensor<Self>,
-        lengths: &[usize],
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         residual: FloatTensor<Self>,
@@ -67,7 +64,6 @@ trait EncoderOps: Backend {
 
     fn dense_add_norm(
         input: FloatTensor<Self>,
-        lengths: &[usize],
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         #[extension_type] after: AddNorm<Self>,
@@ -102,30 +98,26 @@ impl Weight {
 
 /// `input · weightᵀ + bias`, from `[tokens, in]`, `[out, in]` and `[out]` to `[tokens, out]`. `input`
 /// may be float32 or of the weight's type, which is the result's.
-///
-/// `lengths` says how many tokens there are of each text, one text after the other; of one text
-/// nothing depends on another.
-pub(crate) fn dense(input: Tensor<2>, lengths: &[usize], weight: &Weight, bias: Tensor<1>) -> Tensor<2> {
+pub(crate) fn dense(input: Tensor<2>, weight: &Weight, bias: Tensor<1>) -> Tensor<2> {
     let (input, bias) = (input.into_dispatch(), bias.into_dispatch());
-    Tensor::from_dispatch(Dispatch::dense(input, lengths, weight.0.clone(), bias))
+    Tensor::from_dispatch(Dispatch::dense(input, weight.0.clone(), bias))
 }
 
 /// [`dense`] and the exact gelu.
-pub(crate) fn dense_gelu(input: Tensor<2>, lengths: &[usize], weight: &Weight, bias: Tensor<1>) -> Tensor<2> {
+pub(crate) fn dense_gelu(input: Tensor<2>, weight: &Weight, bias: Tensor<1>) -> Tensor<2> {
     let (input, bias) = (input.into_dispatch(), bias.into_dispatch());
-    Tensor::from_dispatch(Dispatch::dense_gelu(input, lengths, weight.0.clone(), bias))
+    Tensor::from_dispatch(Dispatch::dense_gelu(input, weight.0.clone(), bias))
 }
 
 /// [`dense`], plus a float32 `residual` `[tokens, out]`; float32.
 pub(crate) fn dense_add(
     input: Tensor<2>,
-    lengths: &[usize],
     weight: &Weight,
     bias: Tensor<1>,
     residual: Tensor<2>,
 ) -> Tensor<2> {
     let (input, bias, residual) = (input.into_dispatch(), bias.into_dispatch(), residual.into_dispatch());
-    Tensor::from_dispatch(Dispatch::dense_add(input, lengths, weight.0.clone(), bias, residual))
+    Tensor::from_dispatch(Dispatch::dense_add(input, weight.0.clone(), bias, residual))
 }
 
 /// What normalizes each row: `weight` and `bias` are `[out]`.
@@ -138,7 +130,6 @@ pub(crate) struct Norm {
 /// [`dense`], plus a float32 `residual` `[tokens, out]`, normalized; float32.
 pub(crate) fn dense_add_norm(
     input: Tensor<2>,
-    lengths: &[usize],
     weight: &Weight,
     bias: Tensor<1>,
     residual: Tensor<2>,
@@ -151,7 +142,7 @@ pub(crate) fn dense_add_norm(
         epsilon: norm.epsilon,
     };
     let (input, bias) = (input.into_dispatch(), bias.into_dispatch());
-    Tensor::from_dispatch(Dispatch::dense_add_norm(input, lengths, weight.0.clone(), bias, after))
+    Tensor::from_dispatch(Dispatch::dense_add_norm(input, weight.0.clone(), bias, after))
 }
 
 /// `softmax(query · keyᵀ / √head_size + bias) · value` of every head and row, from query, key and
@@ -181,7 +172,7 @@ mod tests {
     use crate::DeviceKind;
     use crate::ops::layout::{Block, Window, blocks};
     use crate::ops::processor::tests::without_kernels;
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::{Device, FloatDType, TensorData};
     use proptest::prelude::*;
 
     /// Values between -1 and 1 that look random and are the same on every device.
@@ -248,13 +239,13 @@ mod tests {
                 let weight = weight(2, inputs, &bias, Compute::Float32);
                 let input = tokens_of(1, inputs);
                 match what {
-                    0 => dense(input, lengths, &weight, bias),
-                    1 => dense_gelu(input, lengths, &weight, bias),
-                    2 => dense_add(input, lengths, &weight, bias, tokens_of(6, outputs)),
+                    0 => dense(input, &weight, bias),
+                    1 => dense_gelu(input, &weight, bias),
+                    2 => dense_add(input, &weight, bias, tokens_of(6, outputs)),
                     _ => {
                         let (weight_of_norm, bias_of_norm) = (values(4, [outputs], device), values(5, [outputs], device));
                         let norm = Norm { weight: weight_of_norm, bias: bias_of_norm, epsilon: 1e-12 };
-                        dense_add_norm(input, lengths, &weight, bias, tokens_of(6, outputs), &norm)
+                        dense_add_norm(input, &weight, bias, tokens_of(6, outputs), &norm)
                     }
                 }
             };
@@ -335,18 +326,11 @@ mod tests {
             let run = |compute: Compute| {
                 let hidden = values(1, [70, 64], &device);
                 let (wide, narrow) = (values(3, [192], &device), values(7, [64], &device));
-                let projected = dense(hidden.clone(), &[35, 35], &weight(2, 64, &wide, compute), wide);
+                let projected = dense(hidden.clone(), &weight(2, 64, &wide, compute), wide);
                 let context = self_attention(projected, None, None, &[35, 35], 2);
                 let norm =
                     Norm { weight: values(4, [64], &device), bias: values(5, [64], &device), epsilon: 1e-12 };
-                let output = dense_add_norm(
-                    context,
-                    &[35, 35],
-                    &weight(6, 64, &narrow, compute),
-                    narrow,
-                    hidden,
-                    &norm,
-                );
+                let output = dense_add_norm(context, &weight(6, 64, &narrow, compute), narrow, hidden, &norm);
                 assert_eq!(output.dtype(), FloatDType::F32.into(), "the residual stream is float32");
                 output.into_data().try_to_vec::<f32>().unwrap()
             };

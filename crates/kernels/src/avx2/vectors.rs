@@ -13,16 +13,9 @@ const ROWS: usize = 6;
 /// # Safety
 /// As for that; the processor has AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn multiply(
-    size: Product,
-    a: *const f32,
-    b: *const f32,
-    onto: Option<*const f32>,
-    c: *mut f32,
-) {
+pub(super) unsafe fn multiply(size: Product, a: *const f32, b: *const f32, c: *mut f32) {
     debug_assert_eq!(size.n, LANES, "no more columns lie side by side");
     for depth in (0..size.k).step_by(DEPTH) {
-        let onto = if depth == 0 { onto } else { Some(c.cast_const()) };
         let size = Product { k: DEPTH.min(size.k - depth), ..size };
         for row in (0..size.m).step_by(ROWS) {
             let tile = match size.m - row {
@@ -35,25 +28,19 @@ pub(super) unsafe fn multiply(
             };
             // SAFETY: as promised to this function.
             unsafe {
-                tile(&size, a.add(row * size.lda + depth), b.add(depth * size.ldb), row * size.ldc, onto, c)
+                let (a, b) = (a.add(row * size.lda + depth), b.add(depth * size.ldb));
+                tile(&size, a, b, depth > 0, c.add(row * size.ldc));
             };
         }
     }
 }
 
-/// `M` rows of the product of the operands from `a` and `b` on, at place `at` of `c`.
+/// `M` rows of the product, which is added to what is in `c` or takes its place.
 ///
 /// # Safety
 /// As for [`multiply`].
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tile<const M: usize>(
-    size: &Product,
-    a: *const f32,
-    b: *const f32,
-    at: usize,
-    onto: Option<*const f32>,
-    c: *mut f32,
-) {
+unsafe fn tile<const M: usize>(size: &Product, a: *const f32, b: *const f32, adds: bool, c: *mut f32) {
     let Product { k, lda, ldb, ldc, .. } = *size;
     let mut sums = [[_mm256_setzero_ps(); 2]; M];
     // SAFETY: the caller's pointers reach as far as the sizes say.
@@ -70,11 +57,11 @@ unsafe fn tile<const M: usize>(
         }
         for (row, sums) in sums.iter_mut().enumerate() {
             for (vector, sum) in sums.iter_mut().enumerate() {
-                let place = at + row * ldc + vector * (LANES / 2);
-                if let Some(onto) = onto {
-                    *sum = _mm256_add_ps(*sum, _mm256_loadu_ps(onto.add(place)));
+                let place = c.add(row * ldc + vector * (LANES / 2));
+                if adds {
+                    *sum = _mm256_add_ps(*sum, _mm256_loadu_ps(place));
                 }
-                _mm256_storeu_ps(c.add(place), *sum);
+                _mm256_storeu_ps(place, *sum);
             }
         }
     }

@@ -108,13 +108,11 @@ impl Lanes<Avx512> for bf16 {
         size: Product,
         a: *const Self,
         b: *const Self,
-        onto: Option<*const f32>,
         c: *mut f32,
     ) {
         if simd.tiles {
-            assert!(onto.is_none_or(|onto| onto == c.cast_const()), "nothing else is added to in bfloat16");
-            return unsafe { tiles.multiply(size, a, b, onto.is_some(), c) };
+            return unsafe { tiles.multiply(size, a, b, c) };
         }
-        unsafe { multiply(size, a, b, onto, c) };
+        unsafe { multiply(size, a, b, c) };
     }
 }

@@ -68,15 +68,15 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn multiply(
-        self,
-        size: Product,
-        a: *const f32,
-        b: *const f32,
-        onto: Option<*const f32>,
-        c: *mut f32,
-    ) {
-        unsafe { vectors::multiply(size, a, b, onto, c) };
+    unsafe fn multiply(self, size: Product, a: *const f32, b: *const f32, c: *mut f32) {
+        unsafe { vectors::multiply(size, a, b, c) };
+    }
+
+    #[inline(always)]
+    fn prefetch(self, memory: &[u8]) {
+        for line in memory.iter().step_by(64) {
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(line).cast()) };
+        }
     }
 
     #[inline(always)]

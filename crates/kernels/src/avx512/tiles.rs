@@ -62,28 +62,19 @@ impl Drop for Tiles {
 }
 
 impl Tiles {
-    /// `c (+)= a · b`; rows 2i and 2i+1 of `b` lie interleaved.
+    /// `c = a · b`; rows 2i and 2i+1 of `b` lie interleaved.
     ///
     /// # Safety
     /// The pointers reach as far as `size` says, and its sizes are such as it wants.
-    pub(super) unsafe fn multiply(
-        &mut self,
-        size: Product,
-        a: *const bf16,
-        b: *const bf16,
-        adds: bool,
-        c: *mut f32,
-    ) {
+    pub(super) unsafe fn multiply(&mut self, size: Product, a: *const bf16, b: *const bf16, c: *mut f32) {
         let even = size.k / DEPTH * DEPTH;
         // SAFETY: as promised to this function; the rest of the inputs, if there is any, by itself.
         unsafe {
-            if even > 0 || !adds {
-                self.multiply_by(DEPTH, Product { k: even, ..size }, a, b, adds, c);
-            }
+            self.multiply_by(DEPTH, Product { k: even, ..size }, a, b, false, c);
             if even < size.k {
                 let (a, b) = (a.add(even), b.add(even * size.ldb));
                 let rest = size.k - even;
-                self.multiply_by(rest, Product { k: rest, ..size }, a, b, adds || even > 0, c);
+                self.multiply_by(rest, Product { k: rest, ..size }, a, b, true, c);
             }
         }
     }

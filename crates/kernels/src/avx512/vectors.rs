@@ -16,15 +16,8 @@ const VECTORS: usize = 4;
 /// # Safety
 /// As for that; the processor has AVX-512, and bfloat16 if the type is that.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) unsafe fn multiply<E: Unit>(
-    size: Product,
-    a: *const E,
-    b: *const E,
-    onto: Option<*const f32>,
-    c: *mut f32,
-) {
+pub(super) unsafe fn multiply<E: Unit>(size: Product, a: *const E, b: *const E, c: *mut f32) {
     for depth in (0..size.k).step_by(DEPTH) {
-        let onto = if depth == 0 { onto } else { Some(c.cast_const()) };
         let size = Product { k: DEPTH.min(size.k - depth), ..size };
         for column in (0..size.n).step_by(VECTORS * LANES) {
             let vectors = VECTORS.min((size.n - column) / LANES);
@@ -35,15 +28,15 @@ pub(super) unsafe fn multiply<E: Unit>(
                     let a = a.add(row * size.lda + depth).cast();
                     // Two bfloat16 or one float32: a unit has four bytes either way.
                     let b = b.add(depth * size.ldb).cast::<f32>().add(column);
-                    tile(&size, a, b, row * size.ldc + column, onto, c);
+                    tile(&size, a, b, depth > 0, c.add(row * size.ldc + column));
                 }
             }
         }
     }
 }
 
-/// `(size, a, b, at, onto, c)`: the product of the operands from `a` and `b` on, at place `at` of `c`.
-type Tile = unsafe fn(&Product, *const i32, *const f32, usize, Option<*const f32>, *mut f32);
+/// `(size, a, b, adds, c)`
+type Tile = unsafe fn(&Product, *const i32, *const f32, bool, *mut f32);
 
 fn tile_of<E: Unit>(rows: usize, vectors: usize) -> Tile {
     fn of_vectors<E: Unit, const V: usize>(rows: usize) -> Tile {
@@ -64,7 +57,7 @@ fn tile_of<E: Unit>(rows: usize, vectors: usize) -> Tile {
     }
 }
 
-/// `M` rows and `V` vectors of columns of the product.
+/// `M` rows and `V` vectors of columns of the product, which is added to what is in `c` or takes its place.
 ///
 /// # Safety
 /// As for [`multiply`].
@@ -73,8 +66,7 @@ unsafe fn tile<E: Unit, const M: usize, const V: usize>(
     size: &Product,
     a: *const i32,
     b: *const f32,
-    at: usize,
-    onto: Option<*const f32>,
+    adds: bool,
     c: *mut f32,
 ) {
     let Product { lda, ldb, ldc, .. } = *size;
@@ -96,11 +88,11 @@ unsafe fn tile<E: Unit, const M: usize, const V: usize>(
         }
         for (row, sums) in sums.iter_mut().enumerate() {
             for (vector, sum) in sums.iter_mut().enumerate() {
-                let place = at + row * ldc + vector * LANES;
-                if let Some(onto) = onto {
-                    *sum = _mm512_add_ps(*sum, _mm512_loadu_ps(onto.add(place)));
+                let place = c.add(row * ldc + vector * LANES);
+                if adds {
+                    *sum = _mm512_add_ps(*sum, _mm512_loadu_ps(place));
                 }
-                _mm512_storeu_ps(c.add(place), *sum);
+                _mm512_storeu_ps(place, *sum);
             }
         }
     }

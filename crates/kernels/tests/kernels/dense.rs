@@ -66,12 +66,11 @@ impl Case {
         let norm = Norm { weight: &weight, bias: &bias, epsilon: EPSILON };
         let count = tokens * self.outputs;
         let activated = |activation| {
-            let output = filled(count, |output| kernels.dense(input, lengths, layer, activation, output));
+            let output = filled(count, |output| kernels.dense(input, layer, activation, output));
             output.into_iter().map(E::exactly).collect()
         };
         let added = |norm| {
-            let output =
-                filled(count, |output| kernels.dense_add(input, lengths, layer, residual, norm, output));
+            let output = filled(count, |output| kernels.dense_add(input, layer, residual, norm, output));
             output.into_iter().map(f64::from).collect()
         };
         match self.tail {
@@ -223,7 +222,7 @@ fn a_long_sum_is_not_rounded_away() {
         let rows: Vec<&[f32]> = weights.chunks_exact(inputs).collect();
         let panels = filled(packed_len(outputs, inputs), |panels| kernels.pack(&rows, panels));
         let layer = Layer::<f32> { inputs, panels: &panels, bias: &vec![0.0; outputs] };
-        let found = filled(outputs, |output| kernels.dense(&input, &[1], layer, Activation::None, output));
+        let found = filled(outputs, |output| kernels.dense(&input, layer, Activation::None, output));
         for (output, (found, weights)) in found.iter().zip(rows).enumerate() {
             let exact: f64 = input.iter().zip(weights).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
             let error = (f64::from(*found) / exact - 1.0).abs();

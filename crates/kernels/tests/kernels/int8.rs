@@ -50,9 +50,7 @@ impl Case {
         let panels = pack(kernels, &weights, self.inputs);
         let layer = Layer { inputs: self.inputs, panels: &panels, bias: &bias };
         let input = &input[first * self.inputs..][..tokens * self.inputs];
-        filled(tokens * self.outputs, |output| {
-            kernels.dense_int8(input, lengths, layer, Activation::None, output)
-        })
+        filled(tokens * self.outputs, |output| kernels.dense_int8(input, layer, Activation::None, output))
     }
 
     /// In 64 bits, and how far off int8 may be: half a step of either operand for each product.
@@ -160,7 +158,7 @@ fn an_outlier_takes_no_digits_from_the_others_of_its_token() {
         let layer = Layer { inputs: case.inputs, panels: &panels, bias: &case.bias() };
         let mut run = |outlier| {
             input[70] = outlier;
-            filled(case.outputs, |output| kernels.dense_int8(&input, &[1], layer, Activation::None, output))
+            filled(case.outputs, |output| kernels.dense_int8(&input, layer, Activation::None, output))
         };
         let (without, with) = (run(0.0), run(2000.0));
         let largest = without.iter().zip(&with).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -178,9 +176,8 @@ fn residual_and_norm_follow_a_product_in_int8() {
         let (residual, weight, shift) =
             (numbers::<f32>(4, 5 * 80), numbers::<f32>(5, 80), numbers::<f32>(6, 80));
         let norm = Norm { weight: &weight, bias: &shift, epsilon: 1e-12 };
-        let found = filled(5 * 80, |output| {
-            kernels.dense_add_int8(&input, &case.lengths, layer, &residual, Some(norm), output)
-        });
+        let found =
+            filled(5 * 80, |output| kernels.dense_add_int8(&input, layer, &residual, Some(norm), output));
         let sums = case.run(kernels, 0, &case.lengths);
         let rows = found.chunks(80).zip(sums.chunks(80).zip(residual.chunks(80)));
         for (found, (sums, residual)) in rows {
@@ -203,7 +200,7 @@ fn what_is_no_number_stays_none_in_int8() {
         let run = |input: &[f32], weights: &[f32]| {
             let panels = pack(kernels, weights, case.inputs);
             let layer = Layer { inputs: case.inputs, panels: &panels, bias: &case.bias() };
-            filled(32, |output| kernels.dense_int8(input, &[2], layer, Activation::None, output))
+            filled(32, |output| kernels.dense_int8(input, layer, Activation::None, output))
         };
         for value in [f32::NAN, f32::INFINITY] {
             input[3] = value;

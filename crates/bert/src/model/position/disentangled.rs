@@ -80,7 +80,7 @@ impl Disentangled {
         let project = |(is_used, name): (bool, String)| {
             let project = || -> Result<Tensor<4>, Error> {
                 let projection = Linear::load(&name, true, weights, device, Compute::Float32)?;
-                let projected = projection.forward(embeddings.clone(), &[rows]);
+                let projected = projection.forward(embeddings.clone());
                 Ok(projected.reshape([1, rows, heads, head_size]).permute([0, 2, 3, 1]))
             };
             is_used.then(project).transpose()
