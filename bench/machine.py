@@ -48,11 +48,13 @@ def only_avx2(described: dict) -> bool:
 
 
 def lacks(described: dict, precision: str, avx2: bool) -> str | None:
-    """Why a precision would be computed by other instructions than its own."""
-    needed = NEEDED.get(precision, set())
-    if not needed or needed & set(described["instructions"]) - ({"avx512_bf16", "amx_bf16", "avx512_vnni"} if avx2 else set()):
-        return None
-    return f"{'everyone is held to AVX2, which' if avx2 else 'this processor'} has no instructions for {precision}"
+    """Why a precision would be computed by other instructions than its own, or not by everyone."""
+    needed = NEEDED.get(precision)
+    if needed and environment(described, avx2):
+        return f"everyone is held to AVX2, which has no instructions for {precision}"
+    if needed and not needed & set(described["instructions"]):
+        return f"this processor has no instructions for {precision}"
+    return None
 
 
 def environment(described: dict, avx2: bool) -> dict[str, str]:

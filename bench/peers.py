@@ -183,7 +183,9 @@ def quantized(exported: Path) -> Path:
     if not path.is_file():
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        quantize_dynamic(str(exported), str(path), weight_type=QuantType.QInt8, per_channel=True)
+        partial = path.with_suffix(".partial")
+        quantize_dynamic(str(exported), str(partial), weight_type=QuantType.QInt8, per_channel=True)
+        partial.rename(path)
     return path
 
 

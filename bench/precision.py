@@ -31,7 +31,7 @@ def main() -> None:
     print(HEADER)
     for model in map(Path, sys.argv[1:]):
         corpus = workload.corpus(REPOSITORY / "target/bench", model / "tokenizer.json", ROWS)
-        token_ids = worker.tokenize(Settings(model, [], 1, 1), pq.read_table(corpus).column("text").to_pylist())
+        token_ids = worker.tokenize(Settings(model, [], 1, 1, corpus), pq.read_table(corpus).column("text").to_pylist())
         exact, single = (states(model, token_ids, dtype) for dtype in (torch.float64, torch.float32))
         depth = len(exact) - 1
         layers = [depth // 4, depth // 2, depth]

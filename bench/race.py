@@ -284,7 +284,14 @@ def check_all(runners: dict, race: dict) -> None:
     for name, entry in finished.items():
         if name != "strata":
             entry["check"] = vectors.compare(own, vectors.read(runners[name].files()))
-            entry["correct"] = entry["check"]["lowest_cosine"] >= vectors.LOWEST[entry["precision"]]
+            entry["correct"] = entry["check"]["lowest_cosine"] >= lowest(entry)
+
+
+def lowest(entry: dict) -> float:
+    """The cosine that is wanted of a contender."""
+    if entry["precision"] == "int8" and not entry["ours"]:
+        return vectors.LOWEST_OF_INT8_PEERS
+    return vectors.LOWEST[entry["precision"]]
 
 
 def save(race: dict, target: Path) -> None:

@@ -27,7 +27,7 @@ WARM_BATCHES = 3
 
 def main() -> None:
     name, settings = sys.argv[1], json.loads(sys.argv[2])
-    settings = peers.Settings(**{**settings, "model": Path(settings["model"])})
+    settings = peers.Settings(**{**settings, "model": Path(settings["model"]), "corpus": Path(settings["corpus"])})
     # Libraries chat on stdout; the answers have a descriptor to themselves.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -2,12 +2,13 @@
 
 use burn::tensor::FloatDType;
 use serde::{Deserialize, Serialize};
+use strata_kernels::can_pack_int8;
 use strum::{Display, EnumString, VariantNames};
 
 use crate::{Config, DeviceKind, Error, ops};
 
 /// The type in which matrix products are computed. Residuals, norms, the sums inside a softmax,
-/// pooling and results are float32 either way.
+/// pooling and results are float32 with any of them.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, EnumString, Display, VariantNames, Serialize, Deserialize,
 )]
@@ -23,9 +24,6 @@ pub enum Compute {
     /// is far larger than the rest is kept in float32. On processors alone.
     Int8,
 }
-
-/// Inputs of a dense layer come in as many for int8.
-const INT8_INPUTS: usize = 64;
 
 impl Compute {
     /// Refuses what `device` could do only by emulation, many times slower than float32.
@@ -58,9 +56,10 @@ impl Compute {
     /// int8 and a width that is no multiple of 64.
     pub(crate) fn check_widths(self, config: &Config) -> Result<(), Error> {
         let widths = [("hidden_size", config.hidden_size), ("intermediate_size", config.intermediate_size)];
-        match widths.into_iter().find(|(_, width)| !width.is_multiple_of(INT8_INPUTS)) {
+        match widths.into_iter().find(|(_, width)| !can_pack_int8(*width, *width)) {
             Some((name, width)) if self == Self::Int8 => Err(Error::Combination(format!(
-                "compute {self} with {name} {width}: int8 takes widths that are multiples of {INT8_INPUTS}; expected float32 or bfloat16"
+                "compute {self} with {} {width}: int8 takes widths that are multiples of 64; expected float32 or bfloat16",
+                config.family.key_in_file(name)
             ))),
             _ => Ok(()),
         }

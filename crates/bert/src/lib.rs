@@ -58,7 +58,8 @@ pub use text::{
 /// has values recorded for them.
 pub fn numerics(device: DeviceKind) -> u32 {
     match device {
-        // Kernels for more processors left it as it was: what they change are the machine's own last digits.
+        // Kernels for more processors left it as it was, and so did sums in another order: what they change are
+        // last digits, as another machine does.
         DeviceKind::Cpu | DeviceKind::Cuda(_) => 1,
         // 1 was without kernels.
         DeviceKind::Flex => 2,

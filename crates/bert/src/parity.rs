@@ -386,7 +386,7 @@ fn int8_keeps_the_direction_of_every_token_in_every_layer_of_every_family() {
     let numbers = [("hidden_size", 64), ("dim", 64), ("intermediate_size", 128), ("hidden_dim", 128)];
     let heads = [("num_attention_heads", 2), ("n_heads", 2)];
     for (name, device) in
-        FAMILIES.into_iter().flat_map(|name| devices.each_ref().map(|device| (name, device)))
+        FAMILIES.into_iter().chain(VARIANTS).flat_map(|name| devices.each_ref().map(|device| (name, device)))
     {
         let folder = tempfile::tempdir().unwrap();
         let checkpoint = with_numbers(name, folder.path(), &[numbers.as_slice(), &heads].concat());

@@ -102,7 +102,7 @@ impl Task for PackColumns<'_> {
                 let scale = if is_finite { largest / LARGEST } else { f32::NAN };
                 let mut sum = 0;
                 for (unit, weights) in weights.as_chunks::<OF_UNIT>().0.iter().enumerate() {
-                    // Of a scale that is too small for a float, or none, the weights are 0.
+                    // Where all are 0, bytes may be anything: they are multiplied with a scale of 0.
                     let byte =
                         |weight: f32| (weight / scale).round_ties_even().clamp(-LARGEST, LARGEST) as i8;
                     let bytes = weights.map(byte);
@@ -127,7 +127,7 @@ pub(crate) fn dense<S: Bytes>(
 ) {
     share(input, layer, output, |first, input, output| {
         let groups = input.len() / GROUP;
-        let needed = lines::<u8>(input.len()) + 2 * lines::<f32>(groups) + lines::<f32>(BLOCK * PANEL);
+        let needed = lines::<u8>(input.len()) + 2 * lines::<f32>(groups) + lines::<f32>(BLOCK * S::WIDTH);
         with_scratch(needed, |scratch| {
             let rows = Rows { simd, bias: layer.bias, tail, first, output };
             simd.run(Dense { rows, layer, input, scratch });
@@ -147,8 +147,7 @@ impl<S: Bytes> Task for Dense<'_, '_, '_, S> {
     fn run(self) {
         let Self { mut rows, layer, input, mut scratch } = self;
         let (simd, inputs) = (rows.simd, layer.inputs);
-        let groups = inputs / GROUP;
-        let tile: &mut [f32] = scratch.take(BLOCK * PANEL);
+        let tile: &mut [f32] = scratch.take(BLOCK * S::WIDTH);
         let mut tokens = Tokens {
             inputs,
             bytes: scratch.take(input.len()),
@@ -160,44 +159,22 @@ impl<S: Bytes> Task for Dense<'_, '_, '_, S> {
             tokens.quantize(simd, token, input);
         }
         let mut multiplier = Multiplier::new(simd);
-        for (panel, words) in layer.panels.chunks_exact(packed_len(PANEL, inputs)).enumerate() {
-            for first in (0..input.len() / inputs).step_by(BLOCK) {
-                let block = first..(first + BLOCK).min(input.len() / inputs);
-                let together = words.chunks_exact(words.len() / PANEL * S::WIDTH);
-                for (tile, words) in tile.chunks_mut(BLOCK * S::WIDTH).zip(together) {
-                    let columns = Columns::new(words, S::WIDTH);
-                    let size = Product {
-                        m: block.len(),
-                        n: S::WIDTH,
-                        k: groups,
-                        lda: groups,
-                        ldb: S::WIDTH,
-                        depth: groups,
-                        ldc: S::WIDTH,
-                    };
-                    let least = &tokens.least[first * groups..];
-                    multiplier.multiply(size, least, columns.sums, tile);
-                    for group in 0..groups {
-                        for row in block.clone().step_by(ROWS) {
-                            let sums = &mut tile[(row - first) * S::WIDTH..];
-                            match block.end - row {
-                                1 => tokens.multiply::<S, 1>(simd, row, group, columns, sums),
-                                2 => tokens.multiply::<S, 2>(simd, row, group, columns, sums),
-                                3 => tokens.multiply::<S, 3>(simd, row, group, columns, sums),
-                                4 => tokens.multiply::<S, 4>(simd, row, group, columns, sums),
-                                5 => tokens.multiply::<S, 5>(simd, row, group, columns, sums),
-                                _ => tokens.multiply::<S, ROWS>(simd, row, group, columns, sums),
-                            }
-                        }
-                    }
-                    tokens.add_kept(simd, block.clone(), columns, tile);
-                }
-                for row in block.clone() {
-                    for (at, tile) in tile.chunks(BLOCK * S::WIDTH).enumerate() {
-                        let sums = tile[(row - first) * S::WIDTH..][..S::WIDTH].as_chunks().0;
-                        let column = panel * PANEL + at * S::WIDTH;
-                        if column < layer.outputs() {
-                            rows.finish(sums, row, column);
+        let blocks =
+            (0..input.len() / inputs).step_by(BLOCK).map(|row| row..(row + BLOCK).min(input.len() / inputs));
+        let mut panels = layer.panels.chunks_exact(packed_len(PANEL, inputs)).enumerate().peekable();
+        while let Some((panel, words)) = panels.next() {
+            // While a panel is at work, the next one is on its way.
+            let next: &[u8] = panels.peek().map_or(&[], |(_, next)| bytemuck::cast_slice(next));
+            let mut next = next.chunks(size_of_val(words).div_ceil(blocks.len()));
+            for block in blocks.clone() {
+                simd.prefetch(next.next().unwrap_or_default());
+                for (at, words) in words.chunks_exact(words.len() / PANEL * S::WIDTH).enumerate() {
+                    let column = panel * PANEL + at * S::WIDTH;
+                    if column < layer.outputs() {
+                        let columns = Columns::new(words, S::WIDTH);
+                        tokens.multiply(simd, &mut multiplier, block.clone(), columns, tile);
+                        for (sums, row) in tile.chunks_exact(S::WIDTH).zip(block.clone()) {
+                            rows.finish(sums.as_chunks().0, row, column);
                         }
                     }
                 }
@@ -255,7 +232,7 @@ impl Tokens<'_> {
                     }
                 }
             }
-            let (highest, lowest) = (highest.min(limit), lowest.max(-limit));
+            let (highest, lowest) = (highest.clamp(-limit, limit), lowest.clamp(-limit, limit));
             let range = highest - lowest;
             let steps = if range < NARROW { 0.0 } else { STEPS / range };
             scales[group] = range / STEPS;
@@ -268,9 +245,38 @@ impl Tokens<'_> {
         }
     }
 
+    /// The products of the rows of a block, `[block, S::WIDTH]`.
+    #[inline(always)]
+    fn multiply<S: Bytes>(
+        &self,
+        simd: S,
+        multiplier: &mut Multiplier<S>,
+        block: Range<usize>,
+        columns: Columns,
+        sums: &mut [f32],
+    ) {
+        let (m, n, groups) = (block.len(), S::WIDTH, self.inputs / GROUP);
+        let size = Product { m, n, k: groups, lda: groups, ldb: n, depth: groups, ldc: n };
+        multiplier.multiply(size, &self.least[block.start * groups..], columns.sums, sums);
+        for group in 0..groups {
+            for row in block.clone().step_by(ROWS) {
+                let sums = &mut sums[(row - block.start) * n..];
+                match block.end - row {
+                    1 => self.add_group::<S, 1>(simd, row, group, columns, sums),
+                    2 => self.add_group::<S, 2>(simd, row, group, columns, sums),
+                    3 => self.add_group::<S, 3>(simd, row, group, columns, sums),
+                    4 => self.add_group::<S, 4>(simd, row, group, columns, sums),
+                    5 => self.add_group::<S, 5>(simd, row, group, columns, sums),
+                    _ => self.add_group::<S, ROWS>(simd, row, group, columns, sums),
+                }
+            }
+        }
+        self.add_kept(simd, block, columns, sums);
+    }
+
     /// Adds a group's products of `M` rows from `row` on to `sums`, `[M, S::WIDTH]`.
     #[inline(always)]
-    fn multiply<S: Bytes, const M: usize>(
+    fn add_group<S: Bytes, const M: usize>(
         &self,
         simd: S,
         row: usize,
@@ -342,7 +348,7 @@ fn limit<S: Bytes>(simd: S, input: &[f32]) -> f32 {
         let values = simd.load(values);
         squares = simd.mul_add(values, values, squares);
     }
-    // Again without those, as a large one hides itself.
+    // Again without those, as a large one hides itself. What is no number stays none.
     let limit = simd.splat(limit_of(squares));
     let mut of_others = simd.sub(squares, squares);
     for values in input.as_chunks().0 {

@@ -6,6 +6,7 @@ use crate::tail::Tail;
 
 /// Outputs whose weights are one panel: [`Simd::WIDTH`](crate::simd::Simd::WIDTH) divides it.
 pub(crate) const PANEL: usize = 64;
+
 /// Whether the weights of a layer of these sizes can be packed.
 pub fn can_pack(outputs: usize, inputs: usize) -> bool {
     outputs > 0 && inputs > 0 && outputs.is_multiple_of(LANES) && inputs.is_multiple_of(LANES)

@@ -177,7 +177,8 @@ impl Kernels {
     }
 
     /// [`Kernels::dense`] with weights from [`Kernels::pack_int8`]: inputs are rounded to 256 steps, which
-    /// 64 of a token have in common; the result is float32.
+    /// 64 of a token have in common, but for outliers; the result is float32. A token whose inputs have squares
+    /// beyond float32 becomes no number.
     ///
     /// # Panics
     /// A slice is not as long as the sizes say; the processor has no instructions for int8.

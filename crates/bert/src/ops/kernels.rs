@@ -131,7 +131,7 @@ fn width(tensor: &impl InMemory) -> usize {
 
 /// A dimension more than a matrix has tells packed weights apart.
 const PACKED_RANK: usize = 3;
-/// And two more the words of int8, which are in a float32's bits.
+/// Two more tell that it is words of int8, in the bits of float32.
 const INT8_RANK: usize = 4;
 
 /// The weights of each output as products take them, if kernels take such.

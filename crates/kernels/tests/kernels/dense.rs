@@ -135,7 +135,7 @@ fn tails() -> impl Strategy<Value = Tail> {
     prop_oneof![Just(Tail::Nothing), Just(Tail::Gelu), Just(Tail::Add), Just(Tail::AddNorm)]
 }
 
-/// Sizes that fill panels and blocks, that do not, and of which products of sums are made.
+/// Sizes that fill panels, blocks and sums, and that do not.
 fn cases() -> impl Strategy<Value = Case> {
     let lengths = prop::collection::vec(prop_oneof![Just(1usize), 0usize..80], 1..5);
     let inputs = prop_oneof![Just(16usize), Just(48), Just(144), Just(512), Just(544), Just(1040)];

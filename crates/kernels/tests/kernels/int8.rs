@@ -91,7 +91,8 @@ fn pack(kernels: Kernels, weights: &[f32], inputs: usize) -> Vec<f32> {
 
 fn cases() -> impl Strategy<Value = Case> {
     let lengths = prop::collection::vec(prop_oneof![Just(1usize), 0usize..80], 1..5);
-    let inputs = prop_oneof![Just(64usize), Just(192), Just(384), Just(1536)];
+    // The last has more groups than are added up at a time.
+    let inputs = prop_oneof![Just(64usize), Just(192), Just(384), Just(1536), Just(6208)];
     let outputs = prop_oneof![Just(16usize), Just(80), Just(128), Just(384)];
     let outlier = prop_oneof![Just(1.0f32), Just(40.0), Just(1e6)];
     (lengths, inputs, outputs, outlier).prop_map(|(lengths, inputs, outputs, outlier)| Case {
@@ -164,6 +165,36 @@ fn an_outlier_takes_no_digits_from_the_others_of_its_token() {
         let largest = without.iter().zip(&with).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         // Of bytes over the whole range, a step would be 8.
         assert!(largest < 0.05, "{largest}");
+    }
+}
+
+#[test]
+fn a_whole_group_of_outliers_counts_once() {
+    for kernels in kernels("a_whole_group_of_outliers_counts_once") {
+        let inputs = 3072;
+        let weights = numbers::<f32>(2, 16 * inputs);
+        let panels = pack(kernels, &weights, inputs);
+        let layer = Layer { inputs, panels: &panels, bias: &[0.0; 16] };
+        for value in [100.0, -100.0, 1e-25, -1e-25, 0.0] {
+            let input: Vec<f32> = (0..inputs).map(|at| if at < 64 { value } else { 0.0 }).collect();
+            let found = filled(16, |output| kernels.dense_int8(&input, layer, Activation::None, output));
+            for (found, weights) in found.iter().zip(weights.chunks_exact(inputs)) {
+                let expected: f64 = weights[..64].iter().map(|&weight| f64::from(weight * value)).sum();
+                let slack = f64::from(value.abs()) * 64.0 / 127.0;
+                assert!((f64::from(*found) - expected).abs() <= slack, "{value:e}: {found} for {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_of_zero_leave_the_bias() {
+    for kernels in kernels("weights_of_zero_leave_the_bias") {
+        let case = Case { lengths: vec![3], inputs: 128, outputs: 32, outlier: 40.0 };
+        let panels = pack(kernels, &vec![0.0; 128 * 32], 128);
+        let layer = Layer { inputs: 128, panels: &panels, bias: &case.bias() };
+        let found = filled(96, |output| kernels.dense_int8(&case.input(), layer, Activation::None, output));
+        assert_eq!(found, case.bias().repeat(3));
     }
 }
 

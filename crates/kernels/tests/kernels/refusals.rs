@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use strata_kernels::{Kernels, Layer, Norm, can_pack, packed_len};
+use strata_kernels::{
+    Activation, Kernels, Layer, Norm, can_pack, can_pack_int8, packed_int8_len, packed_len,
+};
 
 use crate::support::kernels_of;
 
@@ -112,6 +114,36 @@ fn projections_that_do_not_fit_are_refused() {
             (5 * 96, 5 * 32, &[2, 3], usize::MAX),
         ] {
             assert!(attend(projected, context, lengths, heads).is_some());
+        }
+    }
+}
+
+#[test]
+fn int8_refuses_what_does_not_fit_and_a_processor_without_it() {
+    assert!(can_pack_int8(16, 64) && !can_pack_int8(16, 96) && !can_pack_int8(20, 64));
+    for kernels in Kernels::all() {
+        let words = packed_int8_len(16, 64);
+        let pack = |inputs: usize, room: usize| {
+            let row = vec![0.0_f32; inputs];
+            let mut panels = Vec::with_capacity(room);
+            refusal(|| _ = kernels.pack_int8(&[row.as_slice(); 16], &mut panels.spare_capacity_mut()[..room]))
+        };
+        let dense = |input: usize, panels: usize, output: usize| {
+            let (input, panels, bias) = (vec![0.0; input], vec![0.0; panels], [0.0; 16]);
+            let mut memory = Vec::with_capacity(output);
+            let layer = Layer { inputs: 64, panels: &panels, bias: &bias };
+            refusal(|| {
+                let output = &mut memory.spare_capacity_mut()[..output];
+                kernels.dense_int8(&input, layer, Activation::Gelu, output);
+            })
+        };
+        assert_eq!(pack(64, words).is_none(), kernels.has_int8(), "{kernels:?}");
+        assert_eq!(dense(2 * 64, words, 2 * 16).is_none(), kernels.has_int8(), "{kernels:?}");
+        assert!(pack(96, 2 * words).is_some() && pack(64, words - 1).is_some());
+        for (input, panels, output) in
+            [(2 * 64 - 1, words, 2 * 16), (2 * 64, words - 1, 2 * 16), (2 * 64, words, 16)]
+        {
+            assert!(dense(input, panels, output).is_some(), "{input}, {panels}, {output}");
         }
     }
 }
