@@ -398,7 +398,8 @@ fn int8_keeps_the_direction_of_every_token_in_every_layer_of_every_family() {
             assert_ne!(expected, found, "{name}: int8 was at work");
             for (found, expected) in found.chunks(64).zip(expected.chunks(64)) {
                 let cosine = cosine(found, expected);
-                assert!(cosine > 0.999, "{name}: {cosine}");
+                // A token of padding may have no direction.
+                assert!(cosine > 0.999 || found == expected, "{name}: {cosine}");
             }
         }
     }
