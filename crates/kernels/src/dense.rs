@@ -9,7 +9,7 @@ use crate::Layer;
 use crate::layer::PANEL;
 use crate::product::{Multiplier, Product};
 use crate::scratch::{Scratch, lines, with_scratch};
-use crate::simd::{Lanes, Simd, Task};
+use crate::simd::{Lanes, Simd, Task, prefetch};
 use crate::tail::{Rows, Tail};
 
 /// Rows that are multiplied with a panel at a time.
@@ -80,10 +80,10 @@ impl<S: Simd, I: Lanes<S>, E: Lanes<S>, O: Lanes<S>> Task for Dense<'_, '_, '_, 
         let mut panels = layer.panels.chunks_exact(inputs * PANEL).enumerate().peekable();
         while let Some((panel, weights)) = panels.next() {
             // While a panel is at work, the next one is on its way.
-            let next: &[u8] = panels.peek().map_or(&[], |(_, next)| bytemuck::cast_slice(next));
-            let mut next = next.chunks(size_of_val(weights).div_ceil(blocks.len()));
+            let next = panels.peek().map_or(&[][..], |(_, next)| next);
+            let mut next = next.chunks(weights.len().div_ceil(blocks.len()));
             for (block, input) in blocks.clone().enumerate() {
-                simd.prefetch(next.next().unwrap_or_default());
+                prefetch(next.next().unwrap_or_default());
                 let (m, ldb, depth) = (input.len() / inputs, S::WIDTH, inputs);
                 let size = Product { m, n: PANEL, k: inputs, lda: inputs, ldb, depth, ldc: PANEL };
                 multiplier.multiply(size, input, weights, tile);

@@ -22,7 +22,7 @@ use crate::dense::{BLOCK, share};
 use crate::layer::PANEL;
 use crate::product::{Multiplier, Product};
 use crate::scratch::{Scratch, lines, with_scratch};
-use crate::simd::{Bytes, LANES, Task};
+use crate::simd::{Bytes, LANES, Task, prefetch};
 use crate::tail::{Rows, Tail};
 
 /// Inputs that have scales in common.
@@ -164,10 +164,10 @@ impl<S: Bytes> Task for Dense<'_, '_, '_, S> {
         let mut panels = layer.panels.chunks_exact(packed_len(PANEL, inputs)).enumerate().peekable();
         while let Some((panel, words)) = panels.next() {
             // While a panel is at work, the next one is on its way.
-            let next: &[u8] = panels.peek().map_or(&[], |(_, next)| bytemuck::cast_slice(next));
-            let mut next = next.chunks(size_of_val(words).div_ceil(blocks.len()));
+            let next = panels.peek().map_or(&[][..], |(_, next)| next);
+            let mut next = next.chunks(words.len().div_ceil(blocks.len()));
             for block in blocks.clone() {
-                simd.prefetch(next.next().unwrap_or_default());
+                prefetch(next.next().unwrap_or_default());
                 for (at, words) in words.chunks_exact(words.len() / PANEL * S::WIDTH).enumerate() {
                     let column = panel * PANEL + at * S::WIDTH;
                     if column < layer.outputs() {

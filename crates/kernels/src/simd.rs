@@ -12,6 +12,9 @@ use crate::product::Product;
 
 /// Floats that are worked on at a time.
 pub(crate) const LANES: usize = 16;
+/// Bytes that come from memory at a time.
+#[cfg(target_arch = "x86_64")]
+const CACHE_LINE: usize = 64;
 
 /// Work that is compiled for an instruction set.
 ///
@@ -39,10 +42,6 @@ pub(crate) trait Simd: Copy + Debug + Eq + Send + Sync + 'static {
     /// # Safety
     /// The pointers reach as far as `size` says.
     unsafe fn multiply(self, size: Product, a: *const f32, b: *const f32, c: *mut f32);
-
-    /// Has memory brought to the second cache, if the set has an instruction for it.
-    #[inline(always)]
-    fn prefetch(self, _memory: &[u8]) {}
 
     fn load(self, from: &[f32; LANES]) -> Self::Floats;
     fn store(self, to: &mut [f32; LANES], floats: Self::Floats);
@@ -164,6 +163,19 @@ impl<S: Simd> Lanes<S> for f32 {
         // SAFETY: as promised to this function.
         unsafe { simd.multiply(size, a, b, c) };
     }
+}
+
+/// Has elements brought to the second cache, where there is an instruction for it.
+#[inline(always)]
+pub(crate) fn prefetch<E>(elements: &[E]) {
+    #[cfg(target_arch = "x86_64")]
+    for element in elements.iter().step_by(CACHE_LINE / size_of::<E>()) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: every processor of this kind has the instruction, which reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(element).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = elements;
 }
 
 /// [`Lanes::store`], to where nothing is yet.

@@ -61,13 +61,6 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn prefetch(self, memory: &[u8]) {
-        for line in memory.iter().step_by(64) {
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(line).cast()) };
-        }
-    }
-
-    #[inline(always)]
     fn load(self, from: &[f32; LANES]) -> Self::Floats {
         unsafe { [_mm256_loadu_ps(from.as_ptr()), _mm256_loadu_ps(from[HALF..].as_ptr())] }
     }

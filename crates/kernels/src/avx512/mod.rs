@@ -73,13 +73,6 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn prefetch(self, memory: &[u8]) {
-        for line in memory.iter().step_by(64) {
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(line).cast()) };
-        }
-    }
-
-    #[inline(always)]
     fn load(self, from: &[f32; LANES]) -> __m512 {
         unsafe { _mm512_loadu_ps(from.as_ptr()) }
     }
