@@ -187,6 +187,24 @@ fn a_whole_group_of_outliers_counts_once() {
     }
 }
 
+/// Where sums of two products saturate in 16 bits, machines differ.
+#[test]
+fn the_largest_bytes_do_not_saturate() {
+    for kernels in kernels("the_largest_bytes_do_not_saturate") {
+        for (sign, inputs) in [(1.0, 64), (-1.0, 64), (1.0, 1536), (-1.0, 1536)] {
+            let panels = pack(kernels, &vec![sign; 16 * inputs], inputs);
+            let layer = Layer { inputs, panels: &panels, bias: &[0.0; 16] };
+            let input: Vec<f32> = (0..inputs).map(|at| if at % 64 == 9 { -1.0 } else { 1.0 }).collect();
+            let found = filled(16, |output| kernels.dense_int8(&input, layer, Activation::None, output));
+            let expected = sign * input.iter().sum::<f32>();
+            assert!(
+                found.iter().all(|found| (found / expected - 1.0).abs() < 1e-5),
+                "{found:?} for {expected}"
+            );
+        }
+    }
+}
+
 #[test]
 fn weights_of_zero_leave_the_bias() {
     for kernels in kernels("weights_of_zero_leave_the_bias") {
