@@ -32,9 +32,12 @@ def races(folder: Path) -> Iterator[str]:
     for words, precision, wanted in (
         ("documents, BERT-base, float32", "float32", {"texts": "documents", "model": "bert-base", "avx2": False}),
         ("documents, BERT-base, bfloat16", "bfloat16", {"texts": "documents", "model": "bert-base", "avx2": False}),
+        ("documents, BERT-base, int8", "int8", {"texts": "documents", "model": "bert-base", "avx2": False}),
         ("documents, BERT-base, float32, AVX2", "float32", {"texts": "documents", "model": "bert-base", "avx2": True}),
         ("sentences, BERT-base, float32", "float32", {"texts": "sentences", "model": "bert-base"}),
+        ("sentences, BERT-base, int8", "int8", {"texts": "sentences", "model": "bert-base"}),
         ("sentences, all-MiniLM-L6-v2, float32", "float32", {"texts": "sentences", "model": "minilm"}),
+        ("sentences, all-MiniLM-L6-v2, int8", "int8", {"texts": "sentences", "model": "minilm"}),
     ):
         if race := newest_race(folder, **wanted):
             held = ", AVX2" if race["workload"].get("avx2") and "avx2" not in wanted else ""
