@@ -71,7 +71,7 @@ fn anchors(path: &Path) -> BTreeSet<String> {
 #[test]
 fn every_promise_names_tests_that_exist() {
     let promises = fs_err::read_to_string(repository().join("docs/promises.md")).unwrap();
-    let folders = ["tests", "crates/io/tests", "crates/probe/src", "python/tests"];
+    let folders = ["tests", "crates/bert/src", "crates/io/tests", "crates/probe/src", "python/tests"];
     let tests: String = folders.iter().map(|folder| source_of(&repository().join(folder))).collect();
     let mut rows = 0;
     for row in promises.lines().filter(|line| line.starts_with("| ")).skip(1) {

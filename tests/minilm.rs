@@ -81,7 +81,6 @@ fn has(sandbox: &Sandbox, compute: &str) -> bool {
 fn int8_is_refused_where_the_processor_or_the_model_has_nothing_for_it() {
     let mut sandbox = Sandbox::with_texts(["cat"]);
     sandbox.link("minilm", &set_up(".models/all-MiniLM-L6-v2"));
-    sandbox.link("tiny-bert", &fixture("tiny-bert"));
     let refused = |sandbox: &Sandbox, model: &str| {
         let command = format!("run --input in.parquet --model {model} --output out --compute int8");
         let output = sandbox.strata(&command).output().unwrap();
