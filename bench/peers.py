@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+import workload
+
 
 class Settings(NamedTuple):
     model: Path
@@ -193,19 +195,16 @@ def calibrated(graph, settings: Settings):
     """The same graph in int8, calibrated with texts of the corpus."""
     import nncf
     import pyarrow.parquet as pq
-    from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(settings.model / "tokenizer.json"))
-    tokenizer.enable_truncation(512)
-    tokenizer.no_padding()
     texts = pq.read_table(settings.corpus).column("text").to_pylist()[:100]
 
-    def inputs(text: str) -> dict:
-        input_ids = np.array([tokenizer.encode(text).ids], np.int64)
+    def inputs(token_ids: list[int]) -> dict:
+        input_ids = np.array([token_ids], np.int64)
         return {"input_ids": input_ids, "attention_mask": np.ones_like(input_ids)}
 
     kind = nncf.ModelType.TRANSFORMER
-    return nncf.quantize(graph, nncf.Dataset(texts, inputs), model_type=kind, subset_size=len(texts))
+    rows = workload.token_ids(settings.model / "tokenizer.json", texts)
+    return nncf.quantize(graph, nncf.Dataset(rows, inputs), model_type=kind, subset_size=len(rows))
 
 
 def export(module, path: Path) -> None:

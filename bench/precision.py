@@ -16,9 +16,7 @@ import pyarrow.parquet as pq
 import torch
 from transformers import AutoModel
 
-import worker
 import workload
-from peers import Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ROWS = 16
@@ -31,7 +29,7 @@ def main() -> None:
     print(HEADER)
     for model in map(Path, sys.argv[1:]):
         corpus = workload.corpus(REPOSITORY / "target/bench", model / "tokenizer.json", ROWS)
-        token_ids = worker.tokenize(Settings(model, [], 1, 1, corpus), pq.read_table(corpus).column("text").to_pylist())
+        token_ids = workload.token_ids(model / "tokenizer.json", pq.read_table(corpus).column("text").to_pylist())
         exact, single = (states(model, token_ids, dtype) for dtype in (torch.float64, torch.float32))
         depth = len(exact) - 1
         layers = [depth // 4, depth // 2, depth]
@@ -52,7 +50,7 @@ def states(model: Path, token_ids: list[list[int]], dtype: torch.dtype) -> list[
 def strata(model: Path, corpus: Path, layers: list[int]) -> dict[int, np.ndarray]:
     with tempfile.TemporaryDirectory() as folder:
         command = [REPOSITORY / "target/release/strata", "run", "--input", corpus, "--model", model, "--unit", "token"]
-        command += ["--layers", ",".join(map(str, layers)), "--max-length", str(worker.MAX_LENGTH)]
+        command += ["--layers", ",".join(map(str, layers)), "--max-length", str(workload.MAX_TOKENS)]
         command += ["--output", f"{folder}/out", "--progress", "never"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         table = pq.read_table(sorted(Path(folder).glob("out/data/*.parquet")))

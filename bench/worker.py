@@ -17,11 +17,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tokenizers import Tokenizer
 
 import peers
+import workload
 
-MAX_LENGTH = 512
 WARM_BATCHES = 3
 
 
@@ -56,7 +55,8 @@ def encode_file(
         texts = sorted(texts, key=len)[-WARM_BATCHES * batch_size :] if warm else texts
         columns, layers = peer.encode_texts(texts, batch_size), settings.layers[-1:]
     else:
-        batches = list(batched(tokenize(settings, texts), batch_size, name not in peers.INPUT_ORDER))
+        token_ids = workload.token_ids(settings.model / "tokenizer.json", texts)
+        batches = list(batched(token_ids, batch_size, name not in peers.INPUT_ORDER))
         clock.append(time.perf_counter())
         # The first batches are the longest: what they allocate suffices for the others.
         columns, layers = loop(peer, batches[:WARM_BATCHES] if warm else batches, len(texts)), settings.layers
@@ -73,13 +73,6 @@ def encode_file(
         "padded_tokens": sum(ids.size for _, ids, _ in batches) or None,
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
-
-
-def tokenize(settings: peers.Settings, texts: list[str]) -> list[list[int]]:
-    tokenizer = Tokenizer.from_file(str(settings.model / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(MAX_LENGTH)
-    return [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
 
 
 def batched(token_ids: list[list[int]], size: int, by_length: bool):

@@ -54,6 +54,14 @@ def corpus(
     return path
 
 
+def token_ids(tokenizer_json: Path, texts: list[str]) -> list[list[int]]:
+    """The `input_ids` of each text, as far as the model takes them."""
+    tokenizer = Tokenizer.from_file(str(tokenizer_json))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_TOKENS)
+    return [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
+
+
 def part_of(corpus: Path, rows: int) -> Path:
     """A file of the first rows of a corpus, whose lengths are in random order."""
     path = corpus.with_name(f"{corpus.stem}-first-{rows}.parquet")

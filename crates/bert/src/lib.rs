@@ -36,6 +36,8 @@ mod model;
 mod ops;
 #[cfg(test)]
 mod parity;
+#[cfg(test)]
+mod precision;
 mod request;
 mod text;
 mod threads;

@@ -17,7 +17,7 @@ const TOLERANCE: f32 = 1e-4;
 const OF_LARGEST: f32 = 1e-5;
 
 /// A model of every family.
-const FAMILIES: [&str; 12] = [
+pub(crate) const FAMILIES: [&str; 12] = [
     "tiny-bert",
     "tiny-roberta",
     "tiny-xlm-roberta",
@@ -33,7 +33,7 @@ const FAMILIES: [&str; 12] = [
 ];
 
 /// What families compute where their configuration says so.
-const VARIANTS: [&str; 5] = [
+pub(crate) const VARIANTS: [&str; 5] = [
     "tiny-albert-groups",
     "tiny-modernbert-biases",
     "tiny-deberta-v2-conv",
@@ -53,7 +53,7 @@ fn devices() -> Vec<DeviceKind> {
 }
 
 #[derive(Deserialize)]
-struct Reference {
+pub(crate) struct Reference {
     texts: Vec<ReferenceText>,
 }
 
@@ -80,7 +80,7 @@ struct MiniLmText {
     text: String,
 }
 
-fn reference(name: &str) -> (Reference, Vec<u8>) {
+pub(crate) fn reference(name: &str) -> (Reference, Vec<u8>) {
     reference_of(name)
 }
 
@@ -90,7 +90,7 @@ fn reference_of<T: serde::de::DeserializeOwned>(name: &str) -> (T, Vec<u8>) {
     (serde_json::from_str(&json).unwrap(), states)
 }
 
-fn tensor(states: &[u8], name: &str) -> (Vec<usize>, Vec<f32>) {
+pub(crate) fn tensor(states: &[u8], name: &str) -> (Vec<usize>, Vec<f32>) {
     let tensors = SafeTensors::deserialize(states).unwrap();
     let view = tensors.tensor(name).unwrap();
     let values = view.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
@@ -98,13 +98,13 @@ fn tensor(states: &[u8], name: &str) -> (Vec<usize>, Vec<f32>) {
 }
 
 /// A whole model, with the pooler if its family has one.
-fn load(checkpoint: &Checkpoint, device: &Device, compute: Compute) -> BertModel {
+pub(crate) fn load(checkpoint: &Checkpoint, device: &Device, compute: Compute) -> BertModel {
     let config = &checkpoint.config;
     BertModel::load(checkpoint, config.num_hidden_layers, config.family.has_pooler, device, compute).unwrap()
 }
 
 /// Hidden states `[layers + 1][tokens, hidden]` and the pooler's output of one batch.
-fn run(model: &BertModel, batch: &[&Encoding]) -> (Vec<Vec<f32>>, Option<Vec<f32>>) {
+pub(crate) fn run(model: &BertModel, batch: &[&Encoding]) -> (Vec<Vec<f32>>, Option<Vec<f32>>) {
     let input = model.input(batch);
     let mut states = Vec::new();
     let last = model.forward(&input, |layer, hidden| {
@@ -124,7 +124,7 @@ fn assert_close(found: &[f32], expected: &[f32], what: &str) {
     assert!(worst < tolerance, "{what}: a dimension differs by {worst}");
 }
 
-fn encodings(checkpoint: &Checkpoint, reference: &Reference) -> Vec<Encoding> {
+pub(crate) fn encodings(checkpoint: &Checkpoint, reference: &Reference) -> Vec<Encoding> {
     let texts: Vec<&str> = reference.texts.iter().map(|text| text.text.as_str()).collect();
     tokenize(checkpoint, &texts, None).into_iter().map(|document| document.windows[0].clone()).collect()
 }
@@ -288,47 +288,8 @@ fn what_the_tokenizer_says_of_types_is_nothing_to_a_family_without_them() {
     }
 }
 
-/// Whether the processor lacks the instructions; what happens then is for a test of its own.
-#[expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
-pub(crate) fn skips(compute: Compute) -> bool {
-    let lacks = compute.check(DeviceKind::Cpu).is_err();
-    if lacks {
-        eprintln!("skipped: this processor has no instructions for {compute}");
-    }
-    lacks
-}
-
-fn cosine(one: &[f32], other: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-    dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
-}
-
-#[test]
-fn bfloat16_keeps_the_direction_of_every_token_in_every_layer() {
-    if skips(Compute::BFloat16) {
-        return;
-    }
-    let devices = [DeviceKind::Cpu, DeviceKind::Flex].map(|device| device.open().unwrap());
-    for (name, device) in
-        FAMILIES.into_iter().chain(VARIANTS).flat_map(|name| devices.each_ref().map(|device| (name, device)))
-    {
-        let checkpoint = Checkpoint::open(&fixture(name)).unwrap();
-        let (reference, states) = reference(name);
-        let model = load(&checkpoint, device, Compute::BFloat16);
-        let hidden = checkpoint.config.hidden_size;
-        for (index, encoding) in encodings(&checkpoint, &reference).iter().enumerate() {
-            let (found, _) = run(&model, &[encoding]);
-            let (_, expected) = tensor(&states, &format!("text_{index}.hidden_states"));
-            for (found, expected) in found.concat().chunks(hidden).zip(expected.chunks(hidden)) {
-                let cosine = cosine(found, expected);
-                assert!(cosine > 0.999, "{name}, text {index}: {cosine}");
-            }
-        }
-    }
-}
-
 /// The cls- and mean-pooled vectors of every layer of a real checkpoint, text by text.
-fn minilm(compute: Compute) -> Vec<(String, Vec<f32>, Vec<f32>)> {
+pub(crate) fn minilm(compute: Compute) -> Vec<(String, Vec<f32>, Vec<f32>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.models/all-MiniLM-L6-v2");
     let checkpoint = Checkpoint::open(&folder).expect("the model is in place; `make setup` puts it there");
     let options = FeatureRequest {
@@ -362,7 +323,7 @@ fn a_real_model_equals_the_reference_in_float32() {
 }
 
 /// A checkpoint of a family with these numbers in its configuration, and random weights.
-fn with_numbers(name: &str, folder: &Path, numbers: &[(&str, usize)]) -> Checkpoint {
+pub(crate) fn with_numbers(name: &str, folder: &Path, numbers: &[(&str, usize)]) -> Checkpoint {
     let config = std::fs::read_to_string(fixture(name).join("config.json")).unwrap();
     let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
     for (key, value) in numbers {
@@ -375,49 +336,4 @@ fn with_numbers(name: &str, folder: &Path, numbers: &[(&str, usize)]) -> Checkpo
     }
     std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
     Checkpoint::with_random_weights(folder, 3).unwrap()
-}
-
-#[test]
-fn int8_keeps_the_direction_of_every_token_in_every_layer_of_every_family() {
-    if skips(Compute::Int8) {
-        return;
-    }
-    let devices = [DeviceKind::Cpu, DeviceKind::Flex].map(|device| device.open().unwrap());
-    let numbers = [("hidden_size", 64), ("dim", 64), ("intermediate_size", 128), ("hidden_dim", 128)];
-    let heads = [("num_attention_heads", 2), ("n_heads", 2)];
-    for (name, device) in
-        FAMILIES.into_iter().chain(VARIANTS).flat_map(|name| devices.each_ref().map(|device| (name, device)))
-    {
-        let folder = tempfile::tempdir().unwrap();
-        let checkpoint = with_numbers(name, folder.path(), &[numbers.as_slice(), &heads].concat());
-        let [exact, model] =
-            [Compute::Float32, Compute::Int8].map(|compute| load(&checkpoint, device, compute));
-        for encoding in &encodings(&checkpoint, &reference(name).0) {
-            let states = |model| run(model, &[encoding]).0.concat();
-            let (expected, found) = (states(&exact), states(&model));
-            assert_ne!(expected, found, "{name}: int8 was at work");
-            for (found, expected) in found.chunks(64).zip(expected.chunks(64)) {
-                let cosine = cosine(found, expected);
-                // A token of padding may have no direction.
-                assert!(cosine > 0.999 || found == expected, "{name}: {cosine}");
-            }
-        }
-    }
-}
-
-#[test]
-fn int8_is_refused_of_widths_that_it_does_not_take() {
-    let checkpoint = Checkpoint::open(&fixture("tiny-bert")).unwrap();
-    let refused = Compute::Int8.check_widths(&checkpoint.config).unwrap_err().to_string();
-    assert!(refused.contains("hidden_size 20") && refused.contains("multiples of 64"), "{refused}");
-}
-
-#[test]
-fn a_real_model_keeps_its_directions_in_bfloat16_and_int8() {
-    for compute in [Compute::BFloat16, Compute::Int8].into_iter().filter(|compute| !skips(*compute)) {
-        for (what, found, expected) in minilm(compute) {
-            let cosine = cosine(&found, &expected);
-            assert!(cosine > 0.999, "{compute}, {what}: {cosine}");
-        }
-    }
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::Layer;
 use crate::layer::PANEL;
+use crate::panels::with_next;
 use crate::product::{Multiplier, Product};
 use crate::scratch::{Scratch, lines, with_scratch};
 use crate::simd::{Lanes, Simd, Task, prefetch};
@@ -77,10 +78,8 @@ impl<S: Simd, I: Lanes<S>, E: Lanes<S>, O: Lanes<S>> Task for Dense<'_, '_, '_, 
         };
         let mut multiplier = Multiplier::new(simd);
         let blocks = input.chunks(BLOCK * inputs);
-        let mut panels = layer.panels.chunks_exact(inputs * PANEL).enumerate().peekable();
-        while let Some((panel, weights)) = panels.next() {
+        for (panel, weights, next) in with_next(layer.panels, inputs * PANEL) {
             // While a panel is at work, the next one is on its way.
-            let next = panels.peek().map_or(&[][..], |(_, next)| next);
             let mut next = next.chunks(weights.len().div_ceil(blocks.len()));
             for (block, input) in blocks.clone().enumerate() {
                 prefetch(next.next().unwrap_or_default());

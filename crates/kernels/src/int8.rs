@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use crate::Layer;
 use crate::dense::{BLOCK, share};
 use crate::layer::PANEL;
+use crate::panels::with_next;
 use crate::product::{Multiplier, Product};
 use crate::scratch::{Scratch, lines, with_scratch};
 use crate::simd::{Bytes, LANES, Task, prefetch};
@@ -146,7 +147,7 @@ impl<S: Bytes> Task for Dense<'_, '_, '_, S> {
     #[inline(always)]
     fn run(self) {
         let Self { mut rows, layer, input, mut scratch } = self;
-        let (simd, inputs) = (rows.simd, layer.inputs);
+        let (simd, inputs, count) = (rows.simd, layer.inputs, input.len() / layer.inputs);
         let tile: &mut [f32] = scratch.take(BLOCK * S::WIDTH);
         let mut tokens = Tokens {
             inputs,
@@ -159,12 +160,9 @@ impl<S: Bytes> Task for Dense<'_, '_, '_, S> {
             tokens.quantize(simd, token, input);
         }
         let mut multiplier = Multiplier::new(simd);
-        let blocks =
-            (0..input.len() / inputs).step_by(BLOCK).map(|row| row..(row + BLOCK).min(input.len() / inputs));
-        let mut panels = layer.panels.chunks_exact(packed_len(PANEL, inputs)).enumerate().peekable();
-        while let Some((panel, words)) = panels.next() {
+        let blocks = (0..count).step_by(BLOCK).map(|row| row..(row + BLOCK).min(count));
+        for (panel, words, next) in with_next(layer.panels, packed_len(PANEL, inputs)) {
             // While a panel is at work, the next one is on its way.
-            let next = panels.peek().map_or(&[][..], |(_, next)| next);
             let mut next = next.chunks(words.len().div_ceil(blocks.len()));
             for block in blocks.clone() {
                 prefetch(next.next().unwrap_or_default());

@@ -7,6 +7,12 @@ use rayon::prelude::*;
 use crate::layer::PANEL;
 use crate::simd::{LANES, Lanes, Simd, Task};
 
+/// Panels of `len` elements, each with its number and the one after it, which is empty after the last.
+pub(crate) fn with_next<E>(panels: &[E], len: usize) -> impl Iterator<Item = (usize, &[E], &[E])> {
+    let next = panels.chunks_exact(len).skip(1).chain([&[][..]]);
+    panels.chunks_exact(len).zip(next).enumerate().map(|(number, (panel, next))| (number, panel, next))
+}
+
 /// Fills `panels`, `[panels, PANEL / S::WIDTH, inputs, S::WIDTH]`, from the weights of each output.
 pub(crate) fn pack<S: Simd, E: Lanes<S>>(simd: S, rows: &[&[f32]], panels: &mut [MaybeUninit<E>]) {
     const { assert!(PANEL.is_multiple_of(S::WIDTH) && S::WIDTH.is_multiple_of(LANES)) };

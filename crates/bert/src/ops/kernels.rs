@@ -6,9 +6,7 @@ use burn::backend::TensorMetadata;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::DType;
 use half::bf16;
-use strata_kernels::{
-    Activation, Kernels, Layer, Norm, can_pack, can_pack_int8, packed_int8_len, packed_len,
-};
+use strata_kernels::{Activation, Kernels, Layer, Norm, can_pack, packed_int8_len, packed_len};
 
 use super::backend::BackendOps;
 use super::{AddNorm, EncoderOps, processor};
@@ -143,11 +141,11 @@ fn pack<T: InMemory>(kernels: Kernels, rows: &[&[f32]], compute: Compute) -> Opt
     let shape = [1, inputs, packed_len(rows.len(), inputs) / inputs];
     Some(match compute {
         Compute::BFloat16 => T::filled::<bf16>(&shape, |panels| kernels.pack(rows, panels)),
-        Compute::Int8 if can_pack_int8(rows.len(), inputs) => {
+        Compute::Int8 => {
             let words = packed_int8_len(rows.len(), inputs);
             T::filled::<f32>(&[1, 1, 1, words], |panels| kernels.pack_int8(rows, panels))
         }
-        Compute::Float32 | Compute::Int8 => T::filled::<f32>(&shape, |panels| kernels.pack(rows, panels)),
+        Compute::Float32 => T::filled::<f32>(&shape, |panels| kernels.pack(rows, panels)),
     })
 }
 

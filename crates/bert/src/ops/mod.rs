@@ -317,8 +317,9 @@ mod tests {
 
     #[test]
     fn bfloat16_and_int8_stay_within_their_precision_of_float32() {
-        let reduced =
-            [Compute::BFloat16, Compute::Int8].into_iter().filter(|&compute| !crate::parity::skips(compute));
+        let reduced = [Compute::BFloat16, Compute::Int8]
+            .into_iter()
+            .filter(|&compute| !crate::precision::skips(compute));
         for (compute, device_kind) in
             reduced.flat_map(|compute| [DeviceKind::Cpu, DeviceKind::Flex].map(|device| (compute, device)))
         {
