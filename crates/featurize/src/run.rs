@@ -14,6 +14,7 @@ use crate::output::Output;
 use crate::pipeline::counts::counted_in;
 use crate::pipeline::target::{Folder, Stream};
 use crate::pipeline::{self, Done};
+use crate::plan::found::Found;
 use crate::plan::parts::Part;
 use crate::plan::survey::{Consent, Survey};
 use crate::watch::{self, Watch};
@@ -70,15 +71,12 @@ pub fn run(
 /// # Errors
 /// That cannot be found out; the work is cancelled.
 pub fn is_finished(job: &Job, watch: &dyn Watch) -> Result<bool, Error> {
-    let folder = &job.settings.folder()?;
-    let Some(saved) = Manifest::load(folder)? else { return Ok(false) };
-    let survey = Survey::take(job, Some(&saved), &mut Notes::load(folder), watch)?;
-    let mut manifest = saved.clone();
-    survey.reconcile(&mut manifest, Consent { overwrite: false, prune: false })?;
-    let stamps = folder.stamps()?;
-    let is_there = |part: &Part| survey.is_there(part, &manifest, folder, &stamps);
+    let Some(saved) = Manifest::load(&job.settings.folder()?)? else { return Ok(false) };
+    let found = Found::look(job, Some(&saved), Consent::default(), watch)?;
+    let manifest = &found.manifest;
     let is_unchanged = manifest.parts == saved.parts && manifest.fingerprint == saved.fingerprint;
-    Ok(is_unchanged && manifest.skipped.is_empty() && survey.plan.iter().all(is_there))
+    let is_there = |part: &Part| found.is_there(part);
+    Ok(is_unchanged && manifest.skipped.is_empty() && found.survey.plan.iter().all(is_there))
 }
 
 /// As [`run`], but that nothing is made: whether nothing is missing.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use strata_bert::{Document, Encoding, Unit, batch};
-use strata_io::{FloatType, Manifest, Notes};
+use strata_io::{FloatType, Manifest};
 
 use crate::Error;
 use crate::job::Job;
 use crate::plan::existing::{may_go, refuse_foreign_files};
+use crate::plan::found::Found;
 use crate::plan::parts::Part;
-use crate::plan::survey::{Consent, Survey};
+use crate::plan::survey::Consent;
 use crate::table::documents::documents;
 use crate::watch::{self, Watch};
 
@@ -66,22 +67,17 @@ impl Estimate {
             Err(error) if may_go(&error, consent) => None,
             saved => saved?,
         };
-        let survey = Survey::take(job, saved.as_ref(), &mut Notes::load(folder), watch)?;
-        let mut manifest = saved.unwrap_or_else(|| Manifest::new("", survey.fingerprint.clone()));
-        survey.reconcile(&mut manifest, consent)?;
-
+        let found = Found::look(job, saved.as_ref(), consent, watch)?;
         let shard = job.settings.shard.unwrap_or((0, 1));
-        let own = survey.plan.iter().filter(|part| part.belongs_to(shard));
-        let stamps = folder.stamps()?;
-        let is_there = |part: &&Part| survey.is_there(part, &manifest, folder, &stamps);
-        let (made, to_make): (Vec<&Part>, Vec<&Part>) = own.partition(is_there);
+        let own = found.survey.plan.iter().filter(|part| part.belongs_to(shard));
+        let (made, to_make): (Vec<&Part>, Vec<&Part>) = own.partition(|part| found.is_there(part));
         let rows = to_make.iter().map(|part| part.num_rows()).sum();
         let trial = if rows == 0 { None } else { Some(trial(job, &to_make, rows, watch)?) };
         Ok(Self {
             parts_made: made.len(),
             parts_to_make: to_make.len(),
             rows,
-            skipped: survey.skipped,
+            skipped: found.survey.skipped,
             trial,
         })
     }

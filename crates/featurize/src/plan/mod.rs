@@ -2,6 +2,7 @@
 
 mod estimate;
 pub(crate) mod existing;
+pub(crate) mod found;
 pub(crate) mod parts;
 pub(crate) mod survey;
 
