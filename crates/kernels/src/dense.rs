@@ -10,7 +10,7 @@ use crate::layer::PANEL;
 use crate::panels::with_next;
 use crate::product::{Multiplier, Product};
 use crate::scratch::{Scratch, lines, with_scratch};
-use crate::simd::{Lanes, Simd, Task, prefetch};
+use crate::simd::{Lanes, Simd, Task};
 use crate::tail::{Rows, Tail};
 
 /// Rows that are multiplied with a panel at a time.
@@ -77,12 +77,10 @@ impl<S: Simd, I: Lanes<S>, E: Lanes<S>, O: Lanes<S>> Task for Dense<'_, '_, '_, 
             }
         };
         let mut multiplier = Multiplier::new(simd);
-        let blocks = input.chunks(BLOCK * inputs);
         for (panel, weights, next) in with_next(layer.panels, inputs * PANEL) {
             // While a panel is at work, the next one is on its way.
-            let mut next = next.chunks(weights.len().div_ceil(blocks.len()));
-            for (block, input) in blocks.clone().enumerate() {
-                prefetch(next.next().unwrap_or_default());
+            multiplier.fetch_ahead(next);
+            for (block, input) in input.chunks(BLOCK * inputs).enumerate() {
                 let (m, ldb, depth) = (input.len() / inputs, S::WIDTH, inputs);
                 let size = Product { m, n: PANEL, k: inputs, lda: inputs, ldb, depth, ldc: PANEL };
                 multiplier.multiply(size, input, weights, tile);

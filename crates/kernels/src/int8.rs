@@ -15,15 +15,16 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use crate::Layer;
+use crate::ahead::{Ahead, Lines};
 use crate::dense::{BLOCK, share};
 use crate::layer::PANEL;
 use crate::panels::with_next;
-use crate::product::{Multiplier, Product};
 use crate::scratch::{Scratch, lines, with_scratch};
-use crate::simd::{Bytes, LANES, Task, prefetch};
+use crate::simd::{Bytes, LANES, Task};
 use crate::tail::{Rows, Tail};
 
 /// Inputs that have scales in common.
@@ -33,6 +34,8 @@ const OF_UNIT: usize = size_of::<f32>();
 const UNITS: usize = GROUP / OF_UNIT;
 /// Rows of sums in registers.
 const ROWS: usize = 6;
+/// Units between one line that is fetched ahead and another.
+const FETCHING: usize = 4;
 /// The largest byte of a weight.
 const LARGEST: f32 = 127.0;
 /// The largest byte of an input.
@@ -127,9 +130,8 @@ pub(crate) fn dense<S: Bytes>(
     output: &mut [MaybeUninit<f32>],
 ) {
     share(input, layer, output, |first, input, output| {
-        let groups = input.len() / GROUP;
-        let needed = lines::<u8>(input.len()) + 2 * lines::<f32>(groups) + lines::<f32>(BLOCK * S::WIDTH);
-        with_scratch(needed, |scratch| {
+        let bundles = bundles(input.len() / layer.inputs, layer.inputs);
+        with_scratch(lines::<Bundle>(bundles) + lines::<f32>(BLOCK * S::WIDTH), |scratch| {
             let rows = Rows { simd, bias: layer.bias, tail, first, output };
             simd.run(Dense { rows, layer, input, scratch });
         });
@@ -149,28 +151,21 @@ impl<S: Bytes> Task for Dense<'_, '_, '_, S> {
         let Self { mut rows, layer, input, mut scratch } = self;
         let (simd, inputs, count) = (rows.simd, layer.inputs, input.len() / layer.inputs);
         let tile: &mut [f32] = scratch.take(BLOCK * S::WIDTH);
-        let mut tokens = Tokens {
-            inputs,
-            bytes: scratch.take(input.len()),
-            scales: scratch.take(input.len() / GROUP),
-            least: scratch.take(input.len() / GROUP),
-            kept: Vec::new(),
-        };
+        let bundles = scratch.take(bundles(count, inputs));
+        let mut tokens = Tokens { groups: inputs / GROUP, bundles, kept: Vec::new() };
         for (token, input) in input.chunks_exact(inputs).enumerate() {
             tokens.quantize(simd, token, input);
         }
-        let mut multiplier = Multiplier::new(simd);
         let blocks = (0..count).step_by(BLOCK).map(|row| row..(row + BLOCK).min(count));
         for (panel, words, next) in with_next(layer.panels, packed_len(PANEL, inputs)) {
             // While a panel is at work, the next one is on its way.
-            let mut next = next.chunks(words.len().div_ceil(blocks.len()));
+            let mut ahead = Ahead::of(next);
             for block in blocks.clone() {
-                prefetch(next.next().unwrap_or_default());
                 for (at, words) in words.chunks_exact(words.len() / PANEL * S::WIDTH).enumerate() {
                     let column = panel * PANEL + at * S::WIDTH;
                     if column < layer.outputs() {
                         let columns = Columns::new(words, S::WIDTH);
-                        tokens.multiply(simd, &mut multiplier, block.clone(), columns, tile);
+                        tokens.multiply(simd, &mut ahead, block.clone(), columns, tile);
                         for (sums, row) in tile.chunks_exact(S::WIDTH).zip(block.clone()) {
                             rows.finish(sums.as_chunks().0, row, column);
                         }
@@ -189,12 +184,29 @@ struct Kept {
     rest: f32,
 }
 
-/// The inputs of tokens: `bytes` `[tokens, inputs]`, `scales` and `least` `[tokens, groups]`.
+/// What the tokens whose sums are in registers at a time have of a group.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Bundle {
+    bytes: [[[u8; OF_UNIT]; UNITS]; ROWS],
+    scales: [f32; ROWS],
+    least: [f32; ROWS],
+}
+
+// SAFETY: bytes and floats, which may be anything, without a gap: both are a multiple of four bytes.
+unsafe impl Zeroable for Bundle {}
+// SAFETY: as above.
+unsafe impl Pod for Bundle {}
+
+/// How many of them so many tokens of a layer have.
+fn bundles(tokens: usize, inputs: usize) -> usize {
+    tokens.div_ceil(ROWS) * (inputs / GROUP)
+}
+
+/// The inputs of tokens: `[tokens / ROWS, groups]` of [`Bundle`].
 struct Tokens<'s> {
-    inputs: usize,
-    bytes: &'s mut [u8],
-    scales: &'s mut [f32],
-    least: &'s mut [f32],
+    groups: usize,
+    bundles: &'s mut [Bundle],
     /// Token by token.
     kept: Vec<Kept>,
 }
@@ -202,18 +214,18 @@ struct Tokens<'s> {
 impl Tokens<'_> {
     #[inline(always)]
     fn quantize<S: Bytes>(&mut self, simd: S, token: usize, input: &[f32]) {
-        let groups = self.inputs / GROUP;
-        let bytes = self.bytes[token * self.inputs..][..self.inputs].as_chunks_mut::<GROUP>().0;
-        let scales = &mut self.scales[token * groups..][..groups];
-        let least = &mut self.least[token * groups..][..groups];
+        let bundles = &mut self.bundles[token / ROWS * self.groups..][..self.groups];
+        let at = token % ROWS;
         let limit = limit(simd, input);
         if !limit.is_finite() {
             // What is no number stays none.
-            bytes.as_flattened_mut().fill(0);
-            scales.fill(0.0);
-            return least.fill(f32::NAN);
+            for bundle in bundles {
+                (bundle.bytes[at], bundle.scales[at], bundle.least[at]) =
+                    ([[0; OF_UNIT]; UNITS], 0.0, f32::NAN);
+            }
+            return;
         }
-        for (group, values) in input.as_chunks::<GROUP>().0.iter().enumerate() {
+        for (group, (values, bundle)) in input.as_chunks::<GROUP>().0.iter().zip(bundles).enumerate() {
             let vectors = values.as_chunks::<LANES>().0;
             let (mut highest, mut lowest) = (simd.load(&vectors[0]), simd.load(&vectors[0]));
             for values in &vectors[1..] {
@@ -223,20 +235,19 @@ impl Tokens<'_> {
             let highest = simd.largest(highest);
             let lowest = -simd.largest(simd.sub(simd.splat(0.0), lowest));
             if highest > limit || lowest < -limit {
-                for (at, value) in values.iter().enumerate() {
+                for (place, value) in values.iter().enumerate() {
                     let rest = value - value.clamp(-limit, limit);
                     if rest != 0.0 {
-                        self.kept.push(Kept { token, input: group * GROUP + at, rest });
+                        self.kept.push(Kept { token, input: group * GROUP + place, rest });
                     }
                 }
             }
             let (highest, lowest) = (highest.clamp(-limit, limit), lowest.clamp(-limit, limit));
             let range = highest - lowest;
             let steps = if range < NARROW { 0.0 } else { STEPS / range };
-            scales[group] = range / STEPS;
-            least[group] = lowest;
+            (bundle.scales[at], bundle.least[at]) = (range / STEPS, lowest);
             let (steps, lowest) = (simd.splat(steps), simd.splat(lowest));
-            for (values, bytes) in vectors.iter().zip(bytes[group].as_chunks_mut().0) {
+            for (values, bytes) in vectors.iter().zip(bundle.bytes[at].as_flattened_mut().as_chunks_mut().0) {
                 let stepped = simd.mul(simd.sub(simd.load(values), lowest), steps);
                 simd.store_bytes(bytes, simd.min(simd.max(stepped, simd.splat(0.0)), simd.splat(STEPS)));
             }
@@ -248,73 +259,30 @@ impl Tokens<'_> {
     fn multiply<S: Bytes>(
         &self,
         simd: S,
-        multiplier: &mut Multiplier<S>,
+        ahead: &mut Ahead,
         block: Range<usize>,
         columns: Columns,
         sums: &mut [f32],
     ) {
-        let (m, n, groups) = (block.len(), S::WIDTH, self.inputs / GROUP);
-        let size = Product { m, n, k: groups, lda: groups, ldb: n, depth: groups, ldc: n };
-        multiplier.multiply(size, &self.least[block.start * groups..], columns.sums, sums);
-        for group in 0..groups {
-            for row in block.clone().step_by(ROWS) {
-                let sums = &mut sums[(row - block.start) * n..];
-                match block.end - row {
-                    1 => self.add_group::<S, 1>(simd, row, group, columns, sums),
-                    2 => self.add_group::<S, 2>(simd, row, group, columns, sums),
-                    3 => self.add_group::<S, 3>(simd, row, group, columns, sums),
-                    4 => self.add_group::<S, 4>(simd, row, group, columns, sums),
-                    5 => self.add_group::<S, 5>(simd, row, group, columns, sums),
-                    _ => self.add_group::<S, ROWS>(simd, row, group, columns, sums),
+        const { assert!(BLOCK.is_multiple_of(ROWS)) };
+        sums[..block.len() * S::WIDTH].fill(0.0);
+        let tiles = self.bundles.chunks_exact(self.groups).skip(block.start / ROWS);
+        for group in 0..self.groups {
+            let tiles = tiles.clone().zip(sums[..block.len() * S::WIDTH].chunks_mut(ROWS * S::WIDTH));
+            for (at, (bundles, sums)) in tiles.enumerate() {
+                let (bundle, rows) = (&bundles[group], block.len() - at * ROWS);
+                let lines = ahead.take(UNITS.div_ceil(FETCHING));
+                match rows {
+                    1 => bundle.add::<S, 1>(simd, group, columns, lines, sums),
+                    2 => bundle.add::<S, 2>(simd, group, columns, lines, sums),
+                    3 => bundle.add::<S, 3>(simd, group, columns, lines, sums),
+                    4 => bundle.add::<S, 4>(simd, group, columns, lines, sums),
+                    5 => bundle.add::<S, 5>(simd, group, columns, lines, sums),
+                    _ => bundle.add::<S, ROWS>(simd, group, columns, lines, sums),
                 }
             }
         }
         self.add_kept(simd, block, columns, sums);
-    }
-
-    /// Adds a group's products of `M` rows from `row` on to `sums`, `[M, S::WIDTH]`.
-    #[inline(always)]
-    fn add_group<S: Bytes, const M: usize>(
-        &self,
-        simd: S,
-        row: usize,
-        group: usize,
-        columns: Columns,
-        sums: &mut [f32],
-    ) {
-        /// As many as a panel has; an instruction set may have registers for fewer.
-        const MOST: usize = PANEL / LANES;
-        let vectors = S::WIDTH / LANES;
-        let units: &[f32] = &columns.units[group * UNITS * S::WIDTH..][..UNITS * S::WIDTH];
-        let mut inputs: [&[[u8; OF_UNIT]; UNITS]; M] = [&[[0; OF_UNIT]; UNITS]; M];
-        for (at, inputs) in inputs.iter_mut().enumerate() {
-            let bytes = &self.bytes[(row + at) * self.inputs + group * GROUP..][..GROUP];
-            *inputs = bytes.as_chunks().0.try_into().expect("a group has so many units");
-        }
-        let mut products = [[simd.splat(0.0); MOST]; M];
-        for (unit, weights) in units.chunks_exact(S::WIDTH).enumerate() {
-            let weights = weights.as_chunks::<LANES>().0;
-            let mut loaded = [simd.splat(0.0); MOST];
-            for (loaded, weights) in loaded.iter_mut().zip(weights) {
-                *loaded = simd.load(weights);
-            }
-            for (products, inputs) in products.iter_mut().zip(&inputs) {
-                let inputs = simd.splat(f32::from_bits(u32::from_le_bytes(inputs[unit])));
-                for vector in 0..vectors {
-                    products[vector] = simd.dot(products[vector], inputs, loaded[vector]);
-                }
-            }
-        }
-        let scales = columns.scales[group * S::WIDTH..][..S::WIDTH].as_chunks::<LANES>().0;
-        for (at, products) in products.iter().enumerate() {
-            let scale = simd.splat(self.scales[(row + at) * (self.inputs / GROUP) + group]);
-            let sums = sums[at * S::WIDTH..][..S::WIDTH].as_chunks_mut::<LANES>().0;
-            for vector in 0..vectors {
-                let product = simd.mul(simd.converted(products[vector]), simd.load(&scales[vector]));
-                let sum = simd.mul_add(product, scale, simd.load(&sums[vector]));
-                simd.store(&mut sums[vector], sum);
-            }
-        }
     }
 
     /// Adds what was kept apart of the tokens of a block to their sums, `[block, S::WIDTH]`.
@@ -332,6 +300,54 @@ impl Tokens<'_> {
                 let weights = simd.converted(simd.dot(simd.splat(0.0), once, simd.load(units)));
                 let weights = simd.mul(weights, simd.load(scales));
                 simd.store(sums, simd.mul_add(weights, simd.splat(rest), simd.load(sums)));
+            }
+        }
+    }
+}
+
+impl Bundle {
+    /// Adds the products of its first `M` tokens to `sums`, `[M, S::WIDTH]`.
+    #[inline(always)]
+    fn add<S: Bytes, const M: usize>(
+        &self,
+        simd: S,
+        group: usize,
+        columns: Columns,
+        mut lines: Lines,
+        sums: &mut [f32],
+    ) {
+        /// As many as a panel has; an instruction set may have registers for fewer.
+        const MOST: usize = PANEL / LANES;
+        let vectors = S::WIDTH / LANES;
+        let units: &[f32] = &columns.units[group * UNITS * S::WIDTH..][..UNITS * S::WIDTH];
+        let mut products = [[simd.splat(0.0); MOST]; M];
+        for (unit, weights) in units.chunks_exact(S::WIDTH).enumerate() {
+            if unit % FETCHING == 0 {
+                lines.fetch();
+            }
+            let weights = weights.as_chunks::<LANES>().0;
+            let mut loaded = [simd.splat(0.0); MOST];
+            for (loaded, weights) in loaded.iter_mut().zip(weights) {
+                *loaded = simd.load(weights);
+            }
+            for (products, bytes) in products.iter_mut().zip(&self.bytes) {
+                let inputs = simd.splat(f32::from_bits(u32::from_le_bytes(bytes[unit])));
+                for vector in 0..vectors {
+                    products[vector] = simd.dot(products[vector], inputs, loaded[vector]);
+                }
+            }
+        }
+        let of_columns = group * S::WIDTH..(group + 1) * S::WIDTH;
+        let weights = &columns.sums[of_columns.clone()].as_chunks::<LANES>().0[..vectors];
+        let columns = &columns.scales[of_columns].as_chunks::<LANES>().0[..vectors];
+        let sums = &mut sums.as_chunks_mut::<LANES>().0[..M * vectors];
+        for (at, products) in products.iter().enumerate() {
+            let (scale, least) = (simd.splat(self.scales[at]), simd.splat(self.least[at]));
+            for vector in 0..vectors {
+                let place = &mut sums[at * vectors + vector];
+                let sum = simd.mul_add(least, simd.load(&weights[vector]), simd.load(place));
+                let product = simd.mul(simd.converted(products[vector]), simd.load(&columns[vector]));
+                simd.store(place, simd.mul_add(product, scale, sum));
             }
         }
     }

@@ -26,6 +26,7 @@
 //! assert_eq!(output, vec![17.0; 3 * outputs]);
 //! ```
 
+mod ahead;
 mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;

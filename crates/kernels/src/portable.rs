@@ -3,6 +3,7 @@
 use std::array::from_fn;
 use std::ops::Range;
 
+use crate::ahead::{Ahead, Lines};
 use crate::product::{DEPTH, Product};
 use crate::simd::{LANES, Simd, Task};
 
@@ -12,6 +13,9 @@ pub(crate) struct Portable;
 
 /// Rows of sums that fit into the registers of most processors.
 const ROWS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
+
+/// Rows of weights between one line that is fetched ahead and another.
+const FETCHING: usize = 8;
 
 /// `a · b + c`, rounded once where that is one instruction.
 #[inline(always)]
@@ -29,17 +33,18 @@ impl Simd for Portable {
         task.run();
     }
 
-    unsafe fn multiply(self, size: Product, a: *const f32, b: *const f32, c: *mut f32) {
+    unsafe fn multiply(self, size: Product, ahead: &mut Ahead, a: *const f32, b: *const f32, c: *mut f32) {
         for depth in (0..size.k).step_by(DEPTH) {
             let size = Product { k: DEPTH.min(size.k - depth), ..size };
             let mut row = 0;
             while row < size.m {
                 let is_whole = size.m - row >= ROWS;
                 let tile = if is_whole { tile::<ROWS> } else { tile::<1> };
+                let lines = ahead.take(size.k.div_ceil(FETCHING));
                 // SAFETY: as promised to this function.
                 unsafe {
                     let (a, b) = (a.add(row * size.lda + depth), b.add(depth * size.ldb));
-                    tile(&size, a, b, depth > 0, c.add(row * size.ldc));
+                    tile(&size, lines, a, b, depth > 0, c.add(row * size.ldc));
                 };
                 row += if is_whole { ROWS } else { 1 };
             }
@@ -155,12 +160,22 @@ fn folded(floats: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
 ///
 /// # Safety
 /// As for [`Simd::multiply`].
-unsafe fn tile<const M: usize>(size: &Product, a: *const f32, b: *const f32, adds: bool, c: *mut f32) {
+unsafe fn tile<const M: usize>(
+    size: &Product,
+    mut lines: Lines,
+    a: *const f32,
+    b: *const f32,
+    adds: bool,
+    c: *mut f32,
+) {
     let Product { k, lda, ldb, ldc, .. } = *size;
     let mut sums = [[0.0; LANES]; M];
     // SAFETY: the caller's pointers reach as far as the sizes say.
     unsafe {
         for unit in 0..k {
+            if unit % FETCHING == 0 {
+                lines.fetch();
+            }
             let weights: [f32; LANES] = b.add(unit * ldb).cast::<[f32; LANES]>().read();
             for (row, sums) in sums.iter_mut().enumerate() {
                 let input = *a.add(row * lda + unit);

@@ -1,5 +1,6 @@
 //! A small matrix product: its sizes, and how its operands lie.
 
+use crate::ahead::Ahead;
 use crate::simd::{LANES, Lanes, Simd};
 
 /// Products that are added up at a time: so many rows of weights stay in the first cache while rows of
@@ -39,11 +40,17 @@ impl Product {
 pub(crate) struct Multiplier<S: Simd> {
     simd: S,
     registers: S::Registers,
+    ahead: Ahead,
 }
 
 impl<S: Simd> Multiplier<S> {
     pub(crate) fn new(simd: S) -> Self {
-        Self { simd, registers: S::Registers::default() }
+        Self { simd, registers: S::Registers::default(), ahead: Ahead::nothing() }
+    }
+
+    /// Has the products that follow bring these elements nearer.
+    pub(crate) fn fetch_ahead<E>(&mut self, elements: &[E]) {
+        self.ahead = Ahead::of(elements);
     }
 
     /// Multiplies. As many consecutive rows of `b` as [`Lanes::OF_UNIT`] lie interleaved, element by
@@ -56,7 +63,8 @@ impl<S: Simd> Multiplier<S> {
             // SAFETY: the operands were held against the sizes.
             unsafe {
                 let (b, c) = (b.as_ptr().add(column * size.depth), c.as_mut_ptr().add(column));
-                E::multiply(self.simd, &mut self.registers, together, a.as_ptr(), b, c);
+                let Self { simd, registers, ahead } = self;
+                E::multiply(*simd, registers, together, ahead, a.as_ptr(), b, c);
             }
         }
     }

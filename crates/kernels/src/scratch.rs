@@ -26,7 +26,8 @@ impl<'a> Scratch<'a> {
     pub(crate) fn take<T: Pod>(&mut self, len: usize) -> &'a mut [T] {
         let (part, rest) = take(&mut self.0).split_at_mut(lines::<T>(len));
         self.0 = rest;
-        &mut bytemuck::cast_slice_mut(part)[..len]
+        let bytes = &mut bytemuck::cast_slice_mut(part)[..len * size_of::<T>()];
+        bytemuck::cast_slice_mut::<u8, T>(bytes)
     }
 }
 

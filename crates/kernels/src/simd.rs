@@ -8,13 +8,11 @@ use std::ops::Range;
 
 use bytemuck::Pod;
 
+use crate::ahead::Ahead;
 use crate::product::Product;
 
 /// Floats that are worked on at a time.
 pub(crate) const LANES: usize = 16;
-/// Bytes that come from memory at a time.
-#[cfg(target_arch = "x86_64")]
-const CACHE_LINE: usize = 64;
 
 /// Work that is compiled for an instruction set.
 ///
@@ -37,11 +35,11 @@ pub(crate) trait Simd: Copy + Debug + Eq + Send + Sync + 'static {
     /// Does the task with the set's instructions.
     fn run(self, task: impl Task);
 
-    /// `c = a · b`. All columns lie side by side.
+    /// `c = a · b`, while lines of what is wanted next are fetched. All columns lie side by side.
     ///
     /// # Safety
     /// The pointers reach as far as `size` says.
-    unsafe fn multiply(self, size: Product, a: *const f32, b: *const f32, c: *mut f32);
+    unsafe fn multiply(self, size: Product, ahead: &mut Ahead, a: *const f32, b: *const f32, c: *mut f32);
 
     fn load(self, from: &[f32; LANES]) -> Self::Floats;
     fn store(self, to: &mut [f32; LANES], floats: Self::Floats);
@@ -117,6 +115,7 @@ pub(crate) trait Lanes<S: Simd>: Pod + Send + Sync {
         simd: S,
         registers: &mut S::Registers,
         size: Product,
+        ahead: &mut Ahead,
         a: *const Self,
         b: *const Self,
         c: *mut f32,
@@ -156,26 +155,14 @@ impl<S: Simd> Lanes<S> for f32 {
         simd: S,
         _: &mut S::Registers,
         size: Product,
+        ahead: &mut Ahead,
         a: *const Self,
         b: *const Self,
         c: *mut f32,
     ) {
         // SAFETY: as promised to this function.
-        unsafe { simd.multiply(size, a, b, c) };
+        unsafe { simd.multiply(size, ahead, a, b, c) };
     }
-}
-
-/// Has elements brought to the second cache, where there is an instruction for it.
-#[inline(always)]
-pub(crate) fn prefetch<E>(elements: &[E]) {
-    #[cfg(target_arch = "x86_64")]
-    for element in elements.iter().step_by(CACHE_LINE / size_of::<E>()) {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: every processor of this kind has the instruction, which reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(element).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = elements;
 }
 
 /// [`Lanes::store`], to where nothing is yet.

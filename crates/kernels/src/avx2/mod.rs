@@ -7,6 +7,7 @@ mod vectors;
 use std::arch::x86_64::*;
 use std::ops::Range;
 
+use crate::ahead::Ahead;
 use crate::product::Product;
 use crate::simd::{LANES, Simd, Task};
 
@@ -56,8 +57,8 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn multiply(self, size: Product, a: *const f32, b: *const f32, c: *mut f32) {
-        unsafe { vectors::multiply(size, a, b, c) };
+    unsafe fn multiply(self, size: Product, ahead: &mut Ahead, a: *const f32, b: *const f32, c: *mut f32) {
+        unsafe { vectors::multiply(size, ahead, a, b, c) };
     }
 
     #[inline(always)]

@@ -2,18 +2,22 @@
 
 use std::arch::x86_64::*;
 
+use crate::ahead::{Ahead, Lines};
 use crate::product::{DEPTH, Product};
 use crate::simd::LANES;
 
 /// Rows of sums in registers: of two each, with two of weights and one of inputs, they are 15 of 16.
 const ROWS: usize = 6;
 
+/// Rows of weights between one line that is fetched ahead and another.
+const FETCHING: usize = 8;
+
 /// [`Simd::multiply`](crate::simd::Simd::multiply).
 ///
 /// # Safety
 /// As for that; the processor has AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn multiply(size: Product, a: *const f32, b: *const f32, c: *mut f32) {
+pub(super) unsafe fn multiply(size: Product, ahead: &mut Ahead, a: *const f32, b: *const f32, c: *mut f32) {
     debug_assert_eq!(size.n, LANES, "no more columns lie side by side");
     for depth in (0..size.k).step_by(DEPTH) {
         let size = Product { k: DEPTH.min(size.k - depth), ..size };
@@ -26,10 +30,11 @@ pub(super) unsafe fn multiply(size: Product, a: *const f32, b: *const f32, c: *m
                 5 => tile::<5>,
                 _ => tile::<ROWS>,
             };
+            let lines = ahead.take(size.k.div_ceil(FETCHING));
             // SAFETY: as promised to this function.
             unsafe {
                 let (a, b) = (a.add(row * size.lda + depth), b.add(depth * size.ldb));
-                tile(&size, a, b, depth > 0, c.add(row * size.ldc));
+                tile(&size, lines, a, b, depth > 0, c.add(row * size.ldc));
             };
         }
     }
@@ -40,12 +45,22 @@ pub(super) unsafe fn multiply(size: Product, a: *const f32, b: *const f32, c: *m
 /// # Safety
 /// As for [`multiply`].
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tile<const M: usize>(size: &Product, a: *const f32, b: *const f32, adds: bool, c: *mut f32) {
+unsafe fn tile<const M: usize>(
+    size: &Product,
+    mut lines: Lines,
+    a: *const f32,
+    b: *const f32,
+    adds: bool,
+    c: *mut f32,
+) {
     let Product { k, lda, ldb, ldc, .. } = *size;
     let mut sums = [[_mm256_setzero_ps(); 2]; M];
     // SAFETY: the caller's pointers reach as far as the sizes say.
     unsafe {
         for unit in 0..k {
+            if unit % FETCHING == 0 {
+                lines.fetch();
+            }
             let weights = b.add(unit * ldb);
             let weights = [_mm256_loadu_ps(weights), _mm256_loadu_ps(weights.add(LANES / 2))];
             for (row, sums) in sums.iter_mut().enumerate() {

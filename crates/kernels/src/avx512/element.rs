@@ -11,6 +11,7 @@ use half::bf16;
 use super::Avx512;
 use super::tiles::Tiles;
 use super::vectors::multiply;
+use crate::ahead::Ahead;
 use crate::product::Product;
 use crate::simd::{LANES, Lanes};
 
@@ -106,13 +107,14 @@ impl Lanes<Avx512> for bf16 {
         simd: Avx512,
         tiles: &mut Tiles,
         size: Product,
+        ahead: &mut Ahead,
         a: *const Self,
         b: *const Self,
         c: *mut f32,
     ) {
         if simd.tiles {
-            return unsafe { tiles.multiply(size, a, b, c) };
+            return unsafe { tiles.multiply(size, ahead, a, b, c) };
         }
-        unsafe { multiply(size, a, b, c) };
+        unsafe { multiply(size, ahead, a, b, c) };
     }
 }

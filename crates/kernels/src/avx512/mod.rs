@@ -9,6 +9,7 @@ mod vectors;
 use std::arch::x86_64::*;
 use std::ops::Range;
 
+use crate::ahead::Ahead;
 use crate::product::Product;
 use crate::simd::{LANES, Simd, Task};
 use tiles::Tiles;
@@ -68,8 +69,8 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn multiply(self, size: Product, a: *const f32, b: *const f32, c: *mut f32) {
-        unsafe { vectors::multiply(size, a, b, c) };
+    unsafe fn multiply(self, size: Product, ahead: &mut Ahead, a: *const f32, b: *const f32, c: *mut f32) {
+        unsafe { vectors::multiply(size, ahead, a, b, c) };
     }
 
     #[inline(always)]

@@ -6,12 +6,15 @@ use std::sync::LazyLock;
 
 use half::bf16;
 
+use crate::ahead::{Ahead, Lines};
 use crate::product::Product;
 
 /// Rows of a tile, and its columns of four bytes.
 const SIDE: usize = 16;
 /// Inputs that a tile of `a` has: two bfloat16 in four bytes.
 const DEPTH: usize = 2 * SIDE;
+/// Lines that are fetched ahead with each tile of `a`.
+const FETCHED: usize = 4;
 
 /// Whether the processor has tile registers for bfloat16, and the kernel lets this process use them.
 pub(super) fn are_usable() -> bool {
@@ -66,20 +69,27 @@ impl Tiles {
     ///
     /// # Safety
     /// The pointers reach as far as `size` says, and its sizes are such as it wants.
-    pub(super) unsafe fn multiply(&mut self, size: Product, a: *const bf16, b: *const bf16, c: *mut f32) {
+    pub(super) unsafe fn multiply(
+        &mut self,
+        size: Product,
+        ahead: &mut Ahead,
+        a: *const bf16,
+        b: *const bf16,
+        c: *mut f32,
+    ) {
         let even = size.k / DEPTH * DEPTH;
         // SAFETY: as promised to this function; the rest of the inputs, if there is any, by itself.
         unsafe {
-            self.multiply_by(DEPTH, Product { k: even, ..size }, a, b, false, c);
+            self.multiply_by(DEPTH, Product { k: even, ..size }, ahead, a, b, c);
             if even < size.k {
                 let (a, b) = (a.add(even), b.add(even * size.ldb));
                 let rest = size.k - even;
-                self.multiply_by(rest, Product { k: rest, ..size }, a, b, true, c);
+                self.multiply_by(rest, Product { k: rest, ..size }, ahead, a, b, c);
             }
         }
     }
 
-    /// A product whose inputs are a multiple of `depth`.
+    /// A product whose inputs are a multiple of `depth`; if that is less than a tile has, it is added to what is there.
     ///
     /// # Safety
     /// As for [`Tiles::multiply`].
@@ -87,9 +97,9 @@ impl Tiles {
         &mut self,
         depth: usize,
         size: Product,
+        ahead: &mut Ahead,
         a: *const bf16,
         b: *const bf16,
-        adds: bool,
         c: *mut f32,
     ) {
         for row in (0..size.m).step_by(2 * SIDE) {
@@ -104,10 +114,11 @@ impl Tiles {
                     (true, false) => block::<true, false>,
                     (true, true) => block::<true, true>,
                 };
+                let lines = ahead.take(size.k / depth * FETCHED);
                 // SAFETY: as promised to this function; the registers have their shape.
                 unsafe {
                     let (a, b) = (a.add(row * size.lda), b.add(2 * column));
-                    block(&size, depth, a, b, adds, c.add(row * size.ldc + column));
+                    block(&size, depth, lines, a, b, c.add(row * size.ldc + column));
                 }
             }
         }
@@ -152,11 +163,12 @@ impl Tiles {
 unsafe fn block<const LOWER: bool, const RIGHT: bool>(
     size: &Product,
     depth: usize,
+    mut lines: Lines,
     a: *const bf16,
     b: *const bf16,
-    adds: bool,
     c: *mut f32,
 ) {
+    let adds = depth < DEPTH;
     let [lda, ldb, ldc] = [2 * size.lda, 4 * size.ldb, 4 * size.ldc];
     // SAFETY: as promised to this function.
     unsafe {
@@ -173,6 +185,7 @@ unsafe fn block<const LOWER: bool, const RIGHT: bool>(
             begin::<3>(adds, both, ldc);
         }
         for input in (0..size.k).step_by(depth) {
+            (0..FETCHED).for_each(|_| lines.fetch());
             let (a, b) = (a.add(input), b.add(input * size.ldb));
             load::<4>(a.cast(), lda);
             load::<6>(b.cast(), ldb);

@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::element::Unit;
+use crate::ahead::{Ahead, Lines};
 use crate::product::{DEPTH, Product};
 use crate::simd::LANES;
 
@@ -11,32 +12,42 @@ const ROWS: usize = 6;
 /// Vectors of columns in registers: 24 sums, four weights and an input are 29 of 32 registers.
 const VECTORS: usize = 4;
 
+/// Units of weights between one line that is fetched ahead and another.
+const FETCHING: usize = 4;
+
 /// [`Simd::multiply`](crate::simd::Simd::multiply).
 ///
 /// # Safety
 /// As for that; the processor has AVX-512, and bfloat16 if the type is that.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) unsafe fn multiply<E: Unit>(size: Product, a: *const E, b: *const E, c: *mut f32) {
+pub(super) unsafe fn multiply<E: Unit>(
+    size: Product,
+    ahead: &mut Ahead,
+    a: *const E,
+    b: *const E,
+    c: *mut f32,
+) {
     for depth in (0..size.k).step_by(DEPTH) {
         let size = Product { k: DEPTH.min(size.k - depth), ..size };
         for column in (0..size.n).step_by(VECTORS * LANES) {
             let vectors = VECTORS.min((size.n - column) / LANES);
             for row in (0..size.m).step_by(ROWS) {
                 let tile = tile_of::<E>(ROWS.min(size.m - row), vectors);
+                let lines = ahead.take((size.k / E::OF_UNIT).div_ceil(FETCHING));
                 // SAFETY: as promised to this function.
                 unsafe {
                     let a = a.add(row * size.lda + depth).cast();
                     // Two bfloat16 or one float32: a unit has four bytes either way.
                     let b = b.add(depth * size.ldb).cast::<f32>().add(column);
-                    tile(&size, a, b, depth > 0, c.add(row * size.ldc + column));
+                    tile(&size, lines, a, b, depth > 0, c.add(row * size.ldc + column));
                 }
             }
         }
     }
 }
 
-/// `(size, a, b, adds, c)`
-type Tile = unsafe fn(&Product, *const i32, *const f32, bool, *mut f32);
+/// `(size, lines, a, b, adds, c)`
+type Tile = unsafe fn(&Product, Lines, *const i32, *const f32, bool, *mut f32);
 
 fn tile_of<E: Unit>(rows: usize, vectors: usize) -> Tile {
     fn of_vectors<E: Unit, const V: usize>(rows: usize) -> Tile {
@@ -64,6 +75,7 @@ fn tile_of<E: Unit>(rows: usize, vectors: usize) -> Tile {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 unsafe fn tile<E: Unit, const M: usize, const V: usize>(
     size: &Product,
+    mut lines: Lines,
     a: *const i32,
     b: *const f32,
     adds: bool,
@@ -75,6 +87,9 @@ unsafe fn tile<E: Unit, const M: usize, const V: usize>(
     // SAFETY: the caller's pointers reach as far as the sizes say.
     unsafe {
         for unit in 0..units {
+            if unit % FETCHING == 0 {
+                lines.fetch();
+            }
             let mut weights = [_mm512_setzero_ps(); V];
             for (vector, weight) in weights.iter_mut().enumerate() {
                 *weight = _mm512_loadu_ps(b.add(unit * ldb + vector * LANES));
