@@ -99,6 +99,26 @@ fn int8_is_refused_where_the_processor_or_the_model_has_nothing_for_it() {
     );
 }
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn bfloat16_is_remarked_upon_where_it_is_slow() {
+    let mut sandbox = Sandbox::with_texts(["cat"]);
+    sandbox.link("minilm", &set_up(".models/all-MiniLM-L6-v2"));
+    // No tile registers.
+    sandbox.set("STRATA_CPU", "avx512");
+    if !has(&sandbox, "bfloat16") {
+        return;
+    }
+    let processor = fs_err::read_to_string("/proc/cpuinfo").unwrap();
+    let is_slow = processor.contains("GenuineIntel");
+    for (compute, is_remarked) in [("bfloat16", is_slow), ("float32", false)] {
+        let said = sandbox.succeed(&format!(
+            "run --input in.parquet --model tiny-bert --output {compute} --compute {compute}"
+        ));
+        assert_eq!(stderr(&said).contains("float32 may well be faster"), is_remarked, "{}", stderr(&said));
+    }
+}
+
 #[test]
 fn small_heads_have_the_same_bits_with_any_number_of_threads() {
     let sandbox = Sandbox::with_texts(["the cat sat on the dog", "hello", "a zebra jumped over the cats"]);

@@ -98,6 +98,15 @@ impl Kernels {
         }
     }
 
+    /// Whether bfloat16, which they take, may well be slower than float32.
+    pub fn is_slow_in_bfloat16(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512(avx512) => avx512.leaves_bfloat16_to_tiles(),
+            _ => false,
+        }
+    }
+
     /// Whether they take int8.
     pub fn has_int8(self) -> bool {
         match self.0 {

@@ -38,7 +38,8 @@ pub struct Extractor {
 }
 
 impl Extractor {
-    /// Checks whatever [`Extractor::load`] would find wrong, without loading anything.
+    /// Checks whatever [`Extractor::load`] would find wrong, without loading anything. Returns what one might not
+    /// expect of the device.
     ///
     /// # Errors
     /// Those of [`Extractor::load`].
@@ -47,14 +48,15 @@ impl Extractor {
         features: &Features,
         device: DeviceKind,
         compute: Compute,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<&'static str>, Error> {
         device.open()?;
         compute.check(device)?;
         compute.check_widths(&checkpoint.config)?;
         if let Some(sentence) = &features.sentence {
             SentenceHead::check(checkpoint, sentence)?;
         }
-        BertModel::check(checkpoint, features.needs_pooler())
+        BertModel::check(checkpoint, features.needs_pooler())?;
+        Ok(compute.remark(device))
     }
 
     /// Loads the layers that `features` need, to compute on `threads` threads of the processor, or on

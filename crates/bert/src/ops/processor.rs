@@ -37,6 +37,11 @@ pub(crate) fn has_bfloat16() -> bool {
     kernels().is_some_and(Kernels::has_bfloat16)
 }
 
+/// Whether bfloat16 may well be slower than float32 with them.
+pub(crate) fn is_slow_in_bfloat16() -> bool {
+    kernels().is_some_and(Kernels::is_slow_in_bfloat16)
+}
+
 /// Whether they multiply int8.
 pub(crate) fn has_int8() -> bool {
     kernels().is_some_and(Kernels::has_int8)

@@ -34,7 +34,7 @@ pub struct Job {
     pub tokenizer: TextTokenizer,
     /// The input files, in order.
     pub inputs: Vec<JobInput>,
-    /// What the user might not expect of the model's folder.
+    /// What the user might not expect of the model's folder or the device.
     pub remarks: Vec<String>,
     /// Input files that cannot be opened, by name, with the reason; none unless those are skipped.
     pub skipped: BTreeMap<String, String>,
@@ -56,7 +56,7 @@ impl Job {
     /// # Errors
     /// Those of [`Job::prepare`], but for what concerns device and weights.
     pub fn prepare_without_device(settings: Settings) -> Result<Self, Error> {
-        Self::prepared(settings, |_, _, _, _| Ok(()))
+        Self::prepared(settings, |_, _, _, _| Ok(None))
     }
 
     fn prepared(mut settings: Settings, check: model::Check) -> Result<Self, Error> {

@@ -18,12 +18,13 @@ pub struct Model {
     pub checkpoint: Checkpoint,
     pub features: Features,
     pub tokenizer: TextTokenizer,
-    /// What the user might not expect of the folder.
+    /// What the user might not expect of the folder or the device.
     pub remarks: Vec<String>,
 }
 
 /// Holds a checkpoint and features against a device and a type, as [`Extractor::check`] does.
-pub type Check = fn(&Checkpoint, &Features, DeviceKind, Compute) -> Result<(), strata_bert::Error>;
+pub type Check =
+    fn(&Checkpoint, &Features, DeviceKind, Compute) -> Result<Option<&'static str>, strata_bert::Error>;
 
 impl Model {
     /// Finds and opens the model of `settings`, and puts what its folder says of texts into them.
@@ -42,7 +43,8 @@ impl Model {
             sentence.prefix_tokens = tokenizer.prefix_tokens();
         }
         let features = Features::resolve(&settings.features, &checkpoint.config)?;
-        check(&checkpoint, &features, settings.device, settings.compute)?;
+        let of_device = check(&checkpoint, &features, settings.device, settings.compute)?;
+        remarks.extend(of_device.map(str::to_owned));
         Ok(Self { folder, checkpoint, features, tokenizer, remarks })
     }
 }
@@ -63,7 +65,7 @@ fn fetched(settings: &Settings) -> Result<PathBuf, Error> {
 
 impl TableFeaturizer {
     /// Loads the model of `settings`, of which inputs and output do not count. Also what one might not expect of
-    /// the model's folder.
+    /// the model's folder or the device.
     ///
     /// # Errors
     /// The model is not there, cannot do what is asked, or not be loaded.

@@ -44,6 +44,14 @@ impl Avx512 {
         self.bfloat16
     }
 
+    /// Intel's vectors multiply bfloat16 at half the rate of float32: they leave it to the tiles.
+    pub(crate) fn leaves_bfloat16_to_tiles(self) -> bool {
+        let vendor = __cpuid(0);
+        self.bfloat16
+            && !self.tiles
+            && [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"GenuineIntel"
+    }
+
     pub(crate) fn has_int8(self) -> bool {
         self.bytes
     }

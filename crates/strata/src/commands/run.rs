@@ -175,7 +175,7 @@ fn tell(arguments: &RunArguments, report: &Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the user might not expect of the model.
+/// What the user might not expect of the model or the device.
 fn remark(job: &Job) {
     job.remarks.iter().chain(job.tokenizer.notes()).for_each(note);
 }
