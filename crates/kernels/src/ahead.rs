@@ -12,8 +12,8 @@ pub(crate) struct Ahead {
     end: *const u8,
 }
 
-/// What one small product fetches of it, line by line.
-pub(crate) struct Lines {
+/// What one small product fetches of it, line by line: with [`Lines::at`] one in `EVERY` steps.
+pub(crate) struct Lines<const EVERY: usize> {
     at: *const u8,
     step: usize,
 }
@@ -28,23 +28,31 @@ impl Ahead {
         Self { at: memory.start.cast(), end: memory.end.cast() }
     }
 
-    /// The next `count` lines for a product. Beyond the end it fetches what is at hand, as to ask would
-    /// take longer.
+    /// The next lines for a product of so many steps. Beyond the end it fetches what is at hand, as to ask
+    /// would take longer.
     #[inline(always)]
-    pub(crate) fn take(&mut self, count: usize) -> Lines {
+    pub(crate) fn take<const EVERY: usize>(&mut self, steps: usize) -> Lines<EVERY> {
         if self.at >= self.end {
             return Lines { at: std::ptr::from_ref(self).cast(), step: 0 };
         }
         let lines = Lines { at: self.at, step: CACHE_LINE };
-        self.at = self.at.wrapping_add(count * CACHE_LINE);
+        self.at = self.at.wrapping_add(steps.div_ceil(EVERY) * CACHE_LINE);
         lines
     }
 }
 
-impl Lines {
+impl<const EVERY: usize> Lines<EVERY> {
+    /// Fetches a line if it is the step for one.
+    #[inline(always)]
+    pub(crate) fn at(&mut self, step: usize) {
+        if step.is_multiple_of(EVERY) {
+            self.fetch();
+        }
+    }
+
     /// Has one more brought to the second cache, where there is an instruction for it.
     #[inline(always)]
-    pub(crate) fn fetch(&mut self) {
+    fn fetch(&mut self) {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};

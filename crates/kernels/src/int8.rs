@@ -265,14 +265,15 @@ impl Tokens<'_> {
         sums: &mut [f32],
     ) {
         const { assert!(BLOCK.is_multiple_of(ROWS)) };
-        sums[..block.len() * S::WIDTH].fill(0.0);
+        let sums = &mut sums[..block.len() * S::WIDTH];
+        sums.fill(0.0);
         let tiles = self.bundles.chunks_exact(self.groups).skip(block.start / ROWS);
         for group in 0..self.groups {
-            let tiles = tiles.clone().zip(sums[..block.len() * S::WIDTH].chunks_mut(ROWS * S::WIDTH));
+            let tiles = tiles.clone().zip(sums.chunks_mut(ROWS * S::WIDTH));
             for (at, (bundles, sums)) in tiles.enumerate() {
-                let (bundle, rows) = (&bundles[group], block.len() - at * ROWS);
-                let lines = ahead.take(UNITS.div_ceil(FETCHING));
-                match rows {
+                let bundle = &bundles[group];
+                let lines = ahead.take(UNITS);
+                match block.len() - at * ROWS {
                     1 => bundle.add::<S, 1>(simd, group, columns, lines, sums),
                     2 => bundle.add::<S, 2>(simd, group, columns, lines, sums),
                     3 => bundle.add::<S, 3>(simd, group, columns, lines, sums),
@@ -313,7 +314,7 @@ impl Bundle {
         simd: S,
         group: usize,
         columns: Columns,
-        mut lines: Lines,
+        mut lines: Lines<FETCHING>,
         sums: &mut [f32],
     ) {
         /// As many as a panel has; an instruction set may have registers for fewer.
@@ -322,9 +323,7 @@ impl Bundle {
         let units: &[f32] = &columns.units[group * UNITS * S::WIDTH..][..UNITS * S::WIDTH];
         let mut products = [[simd.splat(0.0); MOST]; M];
         for (unit, weights) in units.chunks_exact(S::WIDTH).enumerate() {
-            if unit % FETCHING == 0 {
-                lines.fetch();
-            }
+            lines.at(unit);
             let weights = weights.as_chunks::<LANES>().0;
             let mut loaded = [simd.splat(0.0); MOST];
             for (loaded, weights) in loaded.iter_mut().zip(weights) {

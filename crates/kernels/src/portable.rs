@@ -40,7 +40,7 @@ impl Simd for Portable {
             while row < size.m {
                 let is_whole = size.m - row >= ROWS;
                 let tile = if is_whole { tile::<ROWS> } else { tile::<1> };
-                let lines = ahead.take(size.k.div_ceil(FETCHING));
+                let lines = ahead.take(size.k);
                 // SAFETY: as promised to this function.
                 unsafe {
                     let (a, b) = (a.add(row * size.lda + depth), b.add(depth * size.ldb));
@@ -162,7 +162,7 @@ fn folded(floats: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
 /// As for [`Simd::multiply`].
 unsafe fn tile<const M: usize>(
     size: &Product,
-    mut lines: Lines,
+    mut lines: Lines<FETCHING>,
     a: *const f32,
     b: *const f32,
     adds: bool,
@@ -173,9 +173,7 @@ unsafe fn tile<const M: usize>(
     // SAFETY: the caller's pointers reach as far as the sizes say.
     unsafe {
         for unit in 0..k {
-            if unit % FETCHING == 0 {
-                lines.fetch();
-            }
+            lines.at(unit);
             let weights: [f32; LANES] = b.add(unit * ldb).cast::<[f32; LANES]>().read();
             for (row, sums) in sums.iter_mut().enumerate() {
                 let input = *a.add(row * lda + unit);

@@ -30,7 +30,7 @@ pub(super) unsafe fn multiply(size: Product, ahead: &mut Ahead, a: *const f32, b
                 5 => tile::<5>,
                 _ => tile::<ROWS>,
             };
-            let lines = ahead.take(size.k.div_ceil(FETCHING));
+            let lines = ahead.take(size.k);
             // SAFETY: as promised to this function.
             unsafe {
                 let (a, b) = (a.add(row * size.lda + depth), b.add(depth * size.ldb));
@@ -47,7 +47,7 @@ pub(super) unsafe fn multiply(size: Product, ahead: &mut Ahead, a: *const f32, b
 #[target_feature(enable = "avx2,fma")]
 unsafe fn tile<const M: usize>(
     size: &Product,
-    mut lines: Lines,
+    mut lines: Lines<FETCHING>,
     a: *const f32,
     b: *const f32,
     adds: bool,
@@ -58,9 +58,7 @@ unsafe fn tile<const M: usize>(
     // SAFETY: the caller's pointers reach as far as the sizes say.
     unsafe {
         for unit in 0..k {
-            if unit % FETCHING == 0 {
-                lines.fetch();
-            }
+            lines.at(unit);
             let weights = b.add(unit * ldb);
             let weights = [_mm256_loadu_ps(weights), _mm256_loadu_ps(weights.add(LANES / 2))];
             for (row, sums) in sums.iter_mut().enumerate() {

@@ -163,7 +163,7 @@ impl Tiles {
 unsafe fn block<const LOWER: bool, const RIGHT: bool>(
     size: &Product,
     depth: usize,
-    mut lines: Lines,
+    mut lines: Lines<1>,
     a: *const bf16,
     b: *const bf16,
     c: *mut f32,
@@ -185,7 +185,7 @@ unsafe fn block<const LOWER: bool, const RIGHT: bool>(
             begin::<3>(adds, both, ldc);
         }
         for input in (0..size.k).step_by(depth) {
-            (0..FETCHED).for_each(|_| lines.fetch());
+            (0..FETCHED).for_each(|line| lines.at(line));
             let (a, b) = (a.add(input), b.add(input * size.ldb));
             load::<4>(a.cast(), lda);
             load::<6>(b.cast(), ldb);

@@ -33,7 +33,7 @@ pub(super) unsafe fn multiply<E: Unit>(
             let vectors = VECTORS.min((size.n - column) / LANES);
             for row in (0..size.m).step_by(ROWS) {
                 let tile = tile_of::<E>(ROWS.min(size.m - row), vectors);
-                let lines = ahead.take((size.k / E::OF_UNIT).div_ceil(FETCHING));
+                let lines = ahead.take(size.k / E::OF_UNIT);
                 // SAFETY: as promised to this function.
                 unsafe {
                     let a = a.add(row * size.lda + depth).cast();
@@ -47,7 +47,7 @@ pub(super) unsafe fn multiply<E: Unit>(
 }
 
 /// `(size, lines, a, b, adds, c)`
-type Tile = unsafe fn(&Product, Lines, *const i32, *const f32, bool, *mut f32);
+type Tile = unsafe fn(&Product, Lines<FETCHING>, *const i32, *const f32, bool, *mut f32);
 
 fn tile_of<E: Unit>(rows: usize, vectors: usize) -> Tile {
     fn of_vectors<E: Unit, const V: usize>(rows: usize) -> Tile {
@@ -75,7 +75,7 @@ fn tile_of<E: Unit>(rows: usize, vectors: usize) -> Tile {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 unsafe fn tile<E: Unit, const M: usize, const V: usize>(
     size: &Product,
-    mut lines: Lines,
+    mut lines: Lines<FETCHING>,
     a: *const i32,
     b: *const f32,
     adds: bool,
@@ -87,9 +87,7 @@ unsafe fn tile<E: Unit, const M: usize, const V: usize>(
     // SAFETY: the caller's pointers reach as far as the sizes say.
     unsafe {
         for unit in 0..units {
-            if unit % FETCHING == 0 {
-                lines.fetch();
-            }
+            lines.at(unit);
             let mut weights = [_mm512_setzero_ps(); V];
             for (vector, weight) in weights.iter_mut().enumerate() {
                 *weight = _mm512_loadu_ps(b.add(unit * ldb + vector * LANES));
