@@ -91,7 +91,7 @@ fn pack(kernels: Kernels, weights: &[f32], inputs: usize) -> Vec<f32> {
 
 fn cases() -> impl Strategy<Value = Case> {
     let lengths = prop::collection::vec(prop_oneof![Just(1usize), 0usize..80], 1..5);
-    let inputs = prop_oneof![Just(64usize), Just(192), Just(384), Just(1536)];
+    let inputs = prop_oneof![Just(64usize), Just(192), Just(384), Just(1536), Just(6208)];
     let outputs = prop_oneof![Just(16usize), Just(80), Just(128), Just(384)];
     let outlier = prop_oneof![Just(1.0f32), Just(40.0), Just(1e6)];
     (lengths, inputs, outputs, outlier).prop_map(|(lengths, inputs, outputs, outlier)| Case {
