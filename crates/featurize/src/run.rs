@@ -71,8 +71,9 @@ pub fn run(
 /// # Errors
 /// That cannot be found out; the work is cancelled.
 pub fn is_finished(job: &Job, watch: &dyn Watch) -> Result<bool, Error> {
-    let Some(saved) = Manifest::load(&job.settings.folder()?)? else { return Ok(false) };
-    let found = Found::look(job, Some(&saved), Consent::default(), watch)?;
+    let folder = job.settings.folder()?;
+    let Some(saved) = Manifest::load(&folder)? else { return Ok(false) };
+    let found = Found::look(job, folder, Some(saved.clone()), Consent::default(), watch)?;
     let manifest = &found.manifest;
     let is_unchanged = manifest.parts == saved.parts && manifest.fingerprint == saved.fingerprint;
     let is_there = |part: &Part| found.is_there(part);

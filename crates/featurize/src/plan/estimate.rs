@@ -61,13 +61,13 @@ impl Estimate {
     /// # Errors
     /// Whatever would make the run itself fail before it starts.
     pub fn take(job: &Job, consent: Consent, watch: &dyn Watch) -> Result<Self, Error> {
-        let folder = &job.settings.folder()?;
-        refuse_foreign_files(folder, consent)?;
-        let saved = match Manifest::load(folder) {
+        let folder = job.settings.folder()?;
+        refuse_foreign_files(&folder, consent)?;
+        let saved = match Manifest::load(&folder) {
             Err(error) if may_go(&error, consent) => None,
             saved => saved?,
         };
-        let found = Found::look(job, saved.as_ref(), consent, watch)?;
+        let found = Found::look(job, folder, saved, consent, watch)?;
         let shard = job.settings.shard.unwrap_or((0, 1));
         let own = found.survey.plan.iter().filter(|part| part.belongs_to(shard));
         let (made, to_make): (Vec<&Part>, Vec<&Part>) = own.partition(|part| found.is_there(part));

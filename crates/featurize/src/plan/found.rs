@@ -18,19 +18,19 @@ pub struct Found {
 }
 
 impl Found {
-    /// Holds a job's plan against its folder, whose manifest is `saved`.
+    /// Holds a job's plan against its output `folder`, whose manifest is `saved`.
     ///
     /// # Errors
     /// Those of [`Survey::take`] and [`Survey::reconcile`]; the folder cannot be listed.
     pub fn look(
         job: &Job,
-        saved: Option<&Manifest>,
+        folder: OutputFolder,
+        saved: Option<Manifest>,
         consent: Consent,
         watch: &dyn Watch,
     ) -> Result<Self, Error> {
-        let folder = job.settings.folder()?;
-        let survey = Survey::take(job, saved, &mut Notes::load(&folder), watch)?;
-        let mut manifest = saved.cloned().unwrap_or_else(|| Manifest::new("", survey.fingerprint.clone()));
+        let survey = Survey::take(job, saved.as_ref(), &mut Notes::load(&folder), watch)?;
+        let mut manifest = saved.unwrap_or_else(|| Manifest::new("", survey.fingerprint.clone()));
         survey.reconcile(&mut manifest, consent)?;
         let stamps = folder.stamps()?;
         Ok(Self { survey, manifest, folder, stamps })
