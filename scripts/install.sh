@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts the program, the one that computes for it and the libraries this needs below PREFIX, where they find each
+# Puts the program, the one with libtorch beside it and the libraries that this needs below PREFIX, where they find each
 # other from anywhere, with manual pages and what shells complete.
 #     scripts/install.sh PROGRAM LIBTORCH PREFIX
 set -eu

@@ -1,18 +1,18 @@
-//! The program that is called computes nothing: it looks, and becomes another where something is to be computed.
+//! The program that is called has no libtorch: it computes what that has no part in, and becomes another for the rest.
 
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::faulty::{command, sandbox, stderr, visible};
+use crate::faulty::{command_of, sandbox, stderr, visible};
 use crate::support::{Sandbox, texts, write_table};
 
-/// What does not compute starts in a few milliseconds: libtorch takes a third of a second.
-#[cfg(target_os = "linux")]
-#[test]
-fn the_program_that_is_called_does_not_load_libtorch() {
-    let libraries = libraries(env!("CARGO_BIN_EXE_strata").as_ref());
-    assert!(libraries.contains("libc.so") && !libraries.contains("torch"), "{libraries}");
+/// The program with libtorch, which `make build` puts beside the other.
+pub fn program_with_libtorch() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_strata")).with_file_name("strata-libtorch");
+    assert!(program.exists(), "expected {}: `make build` makes it", program.display());
+    program
 }
 
 /// The libraries a program loads when it starts, as `ldd` lists them.
@@ -21,34 +21,124 @@ pub fn libraries(program: &Path) -> String {
     String::from_utf8(listed.stdout).unwrap()
 }
 
+/// To register its operators takes libtorch a third of a second.
+#[cfg(target_os = "linux")]
 #[test]
-fn alone_it_inspects_and_finds_a_run_finished_and_says_what_is_missing_where_it_is_not() {
+fn the_program_that_is_called_does_not_load_libtorch() {
+    let own = libraries(env!("CARGO_BIN_EXE_strata").as_ref());
+    assert!(own.contains("libc.so") && !own.contains("torch"), "{own}");
+    let others = libraries(&program_with_libtorch());
+    assert!(others.contains("libtorch_cpu.so"), "{others}");
+}
+
+/// A sandbox with models that kernels compute and that libtorch has a part in, and the program in it; beside it, if
+/// that is wanted, another that only ends with 99.
+fn apart(with_other: bool) -> (Sandbox, impl Fn(&Sandbox, &str) -> Output) {
     let sandbox = sandbox();
-    sandbox.succeed(&command("out"));
-    let program = sandbox.path("strata");
-    fs_err::copy(env!("CARGO_BIN_EXE_strata"), &program).unwrap();
-    let run = |arguments: &str| -> Output {
-        let mut command = Command::new(&program);
+    sandbox.write_plain_model();
+    fs_err::create_dir(sandbox.path("bin")).unwrap();
+    fs_err::copy(env!("CARGO_BIN_EXE_strata"), sandbox.path("bin/strata")).unwrap();
+    if with_other {
+        sandbox.write("bin/strata-libtorch", "#!/bin/sh\nexit 99\n");
+        let path = sandbox.path("bin/strata-libtorch");
+        fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let run = |sandbox: &Sandbox, arguments: &str| -> Output {
+        let mut command = Command::new(sandbox.path("bin/strata"));
         command.args(arguments.split(' ')).current_dir(sandbox.path("")).env_clear().output().unwrap()
     };
+    (sandbox, run)
+}
+
+fn plain(output: &str) -> String {
+    format!("{} --random-weights 1", command_of("plain", output))
+}
+
+#[test]
+fn it_computes_what_kernels_do_and_becomes_the_other_for_the_rest() {
+    let (sandbox, run) = apart(true);
+    let code = |arguments: &str| run(&sandbox, arguments).status.code();
+    for arguments in [plain("plain-out"), plain("plain-out"), "verify plain-out".to_owned()] {
+        assert_eq!(code(&arguments), Some(0), "{arguments}");
+    }
+    assert_eq!(code(&plain("plain-out").replace("--progress", "--dry-run --progress")), Some(0));
+    let streamed = run(&sandbox, "run --input in --model plain --random-weights 1 --output -");
+    assert!(streamed.status.success() && streamed.stdout.starts_with(&[0xff; 4]), "{}", stderr(&streamed));
+
+    let libtorchs = [
+        command_of("tiny-bert", "out"),
+        format!("{} --attentions", plain("out")),
+        format!("{} --device cuda", plain("out")),
+        format!("{} --device cuda:1 --dry-run", plain("out")),
+        "serve".to_owned(),
+    ];
+    for arguments in libtorchs {
+        assert_eq!(code(&arguments), Some(99), "{arguments}");
+    }
+    assert_eq!(code(&format!("{} --device flex", command_of("tiny-bert", "flex-out"))), Some(0));
+    assert_eq!(code("verify flex-out"), Some(0));
+    // What is wrong is said by whoever is called.
+    assert_eq!(code(&command_of("nothing", "out")), Some(78));
+    assert!(!sandbox.path("out").exists());
+}
+
+#[test]
+fn it_finds_a_run_of_the_other_finished_by_itself() {
+    let (sandbox, run) = apart(true);
+    let command = command_of("tiny-bert", "out");
+    sandbox.succeed(&command);
     let before = visible(&sandbox.path("out"));
-    let finished = run(&command("out"));
+    let finished = run(&sandbox, &command);
     assert!(finished.status.success(), "{}", stderr(&finished));
-    assert!(run("inspect out").status.success());
+    assert!(run(&sandbox, "inspect out").status.success());
     write_table(&sandbox.path("in/d.csv"), &texts(["cat"]));
-    for arguments in [command("out"), command("new"), "verify out".to_owned()] {
-        let refused = run(&arguments);
-        assert_eq!(refused.status.code(), Some(78), "{arguments}");
-        let said = stderr(&refused);
-        assert!(said.contains("strata-libtorch") && said.contains("make install"), "{said}");
+    for arguments in [command, "verify out".to_owned()] {
+        assert_eq!(run(&sandbox, &arguments).status.code(), Some(99), "{arguments}");
     }
     assert_eq!(visible(&sandbox.path("out")), before);
-    assert!(!sandbox.path("new").exists());
+}
+
+#[test]
+fn alone_it_computes_everything_says_so_and_mixes_nothing() {
+    let (sandbox, run) = apart(false);
+    let alone = run(&sandbox, &command_of("tiny-bert", "out"));
+    let said = stderr(&alone);
+    assert!(alone.status.success() && said.contains("strata-libtorch is not beside strata"), "{said}");
+    assert!(run(&sandbox, "verify out").status.success());
+    let refused = sandbox.strata(&command_of("tiny-bert", "out")).output().unwrap();
+    let said = stderr(&refused);
+    assert!(refused.status.code() == Some(78) && said.contains("libtorch"), "{said}");
+    let silent = run(&sandbox, &plain("plain-out"));
+    assert!(silent.status.success() && !stderr(&silent).contains("libtorch"), "{}", stderr(&silent));
+    let refused = run(&sandbox, &format!("{} --device cuda", plain("cuda-out")));
+    assert!(stderr(&refused).contains("without libtorch"), "{}", stderr(&refused));
+    assert!(!sandbox.path("cuda-out").exists());
+}
+
+/// 0.3.0 and whatever came before named the libtorch of the program also where it had no part in the values.
+#[test]
+fn what_names_a_libtorch_that_has_no_part_in_it_is_taken_over() {
+    let (sandbox, run) = apart(true);
+    assert!(run(&sandbox, &plain("out")).status.success());
+    let manifest = sandbox.path("out/_strata/manifest.json");
+    let mut value: serde_json::Value = serde_json::from_slice(&fs_err::read(&manifest).unwrap()).unwrap();
+    assert!(value["fingerprint"].get("libtorch").is_none(), "{value}");
+    for libtorch in ["2.9.0".into(), serde_json::Value::Null] {
+        value["fingerprint"]["libtorch"] = libtorch;
+        fs_err::write(&manifest, value.to_string()).unwrap();
+        let again = run(&sandbox, &format!("{} --report r.json", plain("out")));
+        assert!(again.status.success(), "{}", stderr(&again));
+        let report = sandbox.report("r.json");
+        assert_eq!((&report["parts_kept"], &report["parts_written"]), (&8.into(), &0.into()));
+        let now: serde_json::Value = serde_json::from_slice(&fs_err::read(&manifest).unwrap()).unwrap();
+        assert!(now["fingerprint"].get("libtorch").is_none(), "{now}");
+        assert!(run(&sandbox, "verify out").status.success());
+    }
 }
 
 #[test]
 fn the_other_program_is_refused_if_it_is_of_another_build() {
-    let other = Command::new(env!("CARGO_BIN_EXE_strata-libtorch"))
+    let other = Command::new(program_with_libtorch())
         .args(["verify", "out"])
         .env("STRATA_FRONT", "0.0.1 abcdef")
         .output()
@@ -60,12 +150,13 @@ fn the_other_program_is_refused_if_it_is_of_another_build() {
 #[test]
 fn a_refused_run_over_a_finished_output_leaves_it_as_it_was() {
     let mut sandbox = sandbox();
-    sandbox.succeed(&command("out"));
+    let command = command_of("tiny-bert", "out");
+    sandbox.succeed(&command);
     let before = visible(&sandbox.path("out"));
     write_table(&sandbox.path("in/b.csv"), &texts(["other", "texts"]));
     fs_err::remove_file(sandbox.path("in/c.jsonl")).unwrap();
     sandbox.set("STRATA_CPU", "8086");
-    for arguments in [command("out"), format!("{} --prune", command("out"))] {
+    for arguments in [command.clone(), format!("{command} --prune")] {
         let refused = sandbox.strata(&arguments).output().unwrap();
         assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
         assert_eq!(visible(&sandbox.path("out")), before);

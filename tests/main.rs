@@ -10,7 +10,6 @@ mod documents;
 mod every_type;
 mod faults;
 mod faulty;
-#[cfg(all(feature = "libtorch", unix))]
 mod front;
 mod help;
 mod hub;
@@ -19,8 +18,6 @@ mod memory;
 mod minilm;
 mod models;
 mod numerics;
-// They were made with libtorch, whose version their fingerprint names.
-#[cfg(feature = "libtorch")]
 mod old_outputs;
 mod on_null;
 mod operations;

@@ -2,12 +2,9 @@
 
 use serde_json::Value;
 
-use crate::faulty::{command, sandbox, stderr, visible};
-#[cfg(feature = "libtorch")]
-use crate::support::repository;
-use crate::support::{Sandbox, texts, write_table};
+use crate::faulty::{command, command_of, sandbox, stderr, visible};
+use crate::support::{Sandbox, repository, texts, write_table};
 
-#[cfg(feature = "libtorch")]
 #[test]
 fn an_installed_program_runs_from_its_own_folder_and_without_an_environment() {
     let sandbox = sandbox();
@@ -35,18 +32,18 @@ fn an_installed_program_runs_from_its_own_folder_and_without_an_environment() {
         let script = fs_err::read_to_string(prefix.join("share").join(script)).unwrap();
         assert!(script.contains("rows-per-part"), "{script}");
     }
-    let arguments = command("out");
-    let run = std::process::Command::new(program)
-        .env_clear()
-        .args(arguments.split(' '))
-        .current_dir(sandbox.path(""))
-        .output();
-    let run = run.unwrap();
-    assert!(run.status.success(), "{}", stderr(&run));
+    for arguments in [command("out"), command_of("tiny-bert", "others-out")] {
+        let run = std::process::Command::new(&program)
+            .env_clear()
+            .args(arguments.split(' '))
+            .current_dir(sandbox.path(""))
+            .output();
+        let run = run.unwrap();
+        assert!(run.status.success() && !stderr(&run).contains("libtorch"), "{}", stderr(&run));
+    }
 }
 
 /// The libtorch that the program under test was built with.
-#[cfg(feature = "libtorch")]
 fn libtorch() -> std::path::PathBuf {
     std::env::var_os("LIBTORCH").map_or_else(|| repository().join(".libtorch"), Into::into)
 }

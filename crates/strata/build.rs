@@ -13,11 +13,9 @@ fn main() {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
     }
 
-    // What a library has, libtorch's might use unless it is hidden; then none of it could be left out.
-    match std::env::var("CARGO_CFG_TARGET_OS").as_deref() {
-        Ok("linux") => println!("cargo::rustc-link-arg-bin=strata=-Wl,--exclude-libs,ALL"),
-        Ok("macos") => println!("cargo::rustc-link-arg-bin=strata=-Wl,-dead_strip_dylibs"),
-        _ => {}
+    println!("cargo::rerun-if-env-changed=DEP_STRATA_BERT_LIBTORCH_VERSION");
+    if let Ok(version) = std::env::var("DEP_STRATA_BERT_LIBTORCH_VERSION") {
+        println!("cargo::rustc-env=STRATA_LIBTORCH_BESIDE={version}");
     }
 
     let target = std::env::var("TARGET").expect("cargo names the target");

@@ -30,10 +30,16 @@ pub enum Fault {
 /// A step of a run: its call and the file, named relative to the output.
 pub type Step = (String, String);
 
-/// A command that writes to `output`, over three files of several formats and eight parts.
+/// A command that writes to `output`, over three files of several formats and eight parts; without libtorch, whose start
+/// would take most of its time.
 pub fn command(output: &str) -> String {
+    format!("{} --device flex", command_of("tiny-bert", output))
+}
+
+/// The same, of another model, where it would be computed by itself.
+pub fn command_of(model: &str, output: &str) -> String {
     format!(
-        "run --input in --model tiny-bert --output {output} --layers 0,-1 --rows-per-part 4 --threads 1 --progress never"
+        "run --input in --model {model} --output {output} --layers 0,-1 --rows-per-part 4 --threads 1 --progress never"
     )
 }
 

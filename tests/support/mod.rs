@@ -2,7 +2,6 @@
 
 pub mod hub;
 pub mod models;
-#[cfg(feature = "libtorch")]
 pub mod old_output;
 pub mod reference;
 pub mod tables;

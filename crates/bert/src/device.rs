@@ -4,10 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::Device;
+use strata_kernels::can_pack;
 
-use crate::Error;
-#[cfg(feature = "libtorch")]
-use crate::ops;
+use crate::{Activation, Config, Error, Features, ops};
 
 /// A device the user may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +30,24 @@ impl DeviceKind {
         match self {
             Self::Cpu | Self::Flex => (OF_A_THREAD * threads).clamp(2 * OF_A_THREAD, OF_A_GPU),
             Self::Cuda(_) => OF_A_GPU,
+        }
+    }
+
+    /// Whether libtorch has a part in what is computed of a model, if there is one: on a GPU, or where kernels do
+    /// not do all that takes time. Elsewhere the values are the same with it and without, but for a last digit.
+    pub fn uses_libtorch(self, config: &Config, features: &Features) -> bool {
+        let (hidden, wide) = (config.hidden_size, config.intermediate_size);
+        let by_kernels = || {
+            ops::has_kernels()
+                && config.architecture.is_plain()
+                && config.hidden_act == Activation::Gelu
+                && [(hidden, wide), (hidden, config.embedding_size())].iter().all(|&(a, b)| can_pack(a, b))
+                && !features.needs_attentions()
+        };
+        match self {
+            Self::Cuda(_) => true,
+            Self::Flex => false,
+            Self::Cpu => !by_kernels(),
         }
     }
 
@@ -106,5 +123,54 @@ impl fmt::Display for DeviceKind {
             Self::Cuda(index) => write!(f, "cuda:{index}"),
             Self::Flex => f.write_str("flex"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FeatureRequest;
+    use crate::parity::{FAMILIES, fixture, with_numbers};
+
+    const WIDE: [(&str, usize); 7] = [
+        ("hidden_size", 32),
+        ("dim", 32),
+        ("intermediate_size", 64),
+        ("hidden_dim", 64),
+        ("embedding_size", 16),
+        ("num_attention_heads", 2),
+        ("n_heads", 2),
+    ];
+
+    fn features(attentions: bool, config: &Config) -> Features {
+        Features::resolve(&FeatureRequest { attentions, ..FeatureRequest::default() }, config).unwrap()
+    }
+
+    #[test]
+    fn libtorch_has_no_part_in_the_families_that_kernels_do_all_the_work_of() {
+        let without = FAMILIES.into_iter().filter(|name| {
+            let folder = tempfile::tempdir().unwrap();
+            let config = with_numbers(name, folder.path(), &WIDE).config;
+            !DeviceKind::Cpu.uses_libtorch(&config, &features(false, &config))
+        });
+        let names =
+            ["tiny-bert", "tiny-roberta", "tiny-xlm-roberta", "tiny-camembert", "tiny-distilbert", "tiny-electra"];
+        assert_eq!(without.collect::<Vec<_>>(), names);
+    }
+
+    #[test]
+    fn it_has_a_part_in_other_widths_and_activations_in_attentions_and_on_gpus_and_none_on_flex() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = with_numbers("tiny-bert", folder.path(), &WIDE).config;
+        let on = |device: DeviceKind, config: &Config, attentions| {
+            device.uses_libtorch(config, &features(attentions, config))
+        };
+        assert!(!on(DeviceKind::Cpu, &plain, false) && on(DeviceKind::Cpu, &plain, true));
+        assert!(on(DeviceKind::Cuda(0), &plain, false));
+        let narrow = Config::read(&fixture("tiny-bert").join("config.json")).unwrap();
+        assert!(on(DeviceKind::Cpu, &narrow, false) && !on(DeviceKind::Flex, &narrow, true));
+        let folder = tempfile::tempdir().unwrap();
+        let relu = with_numbers("tiny-bert-relu", folder.path(), &WIDE).config;
+        assert!(on(DeviceKind::Cpu, &relu, false));
     }
 }

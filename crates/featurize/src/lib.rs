@@ -24,6 +24,7 @@ pub use error::{Error, ErrorKind, Refusal, in_one_line};
 pub use inspect::{Inspection, OutputColumn, Vectors, manifest_of};
 pub use job::Job;
 pub use job::input::JobInput;
+pub use job::model::uses_libtorch;
 pub use job::settings::{OnBadFile, STDIO, Settings, cores};
 pub use job::text_formats::{self, TextFormats};
 pub use output::OPTIONS;

@@ -3,7 +3,6 @@
 mod cluster;
 mod commands;
 mod console;
-#[cfg(all(feature = "libtorch", unix))]
 mod front;
 mod options;
 mod panics;
@@ -18,7 +17,6 @@ use clap::Parser;
 pub use cluster::{Cluster, Order};
 use commands::COMPUTES;
 use commands::report::Report;
-#[cfg(all(feature = "libtorch", unix))]
 pub use front::{behind, front};
 use options::Options;
 pub use options::cli::Workers;

@@ -1,8 +1,5 @@
-//! `strata` with libtorch, for what `strata` does not do without.
+//! `strata` with libtorch, for what that has a part in.
 
 fn main() {
-    #[cfg(unix)]
     strata::behind(std::env::args_os());
-    #[cfg(not(unix))]
-    strata::main(std::env::args_os(), None);
 }

@@ -145,6 +145,18 @@ impl Architecture {
     }
 }
 
+impl Architecture {
+    /// Whether layers are of nothing but products, attention over all or some neighbours, and norms after sums.
+    pub(crate) fn is_plain(&self) -> bool {
+        let is_rotated = self.layers.iter().any(|layer| layer.rotation.is_some());
+        self.norms == Norms::After
+            && !self.gated
+            && !is_rotated
+            && self.relative == Relative::Nothing
+            && self.convolution.is_none()
+    }
+}
+
 impl Layer {
     /// One that attends to all tokens.
     pub(crate) fn of(name: String) -> Self {

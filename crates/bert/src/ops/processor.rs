@@ -32,6 +32,11 @@ pub(crate) fn kernels() -> Option<Kernels> {
     *KERNELS
 }
 
+/// Whether there are any.
+pub(crate) fn has_kernels() -> bool {
+    kernels().is_some()
+}
+
 /// Whether they multiply bfloat16.
 pub(crate) fn has_bfloat16() -> bool {
     kernels().is_some_and(Kernels::has_bfloat16)

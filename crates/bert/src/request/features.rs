@@ -85,6 +85,11 @@ impl Features {
         self.layers.iter().copied().max().unwrap_or(0)
     }
 
+    /// Whether the attention of any encoder layer is asked for.
+    pub(crate) fn needs_attentions(&self) -> bool {
+        self.columns.iter().any(|column| matches!(column.origin, Origin::Attention(..)))
+    }
+
     /// Whether the attention of an encoder layer is asked for.
     pub(crate) fn needs_attention(&self, layer: usize) -> bool {
         self.columns.iter().any(|column| matches!(column.origin, Origin::Attention(of, _) if of == layer))

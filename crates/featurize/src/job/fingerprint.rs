@@ -16,12 +16,25 @@ const WRITER: &str = "strata";
 /// Which values the same settings give.
 const NUMERICS: &str = "numerics";
 
+/// The version of libtorch, where it has a part in the values.
+const LIBTORCH: &str = "libtorch";
+
 /// The version that stated itself in place of the first numerics.
 const BEFORE_NUMERICS: &str = "0.3.0";
 
 /// What decides the values of every part of a job; `model` are the sums of the model's files.
 pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
-    let Job { settings, checkpoint, tokenizer, types, features: _, inputs: _, remarks: _, skipped: _ } = job;
+    let Job {
+        settings,
+        checkpoint,
+        tokenizer,
+        features,
+        types,
+        libtorch,
+        inputs: _,
+        remarks: _,
+        skipped: _,
+    } = job;
     let Settings {
         text_formats,
         subject,
@@ -75,7 +88,6 @@ pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
         },
         "device": device.to_string(),
         "compute": compute.to_string(),
-        "libtorch": strata_bert::LIBTORCH_VERSION,
         "settings": {
             "unit": asked.unit.to_string(),
             "keep": keep.to_string(),
@@ -123,6 +135,9 @@ pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
             settings.insert("words".to_owned(), json!(words));
         }
     }
+    if device.uses_libtorch(&checkpoint.config, features) {
+        value[LIBTORCH] = json!(libtorch);
+    }
     Ok(value.as_object().cloned().unwrap_or_default())
 }
 
@@ -164,8 +179,9 @@ pub fn provenance_of_part(
     serde_json::to_string(&provenance)
 }
 
-/// What a fingerprint or a provenance says of the values, in the words of this version.
-pub fn present(stated: &Map<String, Value>) -> Map<String, Value> {
+/// What a fingerprint or a provenance says of the values, in the words of this version and of the fingerprint that
+/// it is held against: until 0.3.0 all named the libtorch of their program.
+pub fn present(stated: &Map<String, Value>, now: &Map<String, Value>) -> Map<String, Value> {
     let mut stated = stated.clone();
     if stated.contains_key(NUMERICS) {
         stated.remove(WRITER);
@@ -173,5 +189,27 @@ pub fn present(stated: &Map<String, Value>) -> Map<String, Value> {
         stated.remove(WRITER);
         stated.insert(NUMERICS.to_owned(), json!(1));
     }
+    if !now.contains_key(LIBTORCH) {
+        stated.remove(LIBTORCH);
+    }
     stated
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stated(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn a_libtorch_that_has_no_part_in_the_values_does_not_count_and_any_other_does() {
+        let before = stated(json!({"numerics": 1, "libtorch": "2.9.0"}));
+        let without = stated(json!({"numerics": 1}));
+        assert_eq!(present(&before, &without), without);
+        for now in [json!("2.11.0"), Value::Null] {
+            assert_eq!(present(&before, &stated(json!({"numerics": 1, "libtorch": now}))), before);
+        }
+    }
 }

@@ -18,7 +18,7 @@ use inputs::Opened;
 use model::Model;
 use serde_json::{Map, Value};
 use settings::Settings;
-use strata_bert::{Checkpoint, Extractor, Features, TextTokenizer, Unit};
+use strata_bert::{Checkpoint, Extractor, Features, LIBTORCH_VERSION, TextTokenizer, Unit};
 
 use crate::Error;
 
@@ -40,6 +40,8 @@ pub struct Job {
     pub skipped: BTreeMap<String, String>,
     /// Types of kept columns that a file alone does not decide, by column.
     pub types: BTreeMap<String, String>,
+    /// The version of the libtorch that computes where it has a part in the values.
+    pub libtorch: Option<&'static str>,
 }
 
 impl Job {
@@ -48,18 +50,26 @@ impl Job {
     /// # Errors
     /// Anything that makes the run impossible.
     pub fn prepare(settings: Settings) -> Result<Self, Error> {
-        Self::prepared(settings, Extractor::check)
+        Self::prepared(settings, Extractor::check, LIBTORCH_VERSION)
     }
 
-    /// As [`Job::prepare`], where nothing is computed: the device need not be there.
+    /// As [`Job::prepare`], where nothing is computed: the device need not be there, and `libtorch` is the version of
+    /// the one that would compute.
     ///
     /// # Errors
     /// Those of [`Job::prepare`], but for what concerns device and weights.
-    pub fn prepare_without_device(settings: Settings) -> Result<Self, Error> {
-        Self::prepared(settings, |_, _, _, _| Ok(None))
+    pub fn prepare_without_device(
+        settings: Settings,
+        libtorch: Option<&'static str>,
+    ) -> Result<Self, Error> {
+        Self::prepared(settings, |_, _, _, _| Ok(None), libtorch)
     }
 
-    fn prepared(mut settings: Settings, check: model::Check) -> Result<Self, Error> {
+    fn prepared(
+        mut settings: Settings,
+        check: model::Check,
+        libtorch: Option<&'static str>,
+    ) -> Result<Self, Error> {
         let Model { folder, checkpoint, features, tokenizer, remarks } = Model::open(&mut settings, check)?;
         let Opened { inputs, skipped, types } = inputs::open(&settings, &features)?;
         tracing::debug!(
@@ -69,7 +79,7 @@ impl Job {
             folder.display(),
             inputs.len()
         );
-        Ok(Self { settings, checkpoint, features, tokenizer, inputs, remarks, skipped, types })
+        Ok(Self { settings, checkpoint, features, tokenizer, inputs, remarks, skipped, types, libtorch })
     }
 
     /// What decides the values of every part, as the parts and the manifest state it; `model` are the

@@ -32,11 +32,7 @@ impl Model {
     /// # Errors
     /// It is not there, or cannot do what is asked.
     pub fn open(settings: &mut Settings, check: Check) -> Result<Self, Error> {
-        if is_address(&settings.model) {
-            settings.model = fetched(settings)?;
-        }
-        let folder = strata_hub::locate(&settings.model)?;
-        let (checkpoint, mut remarks) = sentence::open(settings, &folder)?;
+        let (folder, checkpoint, mut remarks) = encoder(settings)?;
         let tokenizer = TextTokenizer::load(&checkpoint, &settings.tokenizer)?;
         remarks.extend(sentence::cut_earlier(settings, &folder, &checkpoint, tokenizer.max_length()));
         if let Some(sentence) = &mut settings.features.sentence {
@@ -47,6 +43,31 @@ impl Model {
         remarks.extend(of_device.map(str::to_owned));
         Ok(Self { folder, checkpoint, features, tokenizer, remarks })
     }
+}
+
+/// Whether libtorch has a part in what settings ask for, if there is one. Not of a model that cannot be opened: what is
+/// wrong is told by whoever is to compute.
+pub fn uses_libtorch(mut settings: Settings) -> bool {
+    if settings.device != DeviceKind::Cpu {
+        return matches!(settings.device, DeviceKind::Cuda(_));
+    }
+    let mut asked = || -> Result<bool, Error> {
+        let (_, checkpoint, _) = encoder(&mut settings)?;
+        let features = Features::resolve(&settings.features, &checkpoint.config)?;
+        Ok(settings.device.uses_libtorch(&checkpoint.config, &features))
+    };
+    asked().unwrap_or(false)
+}
+
+/// The folder of the model of `settings` and what is in it, of which the settings then know what it says of texts;
+/// and what the user might not expect of that.
+fn encoder(settings: &mut Settings) -> Result<(PathBuf, Checkpoint, Vec<String>), Error> {
+    if is_address(&settings.model) {
+        settings.model = fetched(settings)?;
+    }
+    let folder = strata_hub::locate(&settings.model)?;
+    let (checkpoint, remarks) = sentence::open(settings, &folder)?;
+    Ok((folder, checkpoint, remarks))
 }
 
 /// The folder on this machine of a model that lies in a store.

@@ -55,7 +55,7 @@ impl Survey {
         let fingerprint = job.fingerprint(&model_identity(job, notes)?)?;
         watch::check(watch)?;
         // Other settings may find another number of rows in the same bytes.
-        let known = known.filter(|manifest| present(&manifest.fingerprint) == fingerprint);
+        let known = known.filter(|manifest| present(&manifest.fingerprint, &fingerprint) == fingerprint);
         let mut skipped = job.skipped.clone();
         let mut records = Vec::with_capacity(job.inputs.len());
         for input in &job.inputs {
@@ -105,7 +105,7 @@ impl Survey {
     /// # Errors
     /// It names parts made otherwise, and there is no consent to lose them.
     pub fn reconcile(&self, manifest: &mut Manifest, consent: Consent) -> Result<(), Refusal> {
-        manifest.fingerprint = present(&manifest.fingerprint);
+        manifest.fingerprint = present(&manifest.fingerprint, &self.fingerprint);
         if manifest.fingerprint != self.fingerprint {
             if !consent.overwrite && !manifest.parts.is_empty() {
                 return Err(self.made_otherwise(manifest));

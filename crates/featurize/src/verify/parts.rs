@@ -90,8 +90,9 @@ fn check_part(
                 found.problems.push(format!("has {} rows, expected {}", part.rows, record.output_rows));
             }
             let content = manifest.inputs.get(&record.input).map(|input| &input.content);
-            let fingerprint = present(&manifest.fingerprint);
+            let fingerprint = present(&manifest.fingerprint, &manifest.fingerprint);
             let expected = provenance_of_part(&fingerprint, &record.input, content, record.rows)?;
+            let stated = |provenance: &str| stated(provenance, &fingerprint);
             if part.provenance.as_deref().and_then(stated) != stated(&expected) {
                 found.problems.push("its provenance is not that of the manifest".to_owned());
             }
@@ -110,8 +111,8 @@ fn described(field: &Field) -> String {
     }
 }
 
-fn stated(provenance: &str) -> Option<Map<String, Value>> {
-    serde_json::from_str(provenance).ok().map(|stated| present(&stated))
+fn stated(provenance: &str, fingerprint: &Map<String, Value>) -> Option<Map<String, Value>> {
+    serde_json::from_str(provenance).ok().map(|stated| present(&stated, fingerprint))
 }
 
 /// Rows of input files that no part holds, or that two parts hold.

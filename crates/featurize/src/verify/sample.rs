@@ -100,7 +100,7 @@ pub fn sample(
 /// Refuses a model that is not the output's. Types that follow from all inputs together may differ where
 /// some of them are gone: that is returned as a reason not to encode anything.
 fn refuse_another_model(manifest: &Manifest, survey: &Survey) -> Result<Option<String>, Refusal> {
-    let differences = differences(&present(&manifest.fingerprint), &survey.fingerprint);
+    let differences = differences(&present(&manifest.fingerprint, &survey.fingerprint), &survey.fingerprint);
     if differences.is_empty() {
         return Ok(None);
     }

@@ -19,7 +19,7 @@ pub use inspect::inspect;
 #[cfg(feature = "probe")]
 pub use probe::probe;
 pub use run::{COMPUTES, run};
-#[cfg(all(feature = "libtorch", unix))]
-pub use run::{LOOKS, Unfinished, may_be_finished};
+pub use run::{LOOKS, Unfinished, may_be_finished, options_ahead};
 pub use serve::serve;
 pub use verify::verify;
+pub use verify::uses_libtorch as verify_uses_libtorch;

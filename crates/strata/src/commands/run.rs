@@ -13,6 +13,7 @@ use crate::commands::{metrics, stdio};
 use crate::console::failure::say_only;
 use crate::console::progress::Terminal;
 use crate::console::{counted, note};
+use crate::front;
 use crate::options::Options;
 use crate::options::cli::{RunArguments, Workers};
 use crate::signals::Signals;
@@ -42,11 +43,12 @@ pub const COMPUTES: Ability = Ability {
     },
 };
 
-/// That of a program that does not: it looks whether anything is missing, changes nothing before it knows, and leaves
-/// whatever is to be said of a run that is not finished to the other, as [`Unfinished`].
-#[cfg(all(feature = "libtorch", unix))]
+/// That of a program that has no libtorch, where the run is libtorch's: it looks whether anything is missing, changes
+/// nothing before it knows, and leaves whatever is to be said of a run that is not finished to the other, as [`Unfinished`].
 pub const LOOKS: Ability = Ability {
-    prepare: |settings| Job::prepare_without_device(settings).or(Err(Unfinished.into())),
+    prepare: |settings| {
+        Job::prepare_without_device(settings, front::libtorch()).or(Err(Unfinished.into()))
+    },
     dry_run: |_, _, _| Err(Unfinished.into()),
     stream: |_, _, _| Err(Unfinished.into()),
     run: |job, consent, remembered, watch, outcome| {
@@ -67,16 +69,20 @@ pub const LOOKS: Ability = Ability {
 #[error("the run is not finished")]
 pub struct Unfinished;
 
+/// The options of a run before it begins; none where the pipeline can be read only once.
+pub fn options_ahead(arguments: &RunArguments) -> Option<Options> {
+    match &arguments.pipeline {
+        Some(path) if path.is_file() => Some(arguments.options.over_file(path).unwrap_or_default()),
+        Some(_) => None,
+        None => Some(arguments.options.clone()),
+    }
+}
+
 /// Whether a run might find everything done, and may be looked at twice: its output is a folder of this machine that
 /// says it is whole, and nothing that it reads is a stream.
-#[cfg(all(feature = "libtorch", unix))]
 pub fn may_be_finished(arguments: &RunArguments) -> bool {
-    let RunArguments { pipeline, options, dry_run, prune, overwrite, .. } = arguments;
-    let options = match pipeline {
-        Some(path) if path.is_file() => options.over_file(path).unwrap_or_default(),
-        Some(_) => return false,
-        None => options.clone(),
-    };
+    let RunArguments { dry_run, prune, overwrite, .. } = arguments;
+    let Some(options) = options_ahead(arguments) else { return false };
     let reads_stdin = options.input.paths.iter().flatten().any(|input| input == STDIO);
     let is_marked = |output: &Path| !is_address(output) && output.join(SUCCESS_FILE).exists();
     let changes = *dry_run || *prune || *overwrite || reads_stdin;
@@ -253,6 +259,11 @@ fn absolute(path: impl AsRef<Path>) -> anyhow::Result<String> {
 }
 
 impl Options {
+    /// Whether libtorch has a part in what they ask for, if there is one.
+    pub fn uses_libtorch(self) -> bool {
+        Settings::try_from(self).is_ok_and(strata_featurize::uses_libtorch)
+    }
+
     /// These options with paths that mean the same wherever one starts, and this model: for whoever looks at the
     /// output later on this machine the folder in which it was found, as an id may stand for another one by then.
     fn with_absolute_paths(&self, model: String) -> anyhow::Result<Self> {

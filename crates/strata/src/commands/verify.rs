@@ -119,6 +119,15 @@ fn sample(
     Ok(sample)
 }
 
+/// Whether libtorch has a part in the sample, if there is one.
+pub fn uses_libtorch(arguments: &VerifyArguments) -> bool {
+    let options = || -> anyhow::Result<Option<Options>> {
+        let output = OutputFolder::at(&arguments.folder, &arguments.storage.stores()?)?;
+        options(arguments, &Notes::load(&output))
+    };
+    arguments.sample > 0 && options().ok().flatten().is_some_and(Options::uses_libtorch)
+}
+
 /// Leaves out inputs that lead nowhere any more, and tells which.
 fn leave_out_gone(options: &mut Options) -> Result<Vec<String>, Refusal> {
     let (mut gone, stores) = (Vec::new(), options.storage.stores()?);

@@ -10,6 +10,7 @@ use strata_hub::ModelId;
 use tracing::level_filters::LevelFilter;
 
 use crate::console::LogFormat;
+use crate::front::libtorch;
 use crate::options::Options;
 #[cfg(feature = "probe")]
 use crate::options::probe::ProbeOptions;
@@ -22,7 +23,7 @@ static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
         env!("CARGO_PKG_VERSION"),
         env!("STRATA_COMMIT"),
         env!("STRATA_TARGET"),
-        strata_bert::LIBTORCH_VERSION.unwrap_or("none"),
+        libtorch().unwrap_or("none"),
     )
 });
 
