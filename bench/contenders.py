@@ -71,7 +71,7 @@ class Strata:
 
     def start(self) -> dict:
         if not self.binary.is_file():
-            raise Failed(f"there is no {self.binary}; build it with `cargo build --release`")
+            raise Failed(f"there is no {self.binary}; build it with `make build`")
         version = subprocess.run([self.binary, "--version"], capture_output=True, text=True, check=True)
         if self.compute != "float32" and "--compute" not in self.help():
             raise Failed(f"this {version.stdout.strip()} has no --compute {self.compute}")

@@ -4,8 +4,9 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
-use crate::faulty::{command_of, sandbox, stderr, visible};
+use crate::faulty::{assert_sound, command_of, sandbox, send, start, stderr, visible};
 use crate::support::{Sandbox, texts, write_table};
 
 /// The program with libtorch, which `make build` puts beside the other.
@@ -35,7 +36,8 @@ fn the_program_that_is_called_does_not_load_libtorch() {
 /// that is wanted, another that only ends with 99.
 fn apart(with_other: bool) -> (Sandbox, impl Fn(&Sandbox, &str) -> Output) {
     let sandbox = sandbox();
-    sandbox.write_plain_model();
+    sandbox.write_plain_model("plain", 32);
+    sandbox.write_plain_model("wide", 64);
     fs_err::create_dir(sandbox.path("bin")).unwrap();
     fs_err::copy(env!("CARGO_BIN_EXE_strata"), sandbox.path("bin/strata")).unwrap();
     if with_other {
@@ -52,6 +54,11 @@ fn apart(with_other: bool) -> (Sandbox, impl Fn(&Sandbox, &str) -> Output) {
 
 fn plain(output: &str) -> String {
     format!("{} --random-weights 1", command_of("plain", output))
+}
+
+/// The same, of a model that is wide enough for int8.
+fn wide(output: &str) -> String {
+    format!("{} --random-weights 1", command_of("wide", output))
 }
 
 #[test]
@@ -99,15 +106,61 @@ fn it_finds_a_run_of_the_other_finished_by_itself() {
 }
 
 #[test]
+fn a_run_that_has_become_the_other_is_interrupted_and_killed_as_any() {
+    let sandbox = sandbox();
+    let begun = Instant::now();
+    sandbox.succeed(&command_of("tiny-bert", "clean"));
+    let (whole, clean) = (begun.elapsed(), visible(&sandbox.path("clean")));
+    for (tenth, signal) in (1..=10).zip(["TERM", "KILL"].into_iter().cycle()) {
+        let mut run = start(&mut sandbox.strata(&command_of("tiny-bert", "out")));
+        std::thread::sleep(whole * tenth / 10);
+        if run.try_wait().unwrap().is_none() {
+            send(&run, signal);
+        }
+        let ended = run.wait_with_output().unwrap();
+        let in_order = [None, Some(0), Some(143)].contains(&ended.status.code());
+        assert!(in_order, "{signal} at {tenth}: {}", stderr(&ended));
+        assert_sound(&sandbox.path("out"), &clean);
+    }
+    sandbox.succeed(&command_of("tiny-bert", "out"));
+    assert_eq!(visible(&sandbox.path("out")), clean);
+}
+
+/// A pipeline that can be read once is left to the other program.
+#[test]
+fn both_programs_give_the_same_bytes_of_what_libtorch_has_no_part_in() {
+    let (sandbox, run) = apart(false);
+    let mut computes = vec!["float32"];
+    computes.extend(["bfloat16", "int8"].into_iter().filter(|compute| {
+        run(&sandbox, &format!("{} --compute {compute} --dry-run", wide("none"))).status.success()
+    }));
+    for compute in computes {
+        let [one, other] = ["own", "others"].map(|name| format!("{compute}-{name}"));
+        let own = run(&sandbox, &format!("{} --compute {compute}", wide(&one)));
+        assert!(own.status.success(), "{}", stderr(&own));
+        let others = Command::new(program_with_libtorch())
+            .args(format!("{} --compute {compute}", wide(&other)).split(' '))
+            .current_dir(sandbox.path(""))
+            .output()
+            .unwrap();
+        assert!(others.status.success(), "{}", stderr(&others));
+        assert_eq!(visible(&sandbox.path(&one)), visible(&sandbox.path(&other)), "{compute}");
+    }
+}
+
+#[test]
 fn alone_it_computes_everything_says_so_and_mixes_nothing() {
     let (sandbox, run) = apart(false);
     let alone = run(&sandbox, &command_of("tiny-bert", "out"));
     let said = stderr(&alone);
-    assert!(alone.status.success() && said.contains("strata-libtorch is not beside strata"), "{said}");
+    assert!(alone.status.success() && said.contains("strata-libtorch is not beside"), "{said}");
     assert!(run(&sandbox, "verify out").status.success());
     let refused = sandbox.strata(&command_of("tiny-bert", "out")).output().unwrap();
     let said = stderr(&refused);
-    assert!(refused.status.code() == Some(78) && said.contains("libtorch"), "{said}");
+    assert!(refused.status.code() == Some(78) && said.contains("libtorch was null, is now"), "{said}");
+    sandbox.succeed(&command_of("tiny-bert", "others-out"));
+    let refused = run(&sandbox, &command_of("tiny-bert", "others-out"));
+    assert!(stderr(&refused).contains("have libtorch go on with it"), "{}", stderr(&refused));
     let silent = run(&sandbox, &plain("plain-out"));
     assert!(silent.status.success() && !stderr(&silent).contains("libtorch"), "{}", stderr(&silent));
     let refused = run(&sandbox, &format!("{} --device cuda", plain("cuda-out")));

@@ -1,5 +1,7 @@
 //! A real checkpoint, all-MiniLM-L6-v2, against recorded answers of the reference implementation.
 
+use std::process::Command;
+
 use arrow::array::AsArray;
 use arrow::datatypes::UInt32Type;
 use serde_json::Value;
@@ -32,6 +34,23 @@ fn a_real_checkpoint_gives_the_vectors_of_the_reference_in_every_layer() {
     sandbox.succeed(&format!("{inputs} --output unit --normalize"));
     let output = read_output(&sandbox.path("unit"));
     assert_rows(&vectors(&output, "layer_6_mean"), &reference, "sentence_embedding", 0);
+}
+
+#[test]
+fn a_batch_for_which_there_is_no_memory_is_divided() {
+    let texts: Vec<String> = (0..30_000).map(|row| format!("text number {row} of many")).collect();
+    let sandbox = Sandbox::with_texts(texts.iter().map(String::as_str));
+    sandbox.link("minilm", &set_up(".models/all-MiniLM-L6-v2"));
+    let arguments = "run --input in.parquet --model minilm --output out --layers 0 --max-batch-tokens 300000";
+    let command = sandbox.strata(arguments);
+    let mut limited = Command::new("sh");
+    // As kibibytes of addresses.
+    limited.args(["-c", "ulimit -v 1500000; exec \"$0\" \"$@\""]).arg(command.get_program());
+    limited.args(command.get_args()).current_dir(sandbox.path("")).env_clear();
+    let ended = limited.output().unwrap();
+    let said = stderr(&ended);
+    assert!(ended.status.success() && said.contains("no device memory for"), "{said}");
+    assert_eq!(vectors(&read_output(&sandbox.path("out")), "layer_0_mean").len(), texts.len());
 }
 
 #[test]

@@ -15,7 +15,7 @@ const RECORD: &str = "STRATA_RECORD_NUMERICS";
 const TOLERANCE: f32 = 1e-5;
 
 /// Names, models and options that together use every part of the computation.
-const CASES: [(&str, &str, &str); 17] = [
+const CASES: [(&str, &str, &str); 19] = [
     ("poolings", "tiny-bert", "--layers all --pooling cls,mean,max,min,mean_max,last,pooler"),
     ("stack", "tiny-bert", "--layers 1,-1 --combine stack --normalize --special-tokens exclude"),
     ("windows", "tiny-bert", "--combine mean --layers 1,-1 --overflow window --max-length 8 --stride 2"),
@@ -33,6 +33,8 @@ const CASES: [(&str, &str, &str); 17] = [
     ("modernbert", "tiny-modernbert", "--layers 0,-1"),
     ("deberta", "tiny-deberta-v2", "--layers 0,-1"),
     ("nomic", "tiny-nomic_bert", "--layers 0,-1"),
+    ("plain", "plain", "--random-weights 7 --layers all --pooling cls,mean,max,min,mean_max,last,pooler"),
+    ("plain-tokens", "plain", "--random-weights 7 --unit token --layers 0,-1"),
 ];
 
 const TEXTS: &str = r#"{"text": "The cat sat on the dog.", "pair": "hello world", "spans": [{"start": 4, "end": 7}, {"start": 0, "end": 23}]}
@@ -47,7 +49,8 @@ fn values_are_those_that_were_recorded_for_these_numerics() {
     for (case, model, options) in CASES {
         let sandbox = Sandbox::new();
         sandbox.write("in.jsonl", TEXTS);
-        let folder = fixture(model);
+        sandbox.write_plain_model("plain", 32);
+        let folder = if model == "plain" { sandbox.path(model) } else { fixture(model) };
         sandbox.succeed(&format!(
             "run --input in.jsonl --model {} --output out --keep none {options}",
             folder.display()

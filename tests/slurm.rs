@@ -14,7 +14,9 @@ const FIRST: u32 = 1;
 /// The task of an array, in the environment that SLURM gives it.
 fn task(sandbox: &Sandbox, number: u32, output: &str) -> Command {
     let mut command = Command::new(repository().join("pipelines/slurm.sh"));
-    let options = format!("--input in --model tiny-bert --output {output} --layers 0,-1 --rows-per-part 4");
+    let options = format!(
+        "--input in --model tiny-bert --output {output} --layers 0,-1 --rows-per-part 4 --device flex"
+    );
     command.args(options.split(' ')).current_dir(sandbox.path(""));
     command.env("STRATA", env!("CARGO_BIN_EXE_strata")).env("SLURM_CPUS_PER_TASK", "1");
     command.env("SLURM_ARRAY_TASK_ID", number.to_string()).env("SLURM_ARRAY_TASK_MIN", FIRST.to_string());
@@ -32,7 +34,7 @@ fn an_array_gives_the_bytes_of_one_run_however_often_tasks_are_killed_and_queued
         let output = format!("out-{round}");
         let begin = || numbers.iter().map(|&number| start(&mut task(&sandbox, number, &output)));
         let mut tasks: Vec<_> = begin().collect();
-        std::thread::sleep(Duration::from_millis(60 + 40 * round));
+        std::thread::sleep(Duration::from_millis(10 + 15 * round));
         for (place, task) in tasks.iter_mut().enumerate() {
             // Two of them die with their node, one meets its time limit.
             let signal = match (place as u64 + round) % 4 {

@@ -1,7 +1,8 @@
-//! Gives the program and its tests the run-time path of libtorch that `strata-bert` was built with, and
-//! what `--version` says of this build.
+//! Gives the program and its tests the run-time path of libtorch that `strata-bert` was built with, and what
+//! this build is.
 
-use std::path::Path;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
@@ -18,9 +19,39 @@ fn main() {
         println!("cargo::rustc-env=STRATA_LIBTORCH_BESIDE={version}");
     }
 
+    println!("cargo::rustc-env=STRATA_SOURCES={:016x}", sources());
+
     let target = std::env::var("TARGET").expect("cargo names the target");
     println!("cargo::rustc-env=STRATA_TARGET={target}");
     println!("cargo::rustc-env=STRATA_COMMIT={}", commit().as_deref().unwrap_or("unknown"));
+}
+
+/// What tells the sources of all libraries: two programs of one commit may be of different ones.
+fn sources() -> u64 {
+    let mut hash = DefaultHasher::new();
+    for library in names(Path::new("..")) {
+        println!("cargo::rerun-if-changed={}", library.join("src").display());
+        add(&library.join("src"), &mut hash);
+    }
+    hash.finish()
+}
+
+fn add(folder: &Path, hash: &mut DefaultHasher) {
+    for path in names(folder) {
+        if path.is_dir() {
+            add(&path, hash);
+        } else {
+            (&path, std::fs::read(&path).unwrap_or_default()).hash(hash);
+        }
+    }
+}
+
+/// What is in a folder, in order.
+fn names(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    names.sort();
+    names
 }
 
 /// The commit that is checked out; none where the sources lie outside a repository of their own.

@@ -266,7 +266,7 @@ fn input_and_output_may_both_lie_in_a_store() {
     let (sandbox, bucket) = job();
     bucket.put_folder("in", &sandbox.path("in"));
     let command = format!(
-        "run --input {} --output {} --model tiny-bert --layers 0,-1 --rows-per-part 4 --threads 1",
+        "run --input {} --output {} --model tiny-bert --layers 0,-1 --rows-per-part 4 --threads 1 --device flex",
         bucket.address("in"),
         bucket.address("out")
     );

@@ -35,15 +35,16 @@ impl Sandbox {
         self.write("broken/config.json", serde_json::to_string(&config).unwrap());
     }
 
-    /// Writes the model `plain`, for which kernels do all the work: as wide as they want it, with `--random-weights`.
-    pub fn write_plain_model(&self) {
+    /// Writes a model whose layers kernels compute wholly, if its width is a multiple of 16; for `--random-weights`.
+    pub fn write_plain_model(&self, name: &str, width: usize) {
         let text = fs_err::read_to_string(fixture("tiny-bert").join("config.json")).unwrap();
         let mut config: Map<String, Value> = serde_json::from_str(&text).unwrap();
-        let sizes = [("hidden_size", 32), ("intermediate_size", 64), ("num_attention_heads", 2)];
+        let sizes = [("hidden_size", width), ("intermediate_size", 2 * width), ("num_attention_heads", 2)];
         config.extend(sizes.map(|(key, size)| (key.to_owned(), size.into())));
-        fs_err::create_dir(self.path("plain")).unwrap();
-        fs_err::copy(fixture("tiny-bert").join("tokenizer.json"), self.path("plain/tokenizer.json")).unwrap();
-        self.write("plain/config.json", serde_json::to_string(&config).unwrap());
+        fs_err::create_dir(self.path(name)).unwrap();
+        fs_err::copy(fixture("tiny-bert").join("tokenizer.json"), self.path(name).join("tokenizer.json"))
+            .unwrap();
+        self.write(&format!("{name}/config.json"), serde_json::to_string(&config).unwrap());
     }
 
     /// Writes a copy of the model `tiny-bert`.

@@ -2,7 +2,7 @@
 //! does them, and as fast as the processor's multiplications go when nothing is ever fetched. The
 //! quotients of the rates say how far the pass is from either.
 //!
-//! `cargo bench --profile release --workspace --bench forward -- bfloat16/16x128` runs a part of it. Rates are tokens per
+//! `cargo bench --profile release --workspace --features strata/libtorch --bench forward -- bfloat16/16x128` runs a part of it. Rates are tokens per
 //! second of a model of [`LAYERS`] layers.
 
 use std::path::Path;

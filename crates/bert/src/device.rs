@@ -11,7 +11,7 @@ use crate::{Activation, Config, Error, Features, ops};
 /// A device the user may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceKind {
-    /// The processor: kernels for it, and libtorch, or burn-flex in a build without libtorch.
+    /// The processor: kernels for it, and libtorch where those do not do all the work, if there is one.
     #[default]
     Cpu,
     /// libtorch on the CUDA device with this index.
@@ -34,7 +34,7 @@ impl DeviceKind {
     }
 
     /// Whether libtorch has a part in what is computed of a model, if there is one: on a GPU, or where kernels do
-    /// not do all that takes time. Elsewhere the values are the same with it and without, but for a last digit.
+    /// not do all that takes time. Where it has none, a build with libtorch computes as one without.
     pub fn uses_libtorch(self, config: &Config, features: &Features) -> bool {
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
         let by_kernels = || {
@@ -49,6 +49,15 @@ impl DeviceKind {
             Self::Flex => false,
             Self::Cpu => !by_kernels(),
         }
+    }
+
+    /// The burn device on which these features of a model are computed.
+    ///
+    /// # Errors
+    /// Those of [`DeviceKind::open`].
+    pub(crate) fn open_for(self, config: &Config, features: &Features) -> Result<Device, Error> {
+        let device = if self.uses_libtorch(config, features) { self } else { Self::Flex };
+        device.open()
     }
 
     /// The burn device.
@@ -153,8 +162,14 @@ mod tests {
             let config = with_numbers(name, folder.path(), &WIDE).config;
             !DeviceKind::Cpu.uses_libtorch(&config, &features(false, &config))
         });
-        let names =
-            ["tiny-bert", "tiny-roberta", "tiny-xlm-roberta", "tiny-camembert", "tiny-distilbert", "tiny-electra"];
+        let names = [
+            "tiny-bert",
+            "tiny-roberta",
+            "tiny-xlm-roberta",
+            "tiny-camembert",
+            "tiny-distilbert",
+            "tiny-electra",
+        ];
         assert_eq!(without.collect::<Vec<_>>(), names);
     }
 

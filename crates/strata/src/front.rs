@@ -4,55 +4,37 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process;
-use std::sync::OnceLock;
 
 use anyhow::Context;
-use strata_bert::LIBTORCH_VERSION;
-use strata_featurize::{ErrorKind, Refusal};
+use strata_featurize::{ErrorKind, Refusal, STDIO, Settings, uses_libtorch};
+use strata_io::{SUCCESS_FILE, is_address};
 
+use crate::beside::{self, PROGRAM};
 use crate::commands::report::Report;
 use crate::commands::{self, LOOKS, Unfinished};
-use crate::console::note;
+use crate::options::Options;
 use crate::options::cli::{Command, RunArguments};
 use crate::signals::Signals;
 use crate::{enter, fulfil};
 
-/// The program with libtorch.
-const PROGRAM: &str = "strata-libtorch";
-/// Where it is, from the folder of this one: beside it where both were built, or where it was installed.
-const PLACES: [&str; 2] = ["", "../lib/strata"];
 /// How OpenMP's threads wait for each other. Unless told they spin, which takes the processor from whoever has work.
 const WAITING: (&str, &str) = ("OMP_WAIT_POLICY", "passive");
 /// What tells the program which of its kind it stands in for, and this one.
 const FRONT: &str = "STRATA_FRONT";
-const THIS: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("STRATA_COMMIT"));
-
-/// The program with libtorch, if there is one and this one may become it.
-static BESIDE: OnceLock<PathBuf> = OnceLock::new();
+const THIS: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " ", env!("STRATA_COMMIT"), " of sources ", env!("STRATA_SOURCES"));
 
 /// As [`main`](crate::main), for a program beside which there may be one with libtorch.
 pub fn front(arguments: impl IntoIterator<Item = OsString>) {
-    if let Some(program) = beside() {
-        // Nobody else sets it.
-        let _ = BESIDE.set(program);
-    }
+    let other = beside::find();
     enter(arguments, |command, arguments| {
-        let Some(program) = BESIDE.get() else {
-            if LIBTORCH_VERSION.is_none() && uses_libtorch(&command) {
-                note(format_args!(
-                    "{PROGRAM} is not beside strata, which goes on without libtorch (`make build` and `make install` bring both)"
-                ));
-            }
-            return fulfil(command, None);
-        };
-        if !uses_libtorch(&command) {
-            return fulfil(command, None);
-        }
+        let other = other.filter(|_| is_for_libtorch(&command));
+        let Some(other) = other else { return fulfil(command, None) };
         match &command {
-            Command::Run(run) => look(run).unwrap_or_else(|| become_program(program, arguments)),
-            _ => become_program(program, arguments),
+            Command::Run(run) if may_be_finished(run) => look(run, || become_program(other, arguments)),
+            _ => become_program(other, arguments),
         }
     });
 }
@@ -65,32 +47,52 @@ pub fn behind(arguments: impl IntoIterator<Item = OsString>) {
     });
 }
 
-/// The version of the libtorch that this program or the one beside it has.
-pub fn libtorch() -> Option<&'static str> {
-    LIBTORCH_VERSION.or_else(|| BESIDE.get().and(option_env!("STRATA_LIBTORCH_BESIDE")))
-}
-
-/// Whether libtorch has a part in what a command asks for, or may have.
-fn uses_libtorch(command: &Command) -> bool {
+/// Whether libtorch has a part in what a command asks for, or may have: what can be read only once, or lies in a store,
+/// is left to the program that has it.
+fn is_for_libtorch(command: &Command) -> bool {
     match command {
-        Command::Run(run) => commands::options_ahead(run).is_none_or(|options| options.uses_libtorch()),
-        Command::Verify(verify) => commands::verify_uses_libtorch(verify),
-        // Which model is wanted stands on stdin, which can be read once.
+        Command::Run(run) => options_ahead(run).is_none_or(has_part),
+        Command::Verify(verify) if is_address(&verify.folder) => true,
+        Command::Verify(verify) => {
+            verify.sample > 0 && commands::remembered_options(verify).ok().flatten().is_some_and(has_part)
+        }
+        // Which model is wanted stands on stdin.
         Command::Serve => true,
         _ => false,
     }
 }
 
-/// Finds a run finished, for which libtorch is not needed. None if it may not be, or is not.
-fn look(run: &RunArguments) -> Option<anyhow::Result<()>> {
-    if !commands::may_be_finished(run) {
-        return None;
+/// In doubt not: what is wrong with options is told here.
+fn has_part(options: Options) -> bool {
+    let in_store = options.model.path.as_deref().is_some_and(|model| is_address(model.as_ref()));
+    in_store || Settings::try_from(options).is_ok_and(uses_libtorch)
+}
+
+/// The options of a run before it begins; none where the pipeline can be read only once.
+fn options_ahead(arguments: &RunArguments) -> Option<Options> {
+    match &arguments.pipeline {
+        Some(path) if path.exists() && !path.is_file() => None,
+        Some(path) => Some(arguments.options.over_file(path).unwrap_or_default()),
+        None => Some(arguments.options.clone()),
     }
-    let looked =
-        Signals::listen().map_err(Into::into).and_then(|signals| commands::run(run, &LOOKS, None, &signals, &mut Report::begin()));
-    match looked {
-        Err(error) if error.is::<Unfinished>() => None,
-        done => Some(done),
+}
+
+/// Whether a run might find everything done, and may be looked at twice: its output is a folder of this machine that
+/// says it is whole, and nothing that it reads is a stream.
+fn may_be_finished(arguments: &RunArguments) -> bool {
+    let RunArguments { dry_run, prune, overwrite, .. } = arguments;
+    let Some(options) = options_ahead(arguments) else { return false };
+    let reads_stdin = options.input.paths.iter().flatten().any(|input| input == STDIO);
+    let is_marked = |output: &Path| !is_address(output) && output.join(SUCCESS_FILE).exists();
+    let changes = *dry_run || *prune || *overwrite || reads_stdin;
+    !changes && options.output.path.is_some_and(|output| is_marked(output.as_ref()))
+}
+
+/// Finds a run finished, for which libtorch is not needed, or does `otherwise`.
+fn look(run: &RunArguments, otherwise: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    match commands::run(run, &LOOKS, None, &Signals::listen()?, &mut Report::begin()) {
+        Err(error) if error.is::<Unfinished>() => otherwise(),
+        done => done,
     }
 }
 
@@ -98,12 +100,6 @@ fn refuse_other(front: &OsStr) -> Refusal {
     let message = format!("strata is {}, and {PROGRAM} beside it is {THIS}", front.to_string_lossy());
     Refusal::new(ErrorKind::Configuration, message)
         .hint("build or install both together: `make build`, `make install`")
-}
-
-fn beside() -> Option<PathBuf> {
-    let here = env::current_exe().and_then(fs_err::canonicalize).ok()?;
-    let folder = here.parent().unwrap_or(Path::new("."));
-    PLACES.map(|place| folder.join(place).join(PROGRAM)).into_iter().find(|place| place.exists())
 }
 
 /// Goes on as the program with libtorch, with the same arguments. Returns only if that cannot be.

@@ -1,5 +1,6 @@
 //! The program as a library, for those that carry it: the command line, and the options of a run.
 
+mod beside;
 mod cluster;
 mod commands;
 mod console;

@@ -143,9 +143,7 @@ impl Architecture {
             ..Self::default()
         }
     }
-}
 
-impl Architecture {
     /// Whether layers are of nothing but products, attention over all or some neighbours, and norms after sums.
     pub(crate) fn is_plain(&self) -> bool {
         let is_rotated = self.layers.iter().any(|layer| layer.rotation.is_some());

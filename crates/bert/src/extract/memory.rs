@@ -13,6 +13,19 @@ impl Default for MemoryLimit {
     }
 }
 
+/// Whether the processor has so much memory. burn-flex ends the process where libtorch fails with an error that can be
+/// told and gone on from, so it is asked beforehand.
+///
+/// # Errors
+/// It has not.
+pub(crate) fn reserve(bytes: usize) -> Result<(), Error> {
+    let mut memory: Vec<u8> = Vec::new();
+    let reserved = memory.try_reserve_exact(bytes);
+    // What nobody looks at need not be reserved at all, says the compiler.
+    std::hint::black_box(&memory);
+    reserved.map_err(|error| Error::OutOfMemory(format!("can't allocate {bytes} bytes: {error}")))
+}
+
 type Compute<'a> = dyn Fn(&[&Encoding]) -> Result<Vec<f32>, Error> + 'a;
 
 impl MemoryLimit {

@@ -25,7 +25,7 @@ use crate::request::Statistic;
 use crate::request::columns::{Column, Origin};
 use crate::request::features::Features;
 use crate::threads::Threads;
-use crate::{Checkpoint, Combine, Compute, DeviceKind, Document, Encoding, Error, Pooling, Unit};
+use crate::{Checkpoint, Combine, Compute, Config, DeviceKind, Document, Encoding, Error, Pooling, Unit};
 
 /// A model on a device that computes the [`Features`] asked for and nothing more.
 pub struct Extractor {
@@ -34,6 +34,8 @@ pub struct Extractor {
     features: Features,
     device: Device,
     threads: Threads,
+    /// What a token's tensors take where nobody tells that there is no memory for them.
+    token_bytes: Option<usize>,
     memory: MemoryLimit,
 }
 
@@ -49,7 +51,7 @@ impl Extractor {
         device: DeviceKind,
         compute: Compute,
     ) -> Result<Option<&'static str>, Error> {
-        device.open()?;
+        device.open_for(&checkpoint.config, features)?;
         compute.check(device)?;
         compute.check_widths(&checkpoint.config)?;
         if let Some(sentence) = &features.sentence {
@@ -73,7 +75,7 @@ impl Extractor {
     ) -> Result<Self, Error> {
         compute.check(device)?;
         compute.check_widths(&checkpoint.config)?;
-        let device = device.open()?;
+        let device = device.open_for(&checkpoint.config, &features)?;
         let threads = Threads::new(threads)?;
         let (layers, with_pooler) = (features.highest_layer(), features.needs_pooler());
         let load = || BertModel::load(checkpoint, layers, with_pooler, &device, compute);
@@ -81,7 +83,8 @@ impl Extractor {
         let sentence = features.sentence.as_ref();
         let load = || sentence.map(|sentence| SentenceHead::load(sentence, &checkpoint.config, &device));
         let sentence = catch_backend(|| threads.run(load))?.transpose()?;
-        Ok(Self { model, sentence, features, device, threads, memory: MemoryLimit::default() })
+        let token_bytes = (device == Device::flex()).then(|| token_bytes(&checkpoint.config, &features));
+        Ok(Self { model, sentence, features, device, threads, token_bytes, memory: MemoryLimit::default() })
     }
 
     /// The columns it computes.
@@ -112,6 +115,9 @@ impl Extractor {
             return Ok(Vec::new());
         }
         self.memory.extract(batch, &|batch| {
+            if let Some(bytes) = self.token_bytes {
+                memory::reserve(bytes * batch.iter().map(|window| window.len()).sum::<usize>())?;
+            }
             let compute = || match self.features.unit {
                 Unit::Row => self.pooled(batch),
                 Unit::Token | Unit::Word | Unit::Span => self.states(batch),
@@ -162,7 +168,7 @@ impl Extractor {
     }
 
     fn state_width(&self) -> usize {
-        self.features.planes().len() * self.features.hidden_size
+        state_width(&self.features)
     }
 
     /// The hidden states of all tokens.
@@ -244,6 +250,17 @@ impl Extractor {
         };
         blocks(lengths).map(counted).collect()
     }
+}
+
+/// Values of a token where hidden states are asked for.
+fn state_width(features: &Features) -> usize {
+    features.planes().len() * features.hidden_size
+}
+
+/// Bytes of what is there at a time of a token in a forward pass: a layer's states, and what is asked for of them.
+fn token_bytes(config: &Config, features: &Features) -> usize {
+    let kept = if features.unit == Unit::Row { 0 } else { 2 * state_width(features) };
+    (6 * config.hidden_size + config.intermediate_size + kept) * size_of::<f32>()
 }
 
 /// The windows of documents that differ, each with the documents and their windows that it is of: its values do not

@@ -42,7 +42,8 @@ mod tests {
 
     #[test]
     fn memory_that_is_not_there_is_a_panic_that_can_be_caught_and_told() {
-        let fill = || FlexTensor::filled::<f32>(&[1 << 24, 1 << 22], |_| unreachable!("there is no such memory"));
+        let fill =
+            || FlexTensor::filled::<f32>(&[1 << 24, 1 << 22], |_| unreachable!("there is no such memory"));
         let panic = std::panic::catch_unwind(fill).unwrap_err();
         assert!(panic.downcast_ref::<String>().unwrap().contains("can't allocate memory"));
     }

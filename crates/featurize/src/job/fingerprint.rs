@@ -17,7 +17,7 @@ const WRITER: &str = "strata";
 const NUMERICS: &str = "numerics";
 
 /// The version of libtorch, where it has a part in the values.
-const LIBTORCH: &str = "libtorch";
+pub const LIBTORCH: &str = "libtorch";
 
 /// The version that stated itself in place of the first numerics.
 const BEFORE_NUMERICS: &str = "0.3.0";
@@ -28,7 +28,7 @@ pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
         settings,
         checkpoint,
         tokenizer,
-        features,
+        features: _,
         types,
         libtorch,
         inputs: _,
@@ -135,7 +135,7 @@ pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
             settings.insert("words".to_owned(), json!(words));
         }
     }
-    if device.uses_libtorch(&checkpoint.config, features) {
+    if job.uses_libtorch() {
         value[LIBTORCH] = json!(libtorch);
     }
     Ok(value.as_object().cloned().unwrap_or_default())
@@ -180,7 +180,8 @@ pub fn provenance_of_part(
 }
 
 /// What a fingerprint or a provenance says of the values, in the words of this version and of the fingerprint that
-/// it is held against: until 0.3.0 all named the libtorch of their program.
+/// it is held against. Until 0.3.0 all named the libtorch of their program, and where it now has no part, last digits
+/// were its own; in less than float32 it is more than those.
 pub fn present(stated: &Map<String, Value>, now: &Map<String, Value>) -> Map<String, Value> {
     let mut stated = stated.clone();
     if stated.contains_key(NUMERICS) {
@@ -189,7 +190,7 @@ pub fn present(stated: &Map<String, Value>, now: &Map<String, Value>) -> Map<Str
         stated.remove(WRITER);
         stated.insert(NUMERICS.to_owned(), json!(1));
     }
-    if !now.contains_key(LIBTORCH) {
+    if !now.contains_key(LIBTORCH) && stated.get("compute").is_some_and(|compute| compute == "float32") {
         stated.remove(LIBTORCH);
     }
     stated
@@ -204,12 +205,15 @@ mod tests {
     }
 
     #[test]
-    fn a_libtorch_that_has_no_part_in_the_values_does_not_count_and_any_other_does() {
-        let before = stated(json!({"numerics": 1, "libtorch": "2.9.0"}));
-        let without = stated(json!({"numerics": 1}));
-        assert_eq!(present(&before, &without), without);
+    fn a_libtorch_that_no_longer_has_a_part_counts_in_less_than_float32_alone() {
+        let before = |compute: &str| stated(json!({"numerics": 1, "compute": compute, "libtorch": "2.9.0"}));
+        let without = |compute: &str| stated(json!({"numerics": 1, "compute": compute}));
+        assert_eq!(present(&before("float32"), &without("float32")), without("float32"));
+        assert_eq!(present(&before("int8"), &without("int8")), before("int8"));
         for now in [json!("2.11.0"), Value::Null] {
-            assert_eq!(present(&before, &stated(json!({"numerics": 1, "libtorch": now}))), before);
+            let mut with = without("float32");
+            with.insert("libtorch".to_owned(), now);
+            assert_eq!(present(&before("float32"), &with), before("float32"));
         }
     }
 }

@@ -58,10 +58,7 @@ impl Job {
     ///
     /// # Errors
     /// Those of [`Job::prepare`], but for what concerns device and weights.
-    pub fn prepare_without_device(
-        settings: Settings,
-        libtorch: Option<&'static str>,
-    ) -> Result<Self, Error> {
+    pub fn prepare_without_device(settings: Settings, libtorch: Option<&'static str>) -> Result<Self, Error> {
         Self::prepared(settings, |_, _, _, _| Ok(None), libtorch)
     }
 
@@ -86,6 +83,11 @@ impl Job {
     /// sums of the model's files.
     pub fn fingerprint(&self, model: &Value) -> Result<Map<String, Value>, Error> {
         fingerprint::of(self, model)
+    }
+
+    /// Whether libtorch has a part in the values, if there is one.
+    pub fn uses_libtorch(&self) -> bool {
+        self.settings.device.uses_libtorch(&self.checkpoint.config, &self.features)
     }
 
     /// Loads the layers of the model that the features need.

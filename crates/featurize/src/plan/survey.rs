@@ -13,7 +13,7 @@ use strata_io::{
 use crate::Error;
 use crate::error::Refusal;
 use crate::job::Job;
-use crate::job::fingerprint::present;
+use crate::job::fingerprint::{LIBTORCH, present};
 use crate::plan::parts::{self, Part};
 use crate::watch::{self, Watch};
 
@@ -165,8 +165,14 @@ impl Survey {
 
     fn made_otherwise(&self, manifest: &Manifest) -> Refusal {
         let (folder, differences) = (self.folder.display(), self.differences(manifest));
-        Refusal::configuration(format!("{folder} holds parts made otherwise: {differences}"))
-            .hint("write to another folder, or start afresh with --overwrite")
+        let made = &manifest.fingerprint;
+        let is_without = |of: &Map<String, Value>| of.get(LIBTORCH).is_some_and(Value::is_null);
+        let hint = if is_without(&self.fingerprint) && !is_without(made) {
+            "write to another folder, start afresh with --overwrite, or have libtorch go on with it (`make build` brings that)"
+        } else {
+            "write to another folder, or start afresh with --overwrite"
+        };
+        Refusal::configuration(format!("{folder} holds parts made otherwise: {differences}")).hint(hint)
     }
 }
 

@@ -90,6 +90,7 @@ fn check_part(
                 found.problems.push(format!("has {} rows, expected {}", part.rows, record.output_rows));
             }
             let content = manifest.inputs.get(&record.input).map(|input| &input.content);
+            // Its own words, now.
             let fingerprint = present(&manifest.fingerprint, &manifest.fingerprint);
             let expected = provenance_of_part(&fingerprint, &record.input, content, record.rows)?;
             let stated = |provenance: &str| stated(provenance, &fingerprint);

@@ -18,8 +18,6 @@ pub use fetch::fetch;
 pub use inspect::inspect;
 #[cfg(feature = "probe")]
 pub use probe::probe;
-pub use run::{COMPUTES, run};
-pub use run::{LOOKS, Unfinished, may_be_finished, options_ahead};
+pub use run::{COMPUTES, LOOKS, Unfinished, run};
 pub use serve::serve;
-pub use verify::verify;
-pub use verify::uses_libtorch as verify_uses_libtorch;
+pub use verify::{remembered_options, verify};

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 use strata_featurize::{Consent, Job, OnNull, Outcome, Part, Refusal, STDIO, Settings, Watch};
-use strata_io::{OutputFormat, SUCCESS_FILE, is_address};
+use strata_io::{OutputFormat, is_address};
 
+use crate::beside;
 use crate::cluster::{Cluster, Order};
 use crate::commands::dry_run::dry_run;
 use crate::commands::report::{self, Report};
@@ -13,7 +14,6 @@ use crate::commands::{metrics, stdio};
 use crate::console::failure::say_only;
 use crate::console::progress::Terminal;
 use crate::console::{counted, note};
-use crate::front;
 use crate::options::Options;
 use crate::options::cli::{RunArguments, Workers};
 use crate::signals::Signals;
@@ -46,9 +46,7 @@ pub const COMPUTES: Ability = Ability {
 /// That of a program that has no libtorch, where the run is libtorch's: it looks whether anything is missing, changes
 /// nothing before it knows, and leaves whatever is to be said of a run that is not finished to the other, as [`Unfinished`].
 pub const LOOKS: Ability = Ability {
-    prepare: |settings| {
-        Job::prepare_without_device(settings, front::libtorch()).or(Err(Unfinished.into()))
-    },
+    prepare: |settings| Job::prepare_without_device(settings, beside::libtorch()).or(Err(Unfinished.into())),
     dry_run: |_, _, _| Err(Unfinished.into()),
     stream: |_, _, _| Err(Unfinished.into()),
     run: |job, consent, remembered, watch, outcome| {
@@ -68,26 +66,6 @@ pub const LOOKS: Ability = Ability {
 #[derive(Debug, thiserror::Error)]
 #[error("the run is not finished")]
 pub struct Unfinished;
-
-/// The options of a run before it begins; none where the pipeline can be read only once.
-pub fn options_ahead(arguments: &RunArguments) -> Option<Options> {
-    match &arguments.pipeline {
-        Some(path) if path.is_file() => Some(arguments.options.over_file(path).unwrap_or_default()),
-        Some(_) => None,
-        None => Some(arguments.options.clone()),
-    }
-}
-
-/// Whether a run might find everything done, and may be looked at twice: its output is a folder of this machine that
-/// says it is whole, and nothing that it reads is a stream.
-pub fn may_be_finished(arguments: &RunArguments) -> bool {
-    let RunArguments { dry_run, prune, overwrite, .. } = arguments;
-    let Some(options) = options_ahead(arguments) else { return false };
-    let reads_stdin = options.input.paths.iter().flatten().any(|input| input == STDIO);
-    let is_marked = |output: &Path| !is_address(output) && output.join(SUCCESS_FILE).exists();
-    let changes = *dry_run || *prune || *overwrite || reads_stdin;
-    !changes && options.output.path.is_some_and(|output| is_marked(output.as_ref()))
-}
 
 /// Does what the arguments ask for, and tells about it whatever came of it.
 ///
@@ -181,9 +159,15 @@ fn tell(arguments: &RunArguments, report: &Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the user might not expect of the model or the device.
+/// What the user might not expect of the model, the device or this program.
 fn remark(job: &Job) {
     job.remarks.iter().chain(job.tokenizer.notes()).for_each(note);
+    if job.libtorch.is_none() && job.uses_libtorch() {
+        note(format_args!(
+            "this model is computed faster by libtorch, and {} is not beside this program (`make build` or `make install` puts it there)",
+            beside::PROGRAM
+        ));
+    }
 }
 
 /// What the user might not expect.
@@ -259,11 +243,6 @@ fn absolute(path: impl AsRef<Path>) -> anyhow::Result<String> {
 }
 
 impl Options {
-    /// Whether libtorch has a part in what they ask for, if there is one.
-    pub fn uses_libtorch(self) -> bool {
-        Settings::try_from(self).is_ok_and(strata_featurize::uses_libtorch)
-    }
-
     /// These options with paths that mean the same wherever one starts, and this model: for whoever looks at the
     /// output later on this machine the folder in which it was found, as an id may stand for another one by then.
     fn with_absolute_paths(&self, model: String) -> anyhow::Result<Self> {

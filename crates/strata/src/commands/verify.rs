@@ -119,13 +119,13 @@ fn sample(
     Ok(sample)
 }
 
-/// Whether libtorch has a part in the sample, if there is one.
-pub fn uses_libtorch(arguments: &VerifyArguments) -> bool {
-    let options = || -> anyhow::Result<Option<Options>> {
-        let output = OutputFolder::at(&arguments.folder, &arguments.storage.stores()?)?;
-        options(arguments, &Notes::load(&output))
-    };
-    arguments.sample > 0 && options().ok().flatten().is_some_and(Options::uses_libtorch)
+/// The options of the last run into the folder, with what the arguments say; none where they are not known.
+///
+/// # Errors
+/// The folder is not there; its notes are damaged.
+pub fn remembered_options(arguments: &VerifyArguments) -> anyhow::Result<Option<Options>> {
+    let output = OutputFolder::at(&arguments.folder, &arguments.storage.stores()?)?;
+    options(arguments, &Notes::load(&output))
 }
 
 /// Leaves out inputs that lead nowhere any more, and tells which.

@@ -9,8 +9,8 @@ use serde::Serialize;
 use strata_hub::ModelId;
 use tracing::level_filters::LevelFilter;
 
+use crate::beside;
 use crate::console::LogFormat;
-use crate::front::libtorch;
 use crate::options::Options;
 #[cfg(feature = "probe")]
 use crate::options::probe::ProbeOptions;
@@ -23,7 +23,7 @@ static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
         env!("CARGO_PKG_VERSION"),
         env!("STRATA_COMMIT"),
         env!("STRATA_TARGET"),
-        libtorch().unwrap_or("none"),
+        beside::libtorch().unwrap_or("none"),
     )
 });
 
