@@ -5,30 +5,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::{Encoding, Error};
 
 /// How many tokens a device has turned out to have memory for.
-pub(crate) struct MemoryLimit(AtomicUsize);
-
-impl Default for MemoryLimit {
-    fn default() -> Self {
-        Self(AtomicUsize::new(usize::MAX))
-    }
-}
-
-/// Whether the processor has so much memory. burn-flex ends the process where libtorch fails with an error that can be
-/// told and gone on from, so it is asked beforehand.
-///
-/// # Errors
-/// It has not.
-pub(crate) fn reserve(bytes: usize) -> Result<(), Error> {
-    let mut memory: Vec<u8> = Vec::new();
-    let reserved = memory.try_reserve_exact(bytes);
-    // What nobody looks at need not be reserved at all, says the compiler.
-    std::hint::black_box(&memory);
-    reserved.map_err(|error| Error::OutOfMemory(format!("can't allocate {bytes} bytes: {error}")))
+pub(crate) struct MemoryLimit {
+    tokens: AtomicUsize,
+    /// What a token takes, where nobody tells that there is no memory for it.
+    token_bytes: Option<usize>,
 }
 
 type Compute<'a> = dyn Fn(&[&Encoding]) -> Result<Vec<f32>, Error> + 'a;
 
 impl MemoryLimit {
+    /// Of a device that tells when it has no memory, unless `token_bytes` are to be asked for beforehand.
+    pub(crate) fn new(token_bytes: Option<usize>) -> Self {
+        Self { tokens: AtomicUsize::new(usize::MAX), token_bytes }
+    }
+
     /// The rows that `compute` gives for the batch, or for its halves one after the other where the
     /// whole is beyond the limit. Running out of memory lowers the limit.
     ///
@@ -36,10 +26,10 @@ impl MemoryLimit {
     /// Those of `compute`; out of memory only for a row by itself.
     pub(crate) fn extract(&self, batch: &[&Encoding], compute: &Compute) -> Result<Vec<f32>, Error> {
         let tokens = batch.iter().map(|encoding| encoding.len()).sum::<usize>();
-        if batch.len() < 2 || tokens <= self.0.load(Ordering::Relaxed) {
-            match compute(batch) {
+        if batch.len() < 2 || tokens <= self.tokens.load(Ordering::Relaxed) {
+            match self.reserve(tokens).and_then(|()| compute(batch)) {
                 Err(Error::OutOfMemory(reason)) if batch.len() > 1 => {
-                    let limit = self.0.fetch_min(tokens / 2, Ordering::Relaxed).min(tokens / 2);
+                    let limit = self.tokens.fetch_min(tokens / 2, Ordering::Relaxed).min(tokens / 2);
                     tracing::warn!(
                         "no device memory for {tokens} tokens at once, going on with {limit}: {reason}"
                     );
@@ -51,6 +41,17 @@ impl MemoryLimit {
         let mut rows = self.extract(first, compute)?;
         rows.extend(self.extract(second, compute)?);
         Ok(rows)
+    }
+
+    /// burn-flex ends the process where libtorch fails with an error that can be told and gone on from, so the
+    /// processor is asked beforehand.
+    fn reserve(&self, tokens: usize) -> Result<(), Error> {
+        let Some(bytes) = self.token_bytes.map(|bytes| bytes * tokens) else { return Ok(()) };
+        let mut memory: Vec<u8> = Vec::new();
+        let reserved = memory.try_reserve_exact(bytes);
+        // What nobody looks at need not be reserved at all, says the compiler.
+        std::hint::black_box(&memory);
+        reserved.map_err(|error| Error::OutOfMemory(format!("can't allocate {bytes} bytes: {error}")))
     }
 }
 
@@ -89,7 +90,7 @@ mod tests {
     fn a_batch_too_large_is_halved_until_it_fits_and_keeps_its_order() {
         let encodings: Vec<Encoding> = (1..=8).map(encoding).collect();
         let batch: Vec<&Encoding> = encodings.iter().collect();
-        let limit = MemoryLimit::default();
+        let limit = MemoryLimit::new(None);
         let expected: Vec<f32> = (1..=8u8).map(f32::from).collect();
 
         let (rows, tried) = on_device_with(&limit, 20, &batch);
@@ -105,7 +106,7 @@ mod tests {
     #[test]
     fn a_row_that_does_not_fit_by_itself_is_an_error() {
         let row = encoding(30);
-        let (rows, tried) = on_device_with(&MemoryLimit::default(), 20, &[&row, &row]);
+        let (rows, tried) = on_device_with(&MemoryLimit::new(None), 20, &[&row, &row]);
         assert!(matches!(rows, Err(Error::OutOfMemory(_))));
         assert_eq!(tried, [2, 1]);
     }

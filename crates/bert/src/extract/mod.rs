@@ -34,8 +34,6 @@ pub struct Extractor {
     features: Features,
     device: Device,
     threads: Threads,
-    /// What a token's tensors take where nobody tells that there is no memory for them.
-    token_bytes: Option<usize>,
     memory: MemoryLimit,
 }
 
@@ -84,7 +82,7 @@ impl Extractor {
         let load = || sentence.map(|sentence| SentenceHead::load(sentence, &checkpoint.config, &device));
         let sentence = catch_backend(|| threads.run(load))?.transpose()?;
         let token_bytes = (device == Device::flex()).then(|| token_bytes(&checkpoint.config, &features));
-        Ok(Self { model, sentence, features, device, threads, token_bytes, memory: MemoryLimit::default() })
+        Ok(Self { model, sentence, features, device, threads, memory: MemoryLimit::new(token_bytes) })
     }
 
     /// The columns it computes.
@@ -115,9 +113,6 @@ impl Extractor {
             return Ok(Vec::new());
         }
         self.memory.extract(batch, &|batch| {
-            if let Some(bytes) = self.token_bytes {
-                memory::reserve(bytes * batch.iter().map(|window| window.len()).sum::<usize>())?;
-            }
             let compute = || match self.features.unit {
                 Unit::Row => self.pooled(batch),
                 Unit::Token | Unit::Word | Unit::Span => self.states(batch),
