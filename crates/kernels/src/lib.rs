@@ -48,3 +48,4 @@ mod tail;
 pub use element::Element;
 pub use layer::{Activation, Layer, Norm, can_pack, can_pack_int8, packed_int8_len, packed_len};
 pub use processor::Kernels;
+pub use scratch::CacheLine;

@@ -5,9 +5,11 @@ use std::mem::take;
 
 use bytemuck::{Pod, Zeroable};
 
+/// Memory that lies as the processor fetches it. Panels, inputs and outputs that begin with a line are read and written
+/// fastest: vectors that lie across two take two turns.
 #[repr(C, align(64))]
-#[derive(Clone, Copy)]
-struct CacheLine([u8; 64]);
+#[derive(Debug, Clone, Copy)]
+pub struct CacheLine([u8; 64]);
 
 // SAFETY: bytes, as many as they are aligned to, of which any are valid.
 unsafe impl Zeroable for CacheLine {}
