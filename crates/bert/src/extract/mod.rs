@@ -5,6 +5,7 @@ pub mod batch;
 mod assembly;
 mod attentions;
 mod memory;
+mod passing;
 mod pool;
 mod sentence;
 
@@ -14,18 +15,19 @@ use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use burn::tensor::{Bool, Device, Element, Tensor, TensorData};
+use burn::tensor::{Device, Element, Tensor, TensorData};
 
+use crate::extract::batch::Batch;
 use crate::extract::memory::MemoryLimit;
-use crate::extract::pool::pool;
+use crate::extract::passing::{CountedBlock, LayerSum, PooledLayers};
 use crate::extract::sentence::SentenceHead;
 use crate::model::BertModel;
 use crate::ops::layout::{Block, blocks};
 use crate::request::Statistic;
-use crate::request::columns::{Column, Origin};
+use crate::request::columns::Origin;
 use crate::request::features::Features;
 use crate::threads::Threads;
-use crate::{Checkpoint, Combine, Compute, Config, DeviceKind, Document, Encoding, Error, Pooling, Unit};
+use crate::{Checkpoint, Compute, Config, DeviceKind, Document, Encoding, Error, Unit};
 
 /// A model on a device that computes the [`Features`] asked for and nothing more.
 pub struct Extractor {
@@ -74,14 +76,17 @@ impl Extractor {
         compute.check(device)?;
         compute.check_widths(&checkpoint.config)?;
         let device = device.open_for(&checkpoint.config, &features)?;
-        let threads = Threads::new(threads)?;
+        let is_flex = device == Device::flex();
+        // What libtorch computes, it shares among threads itself.
+        let threads = Threads::new(threads, is_flex)?;
         let (layers, with_pooler) = (features.highest_layer(), features.needs_pooler());
         let load = || BertModel::load(checkpoint, layers, with_pooler, &device, compute);
         let model = catch_backend(|| threads.run(load))??;
         let sentence = features.sentence.as_ref();
         let load = || sentence.map(|sentence| SentenceHead::load(sentence, &checkpoint.config, &device));
         let sentence = catch_backend(|| threads.run(load))?.transpose()?;
-        let token_bytes = (device == Device::flex()).then(|| token_bytes(&checkpoint.config, &features));
+        // Of each lane, as all are at work at a time.
+        let token_bytes = is_flex.then(|| threads.lanes() * token_bytes(&checkpoint.config, &features));
         Ok(Self { model, sentence, features, device, threads, memory: MemoryLimit::new(token_bytes) })
     }
 
@@ -109,16 +114,28 @@ impl Extractor {
     /// # Errors
     /// The device has no memory for a single row, or the backend fails.
     pub fn extract(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
-        if batch.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.memory.extract(batch, &|batch| {
-            let compute = || match self.features.unit {
-                Unit::Row => self.pooled(batch),
-                Unit::Token | Unit::Word | Unit::Span => self.states(batch),
-            };
-            catch_backend(|| self.threads.run(compute))?
-        })
+        self.threads.run(|| self.compute(batch))
+    }
+
+    /// [`Extractor::extract`] of each batch, told to `take` in their order. Where the device is the processor, each of
+    /// its threads has a batch of its own as long as there are enough of them.
+    ///
+    /// # Errors
+    /// Those of [`Extractor::extract`]; those of `take`, which end the work.
+    pub fn extract_each<E: From<Error>>(
+        &self,
+        batches: &[Vec<&Encoding>],
+        mut take: impl FnMut(usize, Vec<f32>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let compute = |at: usize| self.compute(&batches[at]);
+        self.threads.each(batches.len(), compute, |at, values| take(at, values?))
+    }
+
+    /// Divides windows of these lengths into batches for [`Extractor::extract_each`], of which those that are computed
+    /// at a time have at most `batch_tokens` tokens.
+    pub fn plan(&self, lengths: &[usize], batch_tokens: usize) -> Vec<Batch> {
+        let lanes = self.threads.lanes();
+        batch::plan(lengths, (batch_tokens / lanes).max(1), lanes)
     }
 
     /// The vectors of documents, as [`Encoder::vectors`](crate::Encoder::vectors) gives them; `batch_tokens`
@@ -135,10 +152,11 @@ impl Extractor {
         let mut assembly = Assembly::new(&self.features, documents.iter().map(Option::as_ref));
         let windows = windows(documents);
         let lengths: Vec<usize> = windows.iter().map(|(window, _)| window.len()).collect();
-        for batch in batch::plan(&lengths, batch_tokens) {
-            let members = || batch.rows.iter().map(|&member| &windows[member]);
-            let inputs: Vec<&Encoding> = members().map(|(window, _)| *window).collect();
-            let values = self.extract(&inputs)?;
+        let plan = self.plan(&lengths, batch_tokens);
+        let inputs = |batch: &Batch| batch.rows.iter().map(|&member| windows[member].0).collect();
+        let batches: Vec<Vec<&Encoding>> = plan.iter().map(inputs).collect();
+        self.extract_each(&batches, |at, values| {
+            let members = || plan[at].rows.iter().map(|&member| &windows[member]);
             let mut rest = values.as_slice();
             for (window, places) in members() {
                 let (own, others) = rest.split_at(self.values_of(window));
@@ -149,9 +167,23 @@ impl Extractor {
             }
             // A text is done with its first window: the others are few.
             let first = members().flat_map(|(_, places)| places).filter(|(_, index)| *index == 0);
-            seen(first.count(), batch.tokens)?;
-        }
+            seen(first.count(), plan[at].tokens)
+        })?;
         Ok(assembly.finish())
+    }
+
+    /// [`Extractor::extract`] on the threads at hand.
+    fn compute(&self, batch: &[&Encoding]) -> Result<Vec<f32>, Error> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.memory.extract(batch, &|batch| {
+            let compute = || match self.features.unit {
+                Unit::Row => self.pooled(batch),
+                Unit::Token | Unit::Word | Unit::Span => self.states(batch),
+            };
+            catch_backend(compute)?
+        })
     }
 
     /// How many values [`Extractor::extract`] gives of a window.
@@ -284,86 +316,6 @@ fn of_tokens<T: Element>(batch: &[&Encoding], block: Block, value: fn(usize, boo
         special.map(|(place, &special)| value(place, special)).collect::<Vec<_>>()
     };
     TensorData::new(rows.iter().flat_map(of_row).collect(), [block.rows, block.len])
-}
-
-/// A block with `[rows, len]`, true where a token counts; absent where all do.
-type CountedBlock = (Block, Option<Tensor<2, Bool>>);
-
-/// The pooled vectors of one batch, gathered while the hidden states pass by.
-struct PooledLayers<'a> {
-    features: &'a Features,
-    blocks: &'a [CountedBlock],
-    pooled: HashMap<(usize, Pooling), Tensor<2>>,
-    sum: LayerSum,
-}
-
-impl<'a> PooledLayers<'a> {
-    fn new(features: &'a Features, blocks: &'a [CountedBlock]) -> Self {
-        Self { features, blocks, pooled: HashMap::new(), sum: LayerSum::default() }
-    }
-
-    fn add(&mut self, layer: usize, hidden: &Tensor<2>) {
-        match self.features.combine {
-            Combine::Sum | Combine::Mean => self.sum.add(self.features, layer, hidden),
-            Combine::None | Combine::Concat | Combine::Stack => {
-                if !self.features.layers.contains(&layer) {
-                    return;
-                }
-                let of_states = |column: &&Column| matches!(column.origin, Origin::Layer(_) | Origin::Chosen);
-                for column in self.features.columns().iter().filter(of_states) {
-                    self.pooled
-                        .entry((layer, column.pooling))
-                        .or_insert_with(|| pool_blocks(column.pooling, hidden, self.blocks));
-                }
-            }
-        }
-    }
-
-    /// `[rows, column.width()]`
-    fn column(&self, column: &Column) -> Tensor<2> {
-        if let Some(combined) = self.sum.clone().finish(self.features) {
-            return pool_blocks(column.pooling, &combined, self.blocks);
-        }
-        let layers = match column.origin {
-            Origin::Layer(layer) => vec![layer],
-            Origin::Chosen | Origin::Pooler | Origin::Sentence | Origin::Attention(..) => {
-                self.features.layers.clone()
-            }
-        };
-        // A stack is a concatenation in memory; only its type tells them apart.
-        Tensor::cat(layers.iter().map(|&layer| self.pooled[&(layer, column.pooling)].clone()).collect(), 1)
-    }
-}
-
-/// The sum of the chosen layers' hidden states, while they pass by.
-#[derive(Clone, Default)]
-struct LayerSum(Option<Tensor<2>>);
-
-impl LayerSum {
-    fn add(&mut self, features: &Features, layer: usize, hidden: &Tensor<2>) {
-        let times = features.layers.iter().filter(|&&chosen| chosen == layer).count();
-        if times > 0 {
-            let share = hidden.clone() * times as f32;
-            self.0 = Some(match self.0.take() {
-                Some(sum) => sum + share,
-                None => share,
-            });
-        }
-    }
-
-    /// The sum, or the mean where that is asked for; none where neither is.
-    fn finish(self, features: &Features) -> Option<Tensor<2>> {
-        match features.combine {
-            Combine::Mean => self.0.map(|sum| sum / features.layers.len() as f32),
-            _ => self.0,
-        }
-    }
-}
-
-/// `[tokens, hidden_size]` to `[rows, width]`.
-fn pool_blocks(pooling: Pooling, hidden: &Tensor<2>, blocks: &[CountedBlock]) -> Tensor<2> {
-    let pooled = blocks.iter().map(|(block, counted)| pool(pooling, &block.of(hidden), counted.as_ref()));
-    Tensor::cat(pooled.collect(), 0)
 }
 
 /// What was asked for was checked before anything was loaded.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use strata_bert::{Document, Encoding, Unit, batch};
+use strata_bert::batch::Batch;
+use strata_bert::{Document, Encoding, Unit};
 use strata_io::{FloatType, Manifest};
 
 use crate::Error;
@@ -130,24 +131,27 @@ fn sample(job: &Job, to_make: &[&Part]) -> Result<(u64, Vec<Document>), Error> {
 fn tokens_per_second(job: &Job, documents: &[Document], watch: &dyn Watch) -> Result<Option<f64>, Error> {
     let windows: Vec<&Encoding> = documents.iter().flat_map(|document| &document.windows).collect();
     let lengths: Vec<usize> = windows.iter().map(|window| window.len()).collect();
-    let batches = batch::plan(&lengths, job.max_batch_tokens());
-    let Some(first) = batches.first() else { return Ok(None) };
+    if windows.is_empty() {
+        return Ok(None);
+    }
     let extractor = job.extractor()?;
-    let run = |batch: &batch::Batch| -> Result<usize, Error> {
-        watch::check(watch)?;
-        let members: Vec<&Encoding> = batch.rows.iter().map(|&row| windows[row]).collect();
-        extractor.extract(&members)?;
-        Ok(batch.tokens)
+    let batches = extractor.plan(&lengths, job.max_batch_tokens());
+    let run = |batches: &[&Batch]| -> Result<f64, Error> {
+        let inputs = |batch: &&Batch| batch.rows.iter().map(|&row| windows[row]).collect();
+        let (inputs, start): (Vec<Vec<&Encoding>>, _) =
+            (batches.iter().map(inputs).collect(), Instant::now());
+        extractor.extract_each(&inputs, |_, _| watch::check(watch))?;
+        let tokens: usize = batches.iter().map(|batch| batch.tokens).sum();
+        Ok(tokens as f64 / start.elapsed().as_secs_f64().max(1e-6))
     };
-    run(first)?;
-    let (start, mut tokens) = (Instant::now(), 0);
+    let enough = run(&[&batches[0]])? * TRIAL.as_secs_f64();
     // From both ends: long and short texts differ in speed.
     let ends = batches.iter().zip(batches.iter().rev()).flat_map(|(long, short)| [long, short]);
-    for batch in ends.take(batches.len()) {
-        tokens += run(batch)?;
-        if start.elapsed() > TRIAL {
-            break;
-        }
-    }
-    Ok(Some(tokens as f64 / start.elapsed().as_secs_f64().max(1e-6)))
+    let mut tokens = 0;
+    let chosen = ends.take(batches.len()).take_while(|batch| {
+        let is_wanted = (tokens as f64) < enough;
+        tokens += batch.tokens;
+        is_wanted
+    });
+    run(&chosen.collect::<Vec<_>>()).map(Some)
 }
