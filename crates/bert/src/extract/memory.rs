@@ -20,14 +20,19 @@ impl MemoryLimit {
     }
 
     /// The rows that `compute` gives for the batch, or for its halves one after the other where the
-    /// whole is beyond the limit. Running out of memory lowers the limit.
+    /// whole is beyond the limit. Running out of memory lowers the limit. As many batches may be computed `side_by_side`.
     ///
     /// # Errors
     /// Those of `compute`; out of memory only for a row by itself.
-    pub(crate) fn extract(&self, batch: &[&Encoding], compute: &Compute) -> Result<Vec<f32>, Error> {
+    pub(crate) fn extract(
+        &self,
+        batch: &[&Encoding],
+        side_by_side: usize,
+        compute: &Compute,
+    ) -> Result<Vec<f32>, Error> {
         let tokens = batch.iter().map(|encoding| encoding.len()).sum::<usize>();
         if batch.len() < 2 || tokens <= self.tokens.load(Ordering::Relaxed) {
-            match self.reserve(tokens).and_then(|()| compute(batch)) {
+            match self.reserve(tokens * side_by_side).and_then(|()| compute(batch)) {
                 Err(Error::OutOfMemory(reason)) if batch.len() > 1 => {
                     let limit = self.tokens.fetch_min(tokens / 2, Ordering::Relaxed).min(tokens / 2);
                     tracing::warn!(
@@ -38,8 +43,8 @@ impl MemoryLimit {
             }
         }
         let (first, second) = batch.split_at(batch.len() / 2);
-        let mut rows = self.extract(first, compute)?;
-        rows.extend(self.extract(second, compute)?);
+        let mut rows = self.extract(first, side_by_side, compute)?;
+        rows.extend(self.extract(second, side_by_side, compute)?);
         Ok(rows)
     }
 
@@ -76,7 +81,7 @@ mod tests {
         batch: &[&Encoding],
     ) -> (Result<Vec<f32>, Error>, Vec<usize>) {
         let tried = RefCell::new(Vec::new());
-        let rows = limit.extract(batch, &|batch| {
+        let rows = limit.extract(batch, 1, &|batch| {
             tried.borrow_mut().push(batch.len());
             if batch.iter().map(|encoding| encoding.len()).sum::<usize>() > room {
                 return Err(Error::OutOfMemory("the fake is full".to_owned()));

@@ -77,16 +77,16 @@ impl Extractor {
         compute.check_widths(&checkpoint.config)?;
         let device = device.open_for(&checkpoint.config, &features)?;
         let is_flex = device == Device::flex();
-        // What libtorch computes, it shares among threads itself.
-        let threads = Threads::new(threads, is_flex)?;
+        // Where kernels do not do all the work, values may depend on what is encoded together, and that not on threads.
+        let apart = is_flex && !DeviceKind::Cpu.uses_libtorch(&checkpoint.config, &features);
+        let threads = Threads::new(threads, apart)?;
         let (layers, with_pooler) = (features.highest_layer(), features.needs_pooler());
         let load = || BertModel::load(checkpoint, layers, with_pooler, &device, compute);
         let model = catch_backend(|| threads.run(load))??;
         let sentence = features.sentence.as_ref();
         let load = || sentence.map(|sentence| SentenceHead::load(sentence, &checkpoint.config, &device));
         let sentence = catch_backend(|| threads.run(load))?.transpose()?;
-        // Of each lane, as all are at work at a time.
-        let token_bytes = is_flex.then(|| threads.lanes() * token_bytes(&checkpoint.config, &features));
+        let token_bytes = is_flex.then(|| token_bytes(&checkpoint.config, &features));
         Ok(Self { model, sentence, features, device, threads, memory: MemoryLimit::new(token_bytes) })
     }
 
@@ -117,8 +117,8 @@ impl Extractor {
         self.threads.run(|| self.compute(batch))
     }
 
-    /// [`Extractor::extract`] of each batch, told to `take` in their order. Where the device is the processor, each of
-    /// its threads has a batch of its own as long as there are enough of them.
+    /// [`Extractor::extract`] of each batch, told to `take` in their order. Where kernels do all the work, each thread of
+    /// the processor has a batch of its own as long as there are enough of them.
     ///
     /// # Errors
     /// Those of [`Extractor::extract`]; those of `take`, which end the work.
@@ -127,12 +127,24 @@ impl Extractor {
         batches: &[Vec<&Encoding>],
         mut take: impl FnMut(usize, Vec<f32>) -> Result<(), E>,
     ) -> Result<(), E> {
+        let tokens = |batch: &Vec<&Encoding>| batch.iter().map(|window| window.len()).sum::<usize>();
+        let fair = batches.iter().map(tokens).sum::<usize>() / self.threads.lanes();
+        // One thread would be busy with it when all others are done.
+        let is_long = |batch: &&Vec<&Encoding>| 2 * tokens(batch) > 3 * fair;
+        let together = batches.iter().take_while(is_long).count();
         let compute = |at: usize| self.compute(&batches[at]);
-        self.threads.each(batches.len(), compute, |at, values| take(at, values?))
+        self.threads.each(batches.len(), together, compute, |at, values| {
+            let values = match values {
+                // By itself it may have enough.
+                Err(Error::OutOfMemory(_)) => self.extract(&batches[at]),
+                values => values,
+            };
+            take(at, values?)
+        })
     }
 
     /// Divides windows of these lengths into batches for [`Extractor::extract_each`], of which those that are computed
-    /// at a time have at most `batch_tokens` tokens.
+    /// at a time have at most `batch_tokens` tokens, or a window each.
     pub fn plan(&self, lengths: &[usize], batch_tokens: usize) -> Vec<Batch> {
         let lanes = self.threads.lanes();
         batch::plan(lengths, (batch_tokens / lanes).max(1), lanes)
@@ -177,7 +189,7 @@ impl Extractor {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        self.memory.extract(batch, &|batch| {
+        self.memory.extract(batch, self.threads.side_by_side(), &|batch| {
             let compute = || match self.features.unit {
                 Unit::Row => self.pooled(batch),
                 Unit::Token | Unit::Word | Unit::Span => self.states(batch),

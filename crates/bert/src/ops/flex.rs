@@ -24,7 +24,8 @@ impl InMemory for FlexTensor {
 
     fn filled<E: Number>(shape: &[usize], fill: impl FnOnce(&mut [MaybeUninit<E>]) -> &mut [E]) -> Self {
         let count = shape.iter().product();
-        let lines = size_of::<E>() * count / size_of::<CacheLine>() + 1;
+        let bytes = size_of::<E>().checked_mul(count).expect("a tensor that memory can hold");
+        let lines = bytes / size_of::<CacheLine>() + 1;
         let mut memory: Vec<CacheLine> = Vec::new();
         // As libtorch does, and not by the end of the process: who computes may go on with fewer rows.
         memory.try_reserve_exact(lines).unwrap_or_else(|error| panic!("can't allocate memory: {error}"));
@@ -37,9 +38,9 @@ impl InMemory for FlexTensor {
         // SAFETY: there is room for as many; `fill` has given all of the values back as written, and what is behind them
         // was written before.
         unsafe { memory.set_len(lines) };
-        let bytes = bytes::Bytes::from_owner(Lines(memory)).slice(..size_of::<E>() * count);
-        let bytes = Bytes::from_shared(bytes, AllocationProperty::Other);
-        Self::from_data(TensorData::from_bytes(bytes, shape, E::dtype()))
+        let memory = bytes::Bytes::from_owner(Lines(memory)).slice(..bytes);
+        let memory = Bytes::from_shared(memory, AllocationProperty::Other);
+        Self::from_data(TensorData::from_bytes(memory, shape, E::dtype()))
     }
 }
 
@@ -58,11 +59,11 @@ mod tests {
 
     #[test]
     fn what_kernels_wrote_begins_with_a_cache_line_and_is_all_there() {
-        let fill = |to: &mut [MaybeUninit<f32>]| {
+        fn fill(to: &mut [MaybeUninit<f32>]) -> &mut [f32] {
             to.fill(MaybeUninit::new(7.0));
             // SAFETY: they were just written.
             unsafe { to.assume_init_mut() }
-        };
+        }
         for shape in [[1, 16], [3, 16], [5, 17], [0, 16]] {
             let tensor = FlexTensor::filled::<f32>(&shape, fill);
             let values = tensor.values::<f32>();

@@ -244,7 +244,7 @@ pub struct OutputOptions {
 #[serde(default)]
 #[command(next_help_heading = "Run")]
 pub struct RunOptions {
-    /// Tokens in one forward pass [default: 512 a thread, at least 1024; 32768 on a GPU].
+    /// Tokens encoded at a time, by all threads [default: 512 a thread, at least 1024; 32768 on a GPU].
     #[arg(id = "run.max_batch_tokens", long = "max-batch-tokens", value_name = "N")]
     pub max_batch_tokens: Option<usize>,
     /// Processor threads of the whole process [default: all].
