@@ -138,6 +138,24 @@ fn bfloat16_is_remarked_upon_where_it_is_slow() {
     }
 }
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn int8_is_remarked_upon_where_bfloat16_is_faster() {
+    let mut sandbox = Sandbox::with_texts(["cat"]);
+    sandbox.link("minilm", &set_up(".models/all-MiniLM-L6-v2"));
+    if !has(&sandbox, "int8") {
+        return;
+    }
+    let is_remarked = |sandbox: &Sandbox, output: &str| {
+        let run = format!("run --input in.parquet --model minilm --output {output} --compute int8");
+        stderr(&sandbox.succeed(&run)).contains("faster than int8 here")
+    };
+    let processor = fs_err::read_to_string("/proc/cpuinfo").unwrap();
+    assert_eq!(is_remarked(&sandbox, "tiles"), processor.contains("amx_bf16"));
+    sandbox.set("STRATA_CPU", "avx512");
+    assert!(!is_remarked(&sandbox, "none"));
+}
+
 #[test]
 fn small_heads_have_the_same_bits_with_any_number_of_threads() {
     let sandbox = Sandbox::with_texts(["the cat sat on the dog", "hello", "a zebra jumped over the cats"]);

@@ -53,10 +53,17 @@ impl Compute {
     /// What one might not expect of it on `device`, which can do it.
     pub(crate) fn remark(self, device: DeviceKind) -> Option<&'static str> {
         let on_processor = matches!(device, DeviceKind::Cpu | DeviceKind::Flex);
-        (self == Self::BFloat16 && on_processor && ops::is_slow_in_bfloat16()).then_some(
-            "on Intel's processors bfloat16 pays with their tile registers (AMX), which this machine does not show: \
-             float32 may well be faster (--compute float32)",
-        )
+        match self {
+            Self::BFloat16 if on_processor && ops::is_slow_in_bfloat16() => Some(
+                "on Intel's processors bfloat16 pays with their tile registers (AMX), which this machine does not show: \
+                 float32 may well be faster (--compute float32)",
+            ),
+            Self::Int8 if on_processor && ops::is_fast_in_bfloat16() => Some(
+                "this processor multiplies bfloat16 in tile registers (AMX), which is faster than int8 here and nearer to \
+                 float32 (--compute bfloat16)",
+            ),
+            _ => None,
+        }
     }
 
     /// Refuses a model whose products are not of this type.

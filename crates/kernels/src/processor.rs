@@ -107,6 +107,15 @@ impl Kernels {
         }
     }
 
+    /// Whether bfloat16, which they take, is multiplied in tile registers.
+    pub fn has_tiles(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512(avx512) => avx512.has_tiles(),
+            _ => false,
+        }
+    }
+
     /// Whether they take int8.
     pub fn has_int8(self) -> bool {
         match self.0 {

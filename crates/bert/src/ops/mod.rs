@@ -26,7 +26,7 @@ use crate::Compute;
 #[cfg(feature = "libtorch")]
 pub(crate) use libtorch::{cuda_devices, set_threads};
 pub(crate) use processor::{
-    check as check_processor, has_bfloat16, has_int8, has_kernels, is_slow_in_bfloat16,
+    check as check_processor, has_bfloat16, has_int8, has_kernels, is_fast_in_bfloat16, is_slow_in_bfloat16,
 };
 
 /// What follows a product that is added to the residual stream.

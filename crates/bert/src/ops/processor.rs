@@ -47,6 +47,11 @@ pub(crate) fn is_slow_in_bfloat16() -> bool {
     kernels().is_some_and(Kernels::is_slow_in_bfloat16)
 }
 
+/// Whether bfloat16 is faster than int8 with them.
+pub(crate) fn is_fast_in_bfloat16() -> bool {
+    kernels().is_some_and(Kernels::has_tiles)
+}
+
 /// Whether they multiply int8.
 pub(crate) fn has_int8() -> bool {
     kernels().is_some_and(Kernels::has_int8)
