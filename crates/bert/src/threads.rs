@@ -166,7 +166,11 @@ mod tests {
         let pools = |count, together| {
             let mut pools = Vec::new();
             let compute = |_| (rayon::current_num_threads(), threads.side_by_side());
-            threads.each(count, together, compute, |_, of| Ok::<(), ()>(pools.push(of))).unwrap();
+            let taken = threads.each(count, together, compute, |_, of| {
+                pools.push(of);
+                Ok::<(), ()>(())
+            });
+            taken.unwrap();
             pools
         };
         let (apart, shared) = ((1, 4), (4, 1));
