@@ -255,8 +255,8 @@ fn help_of_run_names_every_option_with_its_default() {
 
     Run:
           --max-batch-tokens <N>
-              Tokens encoded at a time, by all threads [default: 512 a thread, at least 1024; 32768 on
-              a GPU]
+              Tokens encoded at a time, by all threads [default: 512 a thread, at least 1024; 32768 on a
+              GPU]
 
           --threads <N>
               Processor threads of the whole process [default: all]
