@@ -61,30 +61,26 @@ impl Threads {
         compute: impl Fn(usize) -> T + Sync,
         mut take: impl FnMut(usize, T) -> Result<(), E>,
     ) -> Result<(), E> {
-        let lanes = self.lanes.len();
-        let end = match (count - together).checked_rem(lanes) {
-            None => together,
-            Some(rest) if 2 * rest > lanes => count,
-            Some(rest) => count - rest,
-        };
-        let on_all = |at: usize| self.together.install(|| compute(at));
-        (0..together).try_for_each(|at| take(at, on_all(at)))?;
-        self.each_apart(together..end, &compute, &mut take)?;
-        (end..count).try_for_each(|at| take(at, on_all(at)))
+        let rest = (count - together) % self.lanes();
+        let end = if 2 * rest > self.lanes() { count } else { count - rest };
+        (0..together).try_for_each(|at| take(at, self.run(|| compute(at))))?;
+        let done = self.each_apart(together..end, &compute, &mut take)?;
+        (done..count).try_for_each(|at| take(at, self.run(|| compute(at))))
     }
 
+    /// Computes things in the lanes that there are, and returns how far it came: to the end if there is one.
     fn each_apart<T: Send, E>(
         &self,
         things: Range<usize>,
         compute: &(impl Fn(usize) -> T + Sync),
         take: &mut impl FnMut(usize, T) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ) -> Result<usize, E> {
         let (results, of_lanes) = channel();
         let (next, end) = (&AtomicUsize::new(things.start), things.end);
         thread::scope(|scope| {
             for lane in self.lanes.iter().take(things.len()) {
                 let results = results.clone();
-                scope.spawn(move || {
+                let work = move || {
                     loop {
                         let at = next.fetch_add(1, Ordering::Relaxed);
                         // One thing at a time, as others may wait for the lane. Nobody listens after an error.
@@ -92,7 +88,11 @@ impl Threads {
                             return;
                         }
                     }
-                });
+                };
+                // Where the system has no threads left, those that there are do all.
+                if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                    break;
+                }
             }
             drop(results);
             let (mut early, mut turn) = (BTreeMap::new(), things);
@@ -103,7 +103,7 @@ impl Threads {
                     turn.start += 1;
                 }
             }
-            Ok(())
+            Ok(turn.start)
         })
     }
 }

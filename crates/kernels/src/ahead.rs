@@ -3,8 +3,10 @@
 //! All at once such requests would hold up the loads of the product itself: a processor has places for some dozen
 //! that are on their way. So a product asks for a line now and then between its multiplications.
 
+use crate::scratch::CacheLine;
+
 /// Bytes that come from memory at a time.
-const CACHE_LINE: usize = 64;
+const CACHE_LINE: usize = size_of::<CacheLine>();
 
 /// A run of memory, of which products fetch as much as they have time for.
 pub(crate) struct Ahead {

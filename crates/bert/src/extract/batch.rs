@@ -1,7 +1,7 @@
 //! Lengths in, batches out: which rows go through the model together.
 //!
 //! Pure planning; the order of the rows inside a batch, and of the batches, depends on the lengths
-//! alone, so the same rows always meet in the same batches.
+//! alone, so with one budget and as many lanes the same rows always meet in the same batches.
 
 use std::cmp::Reverse;
 
@@ -20,11 +20,10 @@ pub struct Batch {
 /// Rows of one length go together, as attention works on those at once, and batches are filled
 /// whatever the lengths, as everything else works on tokens. A row longer than `max_tokens` runs alone.
 /// Longest rows first: if memory does not suffice, that is known at once.
-pub fn plan(lengths: &[usize], max_tokens: usize, lanes: usize) -> Vec<Batch> {
-    let (max_tokens, lanes) = (max_tokens.max(1), lanes.max(1));
+pub(crate) fn plan(lengths: &[usize], max_tokens: usize, lanes: usize) -> Vec<Batch> {
     // A row by itself fills a batch, however long it is.
     let total: usize = lengths.iter().map(|&length| length.min(max_tokens)).sum();
-    let rounds = total.div_ceil(max_tokens.saturating_mul(lanes)).max(1);
+    let rounds = total.div_ceil(max_tokens * lanes).max(1);
     let tokens_each = if lanes == 1 { usize::MAX } else { total.div_ceil(rounds * lanes) };
     let mut rows: Vec<usize> = (0..lengths.len()).collect();
     rows.sort_by_key(|&row| Reverse(lengths[row]));

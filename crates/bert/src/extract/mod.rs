@@ -117,37 +117,37 @@ impl Extractor {
         self.threads.run(|| self.compute(batch))
     }
 
-    /// [`Extractor::extract`] of each batch, told to `take` in their order. Where kernels do all the work, each thread of
+    /// [`Extractor::extract`] of the windows of each batch, told to `take` in their order. Where kernels do all the work, each thread of
     /// the processor has a batch of its own as long as there are enough of them.
     ///
     /// # Errors
     /// Those of [`Extractor::extract`]; those of `take`, which end the work.
     pub fn extract_each<E: From<Error>>(
         &self,
-        batches: &[Vec<&Encoding>],
+        windows: &[&Encoding],
+        batches: &[Batch],
         mut take: impl FnMut(usize, Vec<f32>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let tokens = |batch: &Vec<&Encoding>| batch.iter().map(|window| window.len()).sum::<usize>();
-        let fair = batches.iter().map(tokens).sum::<usize>() / self.threads.lanes();
+        let fair = batches.iter().map(|batch| batch.tokens).sum::<usize>() / self.threads.lanes();
         // One thread would be busy with it when all others are done.
-        let is_long = |batch: &&Vec<&Encoding>| 2 * tokens(batch) > 3 * fair;
-        let together = batches.iter().take_while(is_long).count();
-        let compute = |at: usize| self.compute(&batches[at]);
+        let together = batches.iter().take_while(|batch| 2 * batch.tokens > 3 * fair).count();
+        let inputs = |at: usize| batches[at].rows.iter().map(|&row| windows[row]).collect::<Vec<_>>();
+        let compute = |at: usize| self.compute(&inputs(at));
         self.threads.each(batches.len(), together, compute, |at, values| {
             let values = match values {
                 // By itself it may have enough.
-                Err(Error::OutOfMemory(_)) => self.extract(&batches[at]),
+                Err(Error::OutOfMemory(_)) => self.extract(&inputs(at)),
                 values => values,
             };
             take(at, values?)
         })
     }
 
-    /// Divides windows of these lengths into batches for [`Extractor::extract_each`], of which those that are computed
+    /// Divides windows into batches for [`Extractor::extract_each`], of which those that are computed
     /// at a time have at most `batch_tokens` tokens, or a window each.
-    pub fn plan(&self, lengths: &[usize], batch_tokens: usize) -> Vec<Batch> {
-        let lanes = self.threads.lanes();
-        batch::plan(lengths, (batch_tokens / lanes).max(1), lanes)
+    pub fn plan(&self, windows: &[&Encoding], batch_tokens: usize) -> Vec<Batch> {
+        let (lanes, lengths) = (self.threads.lanes(), windows.iter().map(|window| window.len()));
+        batch::plan(&lengths.collect::<Vec<_>>(), (batch_tokens / lanes).max(1), lanes)
     }
 
     /// The vectors of documents, as [`Encoder::vectors`](crate::Encoder::vectors) gives them; `batch_tokens`
@@ -162,13 +162,10 @@ impl Extractor {
         mut seen: impl FnMut(usize, usize) -> Result<(), E>,
     ) -> Result<Vec<VectorColumn>, E> {
         let mut assembly = Assembly::new(&self.features, documents.iter().map(Option::as_ref));
-        let windows = windows(documents);
-        let lengths: Vec<usize> = windows.iter().map(|(window, _)| window.len()).collect();
-        let plan = self.plan(&lengths, batch_tokens);
-        let inputs = |batch: &Batch| batch.rows.iter().map(|&member| windows[member].0).collect();
-        let batches: Vec<Vec<&Encoding>> = plan.iter().map(inputs).collect();
-        self.extract_each(&batches, |at, values| {
-            let members = || plan[at].rows.iter().map(|&member| &windows[member]);
+        let (windows, places): (Vec<_>, Vec<_>) = windows(documents).into_iter().unzip();
+        let batches = self.plan(&windows, batch_tokens);
+        self.extract_each(&windows, &batches, |at, values| {
+            let members = || batches[at].rows.iter().map(|&member| (windows[member], &places[member]));
             let mut rest = values.as_slice();
             for (window, places) in members() {
                 let (own, others) = rest.split_at(self.values_of(window));
@@ -179,7 +176,7 @@ impl Extractor {
             }
             // A text is done with its first window: the others are few.
             let first = members().flat_map(|(_, places)| places).filter(|(_, index)| *index == 0);
-            seen(first.count(), plan[at].tokens)
+            seen(first.count(), batches[at].tokens)
         })?;
         Ok(assembly.finish())
     }

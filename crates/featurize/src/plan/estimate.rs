@@ -130,21 +130,18 @@ fn sample(job: &Job, to_make: &[&Part]) -> Result<(u64, Vec<Document>), Error> {
 /// How fast the model is on batches of these texts, after a first one to warm up.
 fn tokens_per_second(job: &Job, documents: &[Document], watch: &dyn Watch) -> Result<Option<f64>, Error> {
     let windows: Vec<&Encoding> = documents.iter().flat_map(|document| &document.windows).collect();
-    let lengths: Vec<usize> = windows.iter().map(|window| window.len()).collect();
     if windows.is_empty() {
         return Ok(None);
     }
     let extractor = job.extractor()?;
-    let batches = extractor.plan(&lengths, job.max_batch_tokens());
-    let run = |batches: &[&Batch]| -> Result<f64, Error> {
-        let inputs = |batch: &&Batch| batch.rows.iter().map(|&row| windows[row]).collect();
-        let (inputs, start): (Vec<Vec<&Encoding>>, _) =
-            (batches.iter().map(inputs).collect(), Instant::now());
-        extractor.extract_each(&inputs, |_, _| watch::check(watch))?;
+    let batches = extractor.plan(&windows, job.max_batch_tokens());
+    let run = |batches: &[Batch]| -> Result<f64, Error> {
+        let start = Instant::now();
+        extractor.extract_each(&windows, batches, |_, _| watch::check(watch))?;
         let tokens: usize = batches.iter().map(|batch| batch.tokens).sum();
         Ok(tokens as f64 / start.elapsed().as_secs_f64().max(1e-6))
     };
-    let enough = run(&[&batches[0]])? * TRIAL.as_secs_f64();
+    let enough = run(&batches[..1])? * TRIAL.as_secs_f64();
     // From both ends: long and short texts differ in speed.
     let ends = batches.iter().zip(batches.iter().rev()).flat_map(|(long, short)| [long, short]);
     let mut tokens = 0;
@@ -153,5 +150,5 @@ fn tokens_per_second(job: &Job, documents: &[Document], watch: &dyn Watch) -> Re
         tokens += batch.tokens;
         is_wanted
     });
-    run(&chosen.collect::<Vec<_>>()).map(Some)
+    run(&chosen.cloned().collect::<Vec<_>>()).map(Some)
 }
