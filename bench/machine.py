@@ -18,12 +18,6 @@ AVX2_ONLY = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
 }
-#: Contenders that do not, or not altogether, and the words for it.
-WITHOUT_SWITCH = {
-    "onnxruntime": "has no switch, so it runs with all instructions of the processor",
-    "fastembed": "is ONNX Runtime, which has no switch",
-    "openvino": "multiplies by its copy of MLAS, which has no switch: only the rest of it is held",
-}
 
 
 def describe(repository: Path) -> dict:

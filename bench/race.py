@@ -20,6 +20,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 import contenders
+import held
 import machine
 import peers
 import table
@@ -183,13 +184,14 @@ def describe_workload(options, corpus: Path, model: Path) -> dict:
 def make_runners(options, model: Path, corpus: Path) -> dict:
     out = options.data / "out"
     out.mkdir(exist_ok=True)
+    told = held.environment(options.data / "avx2") if options.environment else {}
     runners = {}
     for name in (name for name in FIELD if name in options.only and name not in options.skip):
         size = INPUT_ORDER_BATCH if name in peers.INPUT_ORDER else options.batch_size
         layers = MODELS[options.model][0]
         settings = {"model": str(model), "layers": layers, "threads": options.threads, "batch_size": size, "corpus": str(corpus)}
         if name in peers.PEERS:
-            runners[name] = contenders.Peer(name, settings, out, options.environment)
+            runners[name] = contenders.Peer(name, settings, out, {**options.environment, **told})
         else:
             precision = FIELD[name][1]
             runners[name] = contenders.Strata(name, options.strata, settings, out, precision, options.environment)
