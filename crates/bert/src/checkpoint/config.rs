@@ -9,7 +9,7 @@ use crate::Error;
 use crate::checkpoint::activation::Activation;
 use crate::checkpoint::architecture::{Architecture, Refusal};
 use crate::checkpoint::families::{Family, MOST_LAYERS, Positions};
-use crate::checkpoint::honoured::{check_numbers, family, refuse_unsupported};
+use crate::checkpoint::honoured::{check_numbers, family, refuse_other_positions, refuse_unsupported};
 use crate::checkpoint::json;
 
 /// The architecture of an encoder, with the names of Hugging Face's `config.json` for BERT, whatever
@@ -109,6 +109,9 @@ impl Config {
                 Error::Unsupported { path: path.to_owned(), key, found, expected }
             }
         })?;
+        if config.architecture.position_embeddings {
+            refuse_other_positions(&stated, path)?;
+        }
         config.file.num_hidden_layers = config.architecture.layers.len();
         Ok(config)
     }
@@ -128,7 +131,13 @@ impl Config {
         self.embedding_size.unwrap_or(self.hidden_size)
     }
 
-    /// Longest sequence, in tokens, special ones counted.
+    /// The longest sequence that the model can take, in tokens, special ones counted: none is too long where no table
+    /// has a row for each position.
+    pub fn positions(&self) -> Option<usize> {
+        self.architecture.position_embeddings.then(|| self.max_tokens())
+    }
+
+    /// The longest sequence that it was made for, counted in the same way.
     pub fn max_tokens(&self) -> usize {
         self.max_position_embeddings.saturating_sub(match self.family.positions {
             Positions::FromZero => 0,

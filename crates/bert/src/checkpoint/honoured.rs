@@ -64,6 +64,27 @@ pub(super) fn check_numbers(json: &Map<String, Value>, family: &Family) -> Resul
     }
 }
 
+/// Refuses positions that are not rows of a table, of a model that has one; of others the key says nothing.
+pub(super) fn refuse_other_positions(stated: &Map<String, Value>, path: &Path) -> Result<(), Error> {
+    const KEY: &str = "position_embedding_type";
+    refuse_other(KEY, stated.get(KEY), &["absolute"], path)
+}
+
+fn refuse_other(
+    key: &'static str,
+    found: Option<&Value>,
+    expected: &[&str],
+    path: &Path,
+) -> Result<(), Error> {
+    match found {
+        Some(found) if !found.as_str().is_some_and(|text| expected.contains(&text)) => {
+            let (path, found, expected) = (path.to_owned(), found.to_string(), expected.join(", "));
+            Err(Error::Unsupported { path, key, found, expected })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses by name what would otherwise be computed wrongly in silence: of what the file states, and of
 /// the same under the keys of [`Config`](crate::Config).
 pub(super) fn refuse_unsupported(
@@ -78,14 +99,7 @@ pub(super) fn refuse_unsupported(
         found: found.to_string(),
         expected,
     };
-    let refuse = |key: &'static str, found: Option<&Value>, expected: &[&str]| match found {
-        Some(found) if !found.as_str().is_some_and(|text| expected.contains(&text)) => {
-            Err(unsupported(key, found, expected.join(", ")))
-        }
-        _ => Ok(()),
-    };
-    refuse("position_embedding_type", stated.get("position_embedding_type"), &["absolute"])?;
-    refuse(family.key_in_file("hidden_act"), canonical.get("hidden_act"), Activation::NAMES)?;
+    refuse_other(family.key_in_file("hidden_act"), canonical.get("hidden_act"), Activation::NAMES, path)?;
     if let Some(found) = stated.get("quantization_config") {
         let method = found.get("quant_method").unwrap_or(found);
         let expected = "none: the model before it was quantized".to_owned();

@@ -104,7 +104,8 @@ fn difference(case: &Case, recorded: &Recorded) -> Result<(), String> {
     write_files(case, &recorded.blobs, folder.path());
     let make = |options: TokenizerOptions| -> Result<TextTokenizer, Error> {
         let files = TokenizerFiles::find(folder.path(), &case.model_type)?;
-        let limits = Limits { positions: recorded.positions, tokens: 2000, types: recorded.types };
+        let (max_tokens, types) = (recorded.positions, recorded.types);
+        let limits = Limits { max_tokens, positions: Some(max_tokens), tokens: 2000, types };
         TextTokenizer::make(&files, limits, &options)
     };
     let tokenizer = make(TokenizerOptions::default());

@@ -8,8 +8,10 @@ use crate::text::document::Encoding;
 /// How much a model takes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Tokens of a text, special ones counted.
-    pub(crate) positions: usize,
+    /// Tokens of a text that it was made for, special ones counted.
+    pub(crate) max_tokens: usize,
+    /// Those that it can take; any number where there is none.
+    pub(crate) positions: Option<usize>,
     /// Rows of the embeddings of tokens.
     pub(crate) tokens: usize,
     /// Rows of the embeddings of their types; 0 where it has none.
@@ -18,7 +20,12 @@ pub(crate) struct Limits {
 
 impl Limits {
     pub(crate) fn of(config: &Config) -> Self {
-        Self { positions: config.max_tokens(), tokens: config.vocab_size, types: config.type_vocab_size }
+        Self {
+            max_tokens: config.max_tokens(),
+            positions: config.positions(),
+            tokens: config.vocab_size,
+            types: config.type_vocab_size,
+        }
     }
 
     pub(crate) fn embedded(self, gives_token_types: bool) -> Embedded {
@@ -84,7 +91,7 @@ mod tests {
     use crate::text::files::TokenizerFiles;
     use crate::{Error, TextInput, TextTokenizer, TokenizerOptions};
 
-    const LIMITS: Limits = Limits { positions: 16, tokens: 1000, types: 2 };
+    const LIMITS: Limits = Limits { max_tokens: 16, positions: Some(16), tokens: 1000, types: 2 };
 
     /// A folder with the tokenizer of tiny-bert, as changed.
     fn folder(config: Option<Value>, change: impl FnOnce(&mut Value)) -> TempDir {
@@ -156,6 +163,38 @@ mod tests {
         // A model without types is given none.
         let tokenizer = load(folder.path(), Limits { types: 0, ..LIMITS }).unwrap();
         assert_eq!(tokenizer.encode(&pair).unwrap()[1].windows[0].token_type_ids, [0; 5]);
+    }
+
+    #[test]
+    fn a_model_without_a_table_of_positions_takes_what_its_tokenizer_says_or_what_is_asked_for() {
+        let endless = Limits { positions: None, ..LIMITS };
+        let made = |stated: Option<Value>, limits: Limits, max_length: Option<usize>| {
+            let mut config = json!({"tokenizer_class": "PreTrainedTokenizerFast"});
+            config["model_max_length"] = stated.unwrap_or(Value::Null);
+            let folder = folder(Some(config), |_| ());
+            let options = TokenizerOptions { max_length, ..TokenizerOptions::default() };
+            TextTokenizer::make(&TokenizerFiles::find(folder.path(), "bert").unwrap(), limits, &options)
+        };
+        for (stated, limits, asked, expected, notes) in [
+            (Some(json!(40)), LIMITS, None, 16, 0),
+            (Some(json!(40)), endless, None, 40, 0),
+            (Some(json!(8)), endless, None, 8, 1),
+            (Some(json!(1e30)), endless, None, 16, 1),
+            (None, endless, None, 16, 1),
+            (None, endless, Some(1000), 1000, 0),
+            (Some(json!(40)), endless, Some(1000), 1000, 0),
+        ] {
+            let tokenizer = made(stated.clone(), limits, asked).unwrap();
+            assert_eq!(
+                (tokenizer.max_length(), tokenizer.notes().len()),
+                (expected, notes),
+                "{stated:?} {asked:?}"
+            );
+            let long = tokenizer.encode(&["cat ".repeat(2000).as_str().into()]).unwrap().remove(0);
+            assert_eq!((long.n_tokens, long.truncated), (expected, true));
+        }
+        assert!(made(None, LIMITS, Some(17)).err().unwrap().to_string().contains("takes 3 to 16 tokens"));
+        assert!(made(None, endless, Some(2)).err().unwrap().to_string().contains("takes 3 or more tokens"));
     }
 
     #[test]

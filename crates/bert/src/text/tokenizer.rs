@@ -57,16 +57,28 @@ impl TextTokenizer {
         limits: Limits,
         options: &TokenizerOptions,
     ) -> Result<Self, Error> {
-        let Made { mut tokenizer, around, gives_token_types, side, max_length: stated, mut notes } =
-            Made::of(files)?;
+        let Made {
+            mut tokenizer,
+            around,
+            gives_token_types,
+            side,
+            max_length: stated,
+            special_ids,
+            mut notes,
+        } = Made::of(files)?;
         let invalid = |reason: String| Error::Invalid { path: files.main(), reason };
-        let positions = limits.positions;
-        let max_length =
-            options.max_length.unwrap_or_else(|| stated.map_or(positions, |most| most.min(positions)));
-        if let Some(most) = stated.filter(|&most| options.max_length.is_none() && most < positions) {
-            notes.push(format!(
-                "texts have at most {most} tokens, which is the tokenizer's model_max_length; the model takes {positions}"
-            ));
+        let (made_for, most) = (limits.max_tokens, limits.positions.unwrap_or(usize::MAX));
+        let max_length = options.max_length.unwrap_or_else(|| stated.unwrap_or(made_for).min(most));
+        match stated {
+            _ if options.max_length.is_some() => {}
+            Some(stated) if stated < made_for => notes.push(format!(
+                "texts have at most {stated} tokens, which is the tokenizer's model_max_length; the model takes {made_for}"
+            )),
+            None if limits.positions.is_none() => notes.push(format!(
+                "texts have at most {made_for} tokens, for which the model was made; its tokenizer sets no limit, and with \
+                 --max-length it takes more"
+            )),
+            _ => {}
         }
         if options.lower_case {
             changes::lower_case(&mut tokenizer).map_err(&invalid)?;
@@ -83,10 +95,13 @@ impl TextTokenizer {
             advice: "take the tokenizer's files and config.json from one model".to_owned(),
         })?;
         let special = nothing.len();
-        if max_length > positions || max_length <= special {
+        if max_length > most || max_length <= special {
+            let takes = match limits.positions {
+                Some(most) => format!("{} to {most}", special + 1),
+                None => format!("{} or more", special + 1),
+            };
             return Err(Error::Combination(format!(
-                "max_length is {max_length}; this model takes {} to {positions} tokens, {special} special ones counted",
-                special + 1
+                "max_length is {max_length}; this model takes {takes} tokens, {special} special ones counted"
             )));
         }
         let width = max_length - special;
@@ -125,18 +140,18 @@ impl TextTokenizer {
             notes,
         };
         made.prefix_tokens =
-            made.count_prefix().map_err(|reason| invalid(format!("of the prefix, {reason}")))?;
+            made.count_prefix(&special_ids).map_err(|reason| invalid(format!("of the prefix, {reason}")))?;
         Ok(made)
     }
 
-    /// The prefix alone, as sentence-transformers counts it: with the special tokens before it.
-    fn count_prefix(&self) -> Result<usize, String> {
+    /// The prefix alone, as sentence-transformers counts it: with the special tokens before it, and after it those that
+    /// the tokenizer does not know as special.
+    fn count_prefix(&self, special_ids: &[u32]) -> Result<usize, String> {
         if self.prefix.is_empty() {
             return Ok(0);
         }
         let Cut { encoding, .. } = self.encode_whole(self.prefix.as_str())?;
-        let added = self.tokenizer.get_added_vocabulary();
-        let ends_special = encoding.get_tokens().last().is_some_and(|token| added.is_special_token(token));
+        let ends_special = encoding.get_ids().last().is_some_and(|id| special_ids.contains(id));
         Ok(encoding.len() - usize::from(ends_special))
     }
 

@@ -28,14 +28,14 @@ pub fn open(settings: &mut Settings, folder: &Path) -> Result<(Checkpoint, Vec<S
     let Some(modules) = modules.filter(|_| is_asked) else { return Ok((checkpoint, remarks)) };
     settings.tokenizer.lower_case = modules.lower_case();
     settle_length(settings, &modules, &checkpoint, &mut remarks);
-    if modules.files().is_empty() {
+    if let Some(usual) = modules.usual_pooling() {
         // What the cache lacks, the model itself may have.
         let fetch = match settings.model.is_dir() {
             true => String::new(),
             false => format!(" (`strata fetch {}` brings one if there is one)", settings.model.display()),
         };
         remarks.push(format!(
-            "{} holds no modules.json: sentence_embedding is the mean of the last layer's tokens, as sentence-transformers has it then{fetch}",
+            "{} holds no modules.json: sentence_embedding is {usual}, as sentence-transformers has it then{fetch}",
             folder.display()
         ));
     }
@@ -108,9 +108,9 @@ fn settle_length(
                     "texts are cut after {own} tokens, as sentence-transformers does; the model takes {most} (--max-length)"
                 ));
             }
-            if let Some(stated) = modules.stated_limit().filter(|&stated| stated > most) {
+            if let Some(stated) = modules.stated_limit().filter(|&stated| stated > own) {
                 remarks.push(format!(
-                    "texts are cut after {most} tokens, which is what the model takes, and not after {stated} as its folder says"
+                    "texts are cut after {own} tokens, which is what the model takes, and not after {stated} as its folder says"
                 ));
             }
             settings.tokenizer.max_length = Some(own);

@@ -215,7 +215,7 @@ mod tests {
         let mut config = json!({
             "model_type": "modernbert", "hidden_size": 12, "num_attention_heads": 3, "num_hidden_layers": 4,
             "intermediate_size": 24, "hidden_activation": "silu", "norm_eps": 0.5,
-            "position_embedding_type": "absolute", "deterministic_flash_attn": true,
+            "position_embedding_type": "sans_pos", "deterministic_flash_attn": true,
         });
         change(&mut config);
         Config::parse(&config.to_string(), Path::new("config.json"))

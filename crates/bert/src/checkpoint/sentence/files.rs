@@ -13,6 +13,8 @@ use crate::Error;
 use crate::checkpoint::instead::refuse_placeholder;
 use crate::checkpoint::sentence::step::{Dense, ModuleActivation, PoolingMode, State, Step};
 
+const TOKENIZER: &str = "tokenizer_config.json";
+
 /// Reads files of a folder, and keeps in mind which.
 pub(super) struct Reader<'a> {
     pub(super) folder: &'a Path,
@@ -48,17 +50,40 @@ impl<'a> Reader<'a> {
         serde_json::from_slice(&bytes).map_err(|error| Error::Invalid { path, reason: error.to_string() })
     }
 
-    /// `model_max_length` of a tokenizer, which counts if nothing else is said.
+    /// What a file states that no vector is made by alone; nothing if it is not there.
+    fn settings(&self, inside: impl AsRef<Path>) -> Result<Map<String, Value>, Error> {
+        let is_there = self.folder.join(&inside).exists();
+        if is_there { self.parse(inside.as_ref()) } else { Ok(Map::new()) }
+    }
+
+    /// `model_max_length` of a tokenizer, or what it was called before, which counts if nothing else is said.
     pub(super) fn tokenizer_limit(&self, inside: &Path) -> Result<Option<usize>, Error> {
-        #[derive(Deserialize)]
-        struct TokenizerFile {
-            model_max_length: Option<Number>,
+        let stated = self.settings(inside.join(TOKENIZER))?;
+        match stated.get("model_max_length").or_else(|| stated.get("max_len")) {
+            Some(Value::Number(limit)) => Ok(Some(tokens(limit))),
+            _ => Ok(None),
         }
-        let inside = inside.join("tokenizer_config.json");
-        if !self.folder.join(&inside).exists() {
-            return Ok(None);
+    }
+}
+
+impl Reader<'_> {
+    /// The file that has a template for conversations, if one has.
+    pub(super) fn chat_template(&self) -> Result<Option<&'static str>, Error> {
+        const FILE: &str = "chat_template.jinja";
+        if self.folder.join(FILE).exists() {
+            return Ok(Some(FILE));
         }
-        Ok(self.parse::<TokenizerFile>(&inside)?.model_max_length.as_ref().map(tokens))
+        let is_stated =
+            self.settings(TOKENIZER)?.get("chat_template").is_some_and(|template| !template.is_null());
+        Ok(is_stated.then_some(TOKENIZER))
+    }
+
+    /// Whether `config.json` names a class that makes text, each token of which has seen those before it.
+    pub(super) fn is_causal(&self) -> Result<bool, Error> {
+        let config = self.settings("config.json")?;
+        let class = config.get("architectures").and_then(|classes| classes.get(0)?.as_str());
+        let says_no = matches!(config.get("is_causal"), Some(Value::Bool(false) | Value::Null));
+        Ok(class.is_some_and(|class| class.ends_with("ForCausalLM")) && !says_no)
     }
 }
 

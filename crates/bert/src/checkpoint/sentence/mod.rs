@@ -55,7 +55,7 @@ const SUPPORTED: &str =
 
 impl Modules {
     /// Reads `modules.json` and what it names. Without one, as sentence-transformers has it, the mean
-    /// of the last layer's tokens is the sentence's vector, and no other file says anything about it.
+    /// of the last layer's tokens is the sentence's vector, or the last of them if `config.json` names a causal class.
     ///
     /// # Errors
     /// The folder is missing; a file is malformed or cannot be read; a module is not computed here, or
@@ -66,7 +66,7 @@ impl Modules {
         }
         let mut reader = Reader::new(folder);
         let Some(listed) = reader.json::<Vec<Listed>>(LIST.as_ref())? else {
-            return Ok(Self::mean_of(folder, reader.tokenizer_limit("".as_ref())?));
+            return Self::usual(folder, &reader);
         };
         let path = folder.join(LIST);
         check_list(&listed, &path)?;
@@ -116,23 +116,40 @@ impl Modules {
         })
     }
 
-    fn mean_of(folder: &Path, tokenizer_limit: Option<usize>) -> Self {
-        Self {
+    /// What is made of a model without a list of modules.
+    fn usual(folder: &Path, reader: &Reader) -> Result<Self, Error> {
+        if let Some(file) = reader.chat_template()? {
+            return Err(Error::Unsupported {
+                path: folder.join(file),
+                key: "chat_template",
+                found: "one, into which sentence-transformers puts every text where there is no modules.json"
+                    .to_owned(),
+                expected: "none, or a modules.json".to_owned(),
+            });
+        }
+        let mode = if reader.is_causal()? { PoolingMode::LastToken } else { PoolingMode::Mean };
+        Ok(Self {
             folder: folder.to_owned(),
             encoder: folder.to_owned(),
-            steps: vec![Step::Pooling {
-                modes: vec![PoolingMode::Mean],
-                include_prompt: true,
-                dimension: None,
-            }],
+            steps: vec![Step::Pooling { modes: vec![mode], include_prompt: true, dimension: None }],
             lower_case: false,
             stated_limit: None,
-            tokenizer_limit,
+            tokenizer_limit: reader.tokenizer_limit("".as_ref())?,
             prompts: BTreeMap::new(),
             default_prompt: None,
             truncate_dim: None,
             files: Vec::new(),
-        }
+        })
+    }
+
+    /// In words, what the vector is where no file says so; none where one does.
+    pub fn usual_pooling(&self) -> Option<&'static str> {
+        let takes_last =
+            || matches!(&self.steps[..], [Step::Pooling { modes, .. }] if modes == &[PoolingMode::LastToken]);
+        let words = || {
+            if takes_last() { "the last layer's last token" } else { "the mean of the last layer's tokens" }
+        };
+        self.files.is_empty().then(words)
     }
 
     /// The folder that was read.
@@ -157,7 +174,9 @@ impl Modules {
 
     /// The most tokens of a text that its vector is made of, special ones counted.
     pub fn max_length(&self, config: &Config) -> usize {
-        self.stated_limit.or(self.tokenizer_limit).unwrap_or(usize::MAX).min(config.max_tokens())
+        let of_tokenizer =
+            || self.tokenizer_limit.map_or(config.max_tokens(), |limit| limit.min(config.max_tokens()));
+        self.stated_limit.unwrap_or_else(of_tokenizer).min(config.positions().unwrap_or(usize::MAX))
     }
 
     /// What the folder itself states of that, which may be more than the model takes.

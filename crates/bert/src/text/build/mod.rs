@@ -37,6 +37,8 @@ pub(crate) struct Made {
     pub(crate) side: TruncationDirection,
     /// The most tokens that the files allow.
     pub(crate) max_length: Option<usize>,
+    /// Tokens that have a role, or are named as special besides; `tokenizer.json` may call others special, too.
+    pub(crate) special_ids: Vec<u32>,
     /// What was set aside.
     pub(crate) notes: Vec<String>,
 }
@@ -109,7 +111,7 @@ impl Maker<'_> {
         // Both keys are left out of account where `tokenizer.json` knows better.
         let by_keys = !self.files.reads(STORED) && (stated("add_bos_token") || stated("add_eos_token"));
         tokenizer.set_encode_special_tokens(self.flag("split_special_tokens", false)?);
-        self.add_tokens(&mut tokenizer, pad.as_deref(), pieces.as_deref())?;
+        let special_ids = self.add_tokens(&mut tokenizer, pad.as_deref(), pieces.as_deref())?;
         let around = match (self.last_post_processor(&tokenizer)?, around) {
             (Some(last), _) => last,
             (None, Some(around)) if !by_keys => around,
@@ -124,17 +126,19 @@ impl Maker<'_> {
             gives_token_types: self.gives_token_types()?,
             side: self.side(side)?,
             max_length: self.max_length()?,
+            special_ids,
             notes,
         })
     }
 
-    /// Adds the tokens that are found in a text before it is divided, in the order in which they get new ids.
+    /// Adds the tokens that are found in a text before it is divided, in the order in which they get new ids, and returns
+    /// those that have a role or are named as special besides.
     fn add_tokens(
         &self,
         tokenizer: &mut Tokenizer,
         pad: Option<&str>,
         pieces: Option<&[Rules]>,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<u32>, Error> {
         let invalid = |reason: String| self.invalid(reason);
         let token = |role: &str| match (self.files.class.make, role) {
             // A file that pads says with what.
@@ -163,7 +167,7 @@ impl Maker<'_> {
         });
         let added: Vec<_> = added.collect();
         tried(|| tokenizer.add_tokens(added)).map_err(|reason| self.invalid(reason))?;
-        Ok(())
+        Ok(special.iter().chain(&extra).filter_map(|token| tokenizer.token_to_id(token.content())).collect())
     }
 
     /// What surrounds a text where neither a file nor the class knows: nothing, unless the configuration says so.
