@@ -1,6 +1,9 @@
 //! Input that cannot be read to its end: the message names it, what was finished stays, and the run
 //! goes on without it where that is asked for.
 
+use serde_json::Value;
+use strata_featurize::{Consent, Job, Outcome, Settings};
+
 use crate::faulty::{Fault, command, leftovers, sandbox, start, stderr, wait_until};
 use crate::support::{Sandbox, read_output, run, texts, vectors, write_table};
 
@@ -99,6 +102,32 @@ fn a_file_that_changes_while_it_is_read_makes_no_part() {
     assert!(said.contains("in/a.parquet changed while rows "), "{said}");
     sandbox.succeed(&arguments);
     assert_eq!(read_output(&sandbox.path("out")).num_rows(), 2 + 5 + 7);
+}
+
+/// Its rows are those of the file that was opened, its sum that of the file that is there later: both together would be
+/// believed by the next run.
+#[test]
+fn a_file_that_changes_before_it_is_summed_makes_no_part_and_is_not_taken_for_what_it_was() {
+    for name in ["a.parquet", "a.jsonl"] {
+        let sandbox = Sandbox::new();
+        let write = |rows: usize| match name {
+            "a.parquet" => write_table(&sandbox.path(name), &texts(vec!["the cat"; rows])),
+            _ => sandbox.write(name, "{\"text\":\"the cat\"}\n".repeat(rows)),
+        };
+        let place = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
+        let settings = || Settings::new(vec![place(name)], "text", place("tiny-bert"), place("out")).unwrap();
+        let made = |job: &Job| {
+            let mut outcome = Outcome::default();
+            strata_featurize::run(job, Consent::default(), Value::Null, &(), &mut outcome)?;
+            Ok::<_, strata_featurize::Error>(outcome.done.counts.rows)
+        };
+        write(3);
+        let job = Job::prepare(settings()).unwrap();
+        write(5);
+        let error = made(&job).unwrap_err().to_string();
+        assert!(error.contains("changed while rows 0..3 were read"), "{error}");
+        assert_eq!(made(&Job::prepare(settings()).unwrap()).unwrap(), 5);
+    }
 }
 
 #[test]

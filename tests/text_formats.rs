@@ -1,6 +1,7 @@
 //! CSV and JSON Lines files whose types and dialect the user states.
 
 use std::process::Command;
+use std::time::Duration;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
@@ -170,6 +171,23 @@ fn columns_are_what_all_rows_say_and_parts_agree() {
     assert_eq!(column(&output, "n").data_type(), &DataType::Float64);
     assert_eq!(strings(&output, "late")[1099..], [None, Some("x")]);
     assert_eq!(sandbox.parts("out").len(), 3);
+}
+
+#[test]
+fn a_rerun_finds_a_key_that_one_file_lacks_as_before() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir(sandbox.path("in")).unwrap();
+    sandbox.write("in/a.jsonl", "{\"text\":\"the cat\",\"title\":\"x\"}\n");
+    sandbox.write("in/b.jsonl", "{\"text\":\"the dog\"}\n");
+    // What is noted of a file counts once it is older than what a clock can tell apart.
+    std::thread::sleep(Duration::from_millis(2500));
+    let arguments = "run --input in --model tiny-bert --output out";
+    sandbox.succeed(arguments);
+    let first = read_output(&sandbox.path("out"));
+    sandbox.succeed(arguments);
+    sandbox.succeed(arguments);
+    assert_eq!(read_output(&sandbox.path("out")), first);
+    assert_eq!(strings(&first, "title"), [Some("x"), None]);
 }
 
 #[test]

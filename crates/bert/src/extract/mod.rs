@@ -333,7 +333,7 @@ fn missing(what: &str) -> Error {
 }
 
 fn to_vec<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
-    tensor.into_data().try_to_vec().map_err(|e| Error::Backend(format!("{e:?}")))
+    tensor.into_data().try_into_vec().map_err(|e| Error::Backend(format!("{e:?}")))
 }
 
 /// Turns the panics by which burn reports a failing backend into errors.

@@ -220,6 +220,10 @@ fn record(
         Some(known) => known.rows,
         None => input.count_rows()?,
     };
+    if source.tag.is_none() {
+        // Rows are those of the file that was opened, the sum is that of the file that was there later.
+        input.check_unchanged(&(0..rows))?;
+    }
     watch::check(watch)?;
     Ok(InputRecord { bytes: source.bytes, modified_ns: source.modified_ns, content, rows })
 }

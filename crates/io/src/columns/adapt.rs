@@ -9,10 +9,11 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::kernels::cmp::not_distinct;
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, FieldRef, Fields, IntervalUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit};
 use arrow::error::ArrowError;
 
 use super::intervals::{self, STORED};
+use super::values::{Values, values};
 
 /// The values of `array` as `to`.
 ///
@@ -93,6 +94,11 @@ fn strict(array: &dyn Array, to: &DataType) -> Result<ArrayRef, ArrowError> {
 /// without a word.
 fn exact(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
     let from = array.data_type();
+    if from.is_string()
+        && let Some(values) = values(&Field::new("", to.clone(), true))
+    {
+        return parsed(array, values, to);
+    }
     let cast = strict(array, to)?;
     let keeps_all =
         |data_type: &DataType| data_type.is_string() || data_type.is_binary() || data_type.is_null();
@@ -108,6 +114,20 @@ fn exact(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
             Err(ArrowError::CastError(format!("{value} ({from}) is no {to}")))
         }
     }
+}
+
+/// What texts stand for, as in a text format.
+fn parsed(texts: &ArrayRef, mut values: Box<dyn Values>, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    for text in strict(texts, &DataType::LargeUtf8)?.as_string::<i64>() {
+        match text {
+            None => values.push_null(),
+            Some(text) if values.push(text, false) => {}
+            Some(text) => {
+                return Err(ArrowError::CastError(format!("`{text}` is no {to}, or not without a loss")));
+            }
+        }
+    }
+    Ok(values.finish())
 }
 
 fn list<O: OffsetSizeTrait>(array: &ArrayRef, element: &FieldRef) -> Result<ArrayRef, ArrowError> {

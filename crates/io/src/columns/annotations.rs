@@ -25,6 +25,16 @@ const EXTENSION_TYPE_METADATA_KEY: &str = "ARROW:extension:metadata";
 const UUID: &str = "arrow.uuid";
 const JSON: &str = "arrow.json";
 
+/// A column of JSON text.
+pub(crate) fn json_field(name: &str) -> Field {
+    Annotation::Json.put_on(&Field::new(name, DataType::Utf8, true))
+}
+
+/// Whether a column holds JSON text.
+pub(crate) fn is_json(field: &Field) -> bool {
+    Annotation::read(field) == Some(Annotation::Json)
+}
+
 /// What a column is, beyond its Arrow type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

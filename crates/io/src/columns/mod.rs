@@ -14,6 +14,7 @@ mod storable;
 mod summary;
 mod texts;
 mod tree;
+pub(crate) mod values;
 mod vectors;
 
 pub use carried::carried_metadata;
@@ -26,5 +27,7 @@ pub use texts::{Texts, is_text};
 pub use vectors::{FloatType, is_vector, vector_array, vector_field, vector_shape};
 
 pub(crate) use adapt::{adapt, can_adapt, first_misfit};
+pub(crate) use annotations::{is_json, json_field};
 pub(crate) use fits::Fits;
 pub(crate) use tree::{map_fields, map_leaves};
+pub(crate) use values::{Values, values};

@@ -79,6 +79,8 @@ enum Contents {
         layout: Layout,
         /// The columns with what else would hold their values.
         found: SchemaRef,
+        /// How many of them the file itself has.
+        own: usize,
         encoding: Option<&'static Encoding>,
         /// The number of rows, if all were looked at.
         rows: Option<u64>,
@@ -119,7 +121,8 @@ impl Input {
         let as_text = |layout, opened: text::Opened| {
             let text::Opened { schema: found, rows } = opened;
             let stored = Schema::new(found.fields().iter().map(settled).collect::<Vec<_>>());
-            (stored.into(), Contents::Text { layout, found, encoding: options.encoding, rows })
+            let own = found.fields().len();
+            (stored.into(), Contents::Text { layout, found, own, encoding: options.encoding, rows })
         };
         let opened = guarded(|| {
             Ok(match source.format {
@@ -157,10 +160,11 @@ impl Input {
     /// # Errors
     /// [`Error::Io`] if the file cannot be looked at.
     pub fn note(&self, options: &ReadOptions, notes: &mut Notes) -> Result<(), Error> {
-        let Contents::Text { found, rows, .. } = &self.contents else { return Ok(()) };
+        let Contents::Text { found, own, rows, .. } = &self.contents else { return Ok(()) };
         let stamp = self.source.stamp()?;
         if self.source.is_as(&stamp) && noted::recall(&self.source, options, notes).is_none() {
-            let opened = text::Opened { schema: found.clone(), rows: *rows };
+            let schema = Schema::new_with_metadata(found.fields()[..*own].to_vec(), found.metadata().clone());
+            let opened = text::Opened { schema: schema.into(), rows: *rows };
             noted::remember(&self.source, options, &opened, stamp, notes);
         }
         Ok(())

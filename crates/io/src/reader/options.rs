@@ -7,6 +7,8 @@ use std::str::FromStr;
 use arrow::datatypes::{DataType, Field};
 use encoding_rs::Encoding;
 
+use crate::columns::is_json;
+
 /// How files are read that say less of themselves than is to be known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadOptions {
@@ -72,21 +74,6 @@ impl From<DataType> for ColumnType {
     fn from(data_type: DataType) -> Self {
         Self::Arrow(data_type)
     }
-}
-
-const EXTENSION: &str = "ARROW:extension:name";
-const JSON: &str = "arrow.json";
-
-/// A column of JSON text, marked as Arrow's canonical extension type.
-pub(super) fn json_field(name: &str) -> Field {
-    let metadata = [(EXTENSION, JSON), ("ARROW:extension:metadata", "")];
-    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    Field::new(name, DataType::Utf8, true).with_metadata(metadata)
-}
-
-/// Whether a column holds JSON text.
-pub(super) fn is_json(field: &Field) -> bool {
-    field.metadata().get(EXTENSION).is_some_and(|name| name == JSON)
 }
 
 /// How a CSV file is divided into records and fields.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::text::{csv, json};
-use super::{ColumnType, Contents, Input, Layout, ReadOptions, options, partition_types};
+use super::{ColumnType, Contents, Input, Layout, ReadOptions, partition_types};
 use crate::Error;
 use crate::columns::fits::settled;
-use crate::columns::{can_adapt, map_leaves};
+use crate::columns::{can_adapt, json_field, map_leaves};
 
 impl Input {
     /// The columns in the path follow those of the file, which may have some of them too.
@@ -50,7 +50,7 @@ impl Input {
                 ColumnType::Arrow(data_type) => self.retype(name, data_type)?,
                 ColumnType::Json => {
                     self.index(name)?;
-                    self.retype_field(&options::json_field(name))?;
+                    self.retype_field(&json_field(name))?;
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::format::{compression, split_extension};
+use super::format::{compression, is_wrapped_data, split_extension};
 use super::names::{is_data, is_hidden, relative_name};
 use super::pattern::{is_pattern, literal_prefix};
 use super::tables::Tables;
@@ -16,14 +16,15 @@ use crate::{Error, Store, Stores};
 ///
 /// Folders are searched to any depth. In folders and patterns, names that start with `.` or `_` and
 /// files of unknown extension are passed over, in folders also `.txt`, the `state.json` and
-/// `dataset_info.json` of stored datasets, and every `.json` beside Parquet or Arrow files.
+/// `dataset_info.json` of stored datasets, and every `.json` beside or above Parquet or Arrow files.
 ///
 /// # Errors
 /// - [`Error::NoInput`] if an input leads to no file.
 /// - [`Error::NotAFile`] if a link among the files leads nowhere, or something with the name of a data
 ///   file is none.
 /// - [`Error::TableFolder`] if a folder or pattern leads into a table of Delta Lake, Iceberg or Hudi.
-/// - [`Error::UnknownExtension`] if a file is named that is no data file.
+/// - [`Error::UnknownExtension`] if a file is named that is no data file, or one is found whose name is that of a data
+///   file wrapped in a way that is not read, such as `.csv.zip`.
 /// - [`Error::SameStem`] if the parts of two files could not be told apart.
 /// - [`Error::Io`] if a folder cannot be listed.
 pub fn find(inputs: &[String]) -> Result<Vec<Source>, Error> {
@@ -40,7 +41,7 @@ pub fn find_as(inputs: &[String], format: Option<Format>, stores: &Stores) -> Re
         return Err(Error::NoInput { input: String::new(), found: "no path given" });
     }
     let mut sources = Vec::new();
-    let mut seen = HashSet::new();
+    let mut seen: HashSet<PathBuf> = HashSet::new();
     let mut tables = Tables::default();
     let written_as = |path: &Path, name: &str| match (format, split_extension(name)) {
         (Some(format), _) => Ok((format, compression(name))),
@@ -58,10 +59,11 @@ pub fn find_as(inputs: &[String], format: Option<Format>, stores: &Stores) -> Re
             }
             continue;
         }
-        for Found { path, real, name } in resolve(input, format.is_some(), &mut tables)? {
-            if !seen.insert(real.clone()) {
-                continue;
-            }
+        let mut found = resolve(input, format.is_some(), &mut tables)?;
+        // Links to one file are files of their own, as for other readers; what several inputs lead to is not.
+        found.retain(|file| !seen.contains(&file.place));
+        seen.extend(found.iter().map(|file| file.place.clone()));
+        for Found { path, real, name, .. } in found {
             let (format, compression) = written_as(&path, &name)?;
             sources.push(Source::of(path, real, name, format, compression)?);
         }
@@ -75,7 +77,9 @@ pub fn find_as(inputs: &[String], format: Option<Format>, stores: &Stores) -> Re
 /// A file that an argument leads to.
 struct Found {
     path: PathBuf,
-    /// The same, absolute and without links.
+    /// Its name in its folder, which is absolute and without links.
+    place: PathBuf,
+    /// The same, with what it leads to if it is a link.
     real: PathBuf,
     name: String,
 }
@@ -86,12 +90,21 @@ fn resolve(input: &str, any: bool, tables: &mut Tables) -> Result<Vec<Found>, Er
     let path = Path::new(input);
     if path.is_file() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        return Ok(vec![Found { path: path.to_owned(), real: fs_err::canonicalize(path)?, name }]);
+        let (place, real) = (place_of(path)?, fs_err::canonicalize(path)?);
+        return Ok(vec![Found { path: path.to_owned(), place, real, name }]);
     }
     refuse_dangling(path)?;
     let root = if path.is_dir() { path.to_owned() } else { literal_prefix(input) };
-    let (folders, visited) = (HashMap::new(), HashSet::new());
-    let mut search = Search { root, any, tables, folders, visited, files: Vec::new(), is_hidden: false };
+    let mut search = Search {
+        root,
+        any,
+        tables,
+        folders: HashMap::new(),
+        visited: HashSet::new(),
+        above: Vec::new(),
+        files: Vec::new(),
+        is_hidden: false,
+    };
     let found = if path.is_dir() {
         search.tables.refuse(path)?;
         search.walk(path)?;
@@ -138,8 +151,10 @@ struct Search<'a> {
     tables: &'a mut Tables,
     /// Folders of files, each with its place without links.
     folders: HashMap<PathBuf, PathBuf>,
-    /// Guards against links that lead back up.
+    /// Files and folders that a pattern may lead to several times.
     visited: HashSet<PathBuf>,
+    /// The folders that the current one is in, without links: guards against links that lead back up.
+    above: Vec<PathBuf>,
     files: Vec<Found>,
     /// Whether data files were passed over for their names.
     is_hidden: bool,
@@ -148,16 +163,16 @@ struct Search<'a> {
 impl Search<'_> {
     /// Adds the data files below `folder`.
     fn walk(&mut self, folder: &Path) -> Result<(), Error> {
-        if !self.visited.insert(fs_err::canonicalize(folder)?) {
+        let real = fs_err::canonicalize(folder)?;
+        if self.above.contains(&real) {
             return Ok(());
         }
-        let mut paths = Vec::new();
+        self.above.push(real);
         for entry in fs_err::read_dir(folder)? {
-            paths.push(entry?.path());
+            self.add(entry?.path(), is_data)?;
         }
-        // Which of two links to one file counts must not depend on the file system.
-        paths.sort();
-        paths.into_iter().try_for_each(|path| self.add(path, is_data))
+        self.above.pop();
+        Ok(())
     }
 
     fn match_pattern(&mut self, pattern: &str) -> Result<(), Error> {
@@ -178,6 +193,9 @@ impl Search<'_> {
             self.is_hidden |= is_data;
             return Ok(());
         }
+        if !self.any && is_wrapped_data(&name) && path.is_file() {
+            return Err(Error::UnknownExtension { path });
+        }
         let kind = match fs_err::symlink_metadata(&path) {
             // Somebody else's file, which was there only for a moment.
             Err(error) if error.kind() == ErrorKind::NotFound && !is_data => return Ok(()),
@@ -189,47 +207,51 @@ impl Search<'_> {
         }
         if kind.is_dir() || kind.is_symlink() && path.is_dir() {
             self.tables.refuse(&path)?;
-            return self.walk(&path);
+            return if self.visited.insert(path.clone()) { self.walk(&path) } else { Ok(()) };
         }
         if is_data && !(kind.is_file() || kind.is_symlink() && path.is_file()) {
             return Err(Error::NotAFile { path, found: "a pipe or a device".to_owned() });
         }
-        if is_data {
-            let real =
-                if kind.is_symlink() { fs_err::canonicalize(&path)? } else { self.without_links(&path)? };
-            self.files.push(Found { path, real, name });
+        if is_data && self.visited.insert(path.clone()) {
+            let place = self.place_of(&path)?;
+            let real = if kind.is_symlink() { fs_err::canonicalize(&path)? } else { place.clone() };
+            self.files.push(Found { path, place, real, name });
         }
         Ok(())
     }
 
-    /// The place of a file that is no link itself.
-    fn without_links(&mut self, path: &Path) -> Result<PathBuf, Error> {
-        let name = path.file_name().unwrap_or_default();
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
+    /// As [`place_of`], of which a folder's is asked once.
+    fn place_of(&mut self, path: &Path) -> Result<PathBuf, Error> {
+        let folder = path.parent().unwrap_or(Path::new(""));
         if let Some(real) = self.folders.get(folder) {
-            return Ok(real.join(name));
+            return Ok(real.join(path.file_name().unwrap_or_default()));
         }
-        let real = fs_err::canonicalize(folder)?;
-        let file = real.join(name);
-        self.folders.insert(folder.to_owned(), real);
-        Ok(file)
+        let place = place_of(path)?;
+        self.folders.insert(folder.to_owned(), place.parent().unwrap_or(Path::new("")).to_owned());
+        Ok(place)
     }
 }
 
-/// Beside Parquet and Arrow files, `.json` says something about them: what made them, or their types.
+/// The name of a file in its folder, without links on the way there.
+fn place_of(path: &Path) -> Result<PathBuf, Error> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    Ok(fs_err::canonicalize(folder.unwrap_or(Path::new(".")))?.join(path.file_name().unwrap_or_default()))
+}
+
+/// Beside Parquet and Arrow files, or above them, `.json` says something about them: what made them, or their types.
 pub(super) fn without_descriptions<T>(files: &mut Vec<T>, name: impl Fn(&T) -> &str) {
+    let folder = |name: &str| Path::new(name).parent().unwrap_or(Path::new("")).to_owned();
     let is_columnar = |name: &str| {
         let format = split_extension(name).map(|(_, format, _)| format);
         matches!(format, Some(Format::Parquet | Format::ArrowFile | Format::ArrowStream))
     };
-    let describes = |name: &str| {
-        let extension = split_extension(name).map(|(stem, ..)| name[stem.len()..].to_lowercase());
-        extension.is_some_and(|extension| extension == ".json" || extension.starts_with(".json."))
+    let may_describe = |name: &str| {
+        Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
     };
-    if files.iter().any(|file| is_columnar(name(file))) {
-        files.retain(|file| !describes(name(file)));
-    }
+    let columnar = files.iter().map(&name).filter(|name| is_columnar(name)).map(folder);
+    let above: HashSet<PathBuf> =
+        columnar.flat_map(|folder| folder.ancestors().map(Path::to_owned).collect::<Vec<_>>()).collect();
+    files.retain(|file| !(may_describe(name(file)) && above.contains(&folder(name(file)))));
 }
 
 fn refuse_same_stems(sources: &[Source]) -> Result<(), Error> {

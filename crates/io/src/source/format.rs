@@ -82,6 +82,15 @@ pub(super) fn split_extension(name: &str) -> Option<(&str, Format, Compression)>
     Some((stem, format, compression))
 }
 
+/// Whether a name is that of a data file within a file that is not read.
+pub(super) fn is_wrapped_data(name: &str) -> bool {
+    const WRAPPED: [&str; 13] =
+        ["gz", "zst", "zstd", "bz2", "xz", "lzma", "lz4", "zip", "7z", "rar", "br", "sz", "snappy"];
+    let Some((inside, extension)) = name.rsplit_once('.') else { return false };
+    let is_wrapped = WRAPPED.contains(&extension.to_lowercase().as_str()) && split_extension(name).is_none();
+    is_wrapped && split_extension(inside).is_some_and(|(_, format, _)| format != Format::Text)
+}
+
 /// Tells the two Arrow layouts apart: only files start with the magic.
 pub(super) fn sniff_arrow(file: impl Read) -> Result<Format, Error> {
     let mut magic = Vec::new();

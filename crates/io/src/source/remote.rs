@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::find::without_descriptions;
-use super::format::split_extension;
+use super::format::{is_wrapped_data, split_extension};
 use super::names::{is_data, is_hidden, relative_name};
 use super::pattern::{is_pattern, literal_prefix, wildcards};
 use super::tables::marks_table;
@@ -80,6 +80,7 @@ pub(super) fn resolve(remote: &Arc<Remote>, input: &str, any: bool) -> Result<Ve
         let is_data = any || if is_named { split_extension(&name).is_some() } else { is_data(&name) };
         match is_hidden(&name) {
             true => is_passed_over |= is_data,
+            false if !any && is_wrapped_data(&name) => return Err(Error::UnknownExtension { path }),
             false if is_data && !name.is_empty() => files.push(Found { path, name, meta }),
             false => {}
         }

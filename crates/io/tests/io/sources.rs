@@ -59,7 +59,8 @@ fn a_folder_is_searched_to_any_depth_past_hidden_and_foreign_files() {
         "x/_SUCCESS",
         "x/_temporary/c.parquet",
         "x/.git/d.parquet",
-        "x/e.parquet.gz",
+        "x/e.parquet.md5",
+        "x/f.csv.bak",
     ]);
     assert_eq!(found(&folder, &["x"]), ["b.csv", "sub/a.parquet"]);
 }
@@ -86,9 +87,57 @@ fn a_path_that_exists_is_not_a_pattern() {
 
 #[test]
 fn a_file_given_twice_counts_once_whatever_leads_to_it() {
-    let folder = folder(&["x/a.csv"]);
-    std::os::unix::fs::symlink(folder.path().join("x/a.csv"), folder.path().join("x/link.csv")).unwrap();
-    assert_eq!(found(&folder, &["x/a.csv", "x", "x/*.csv", "x/../x/a.csv"]), ["a.csv"]);
+    let folder = folder(&["x/a.csv", "x/deep/b.csv"]);
+    let inputs = ["x/a.csv", "x", "x/*.csv", "x/../x/a.csv", "x/**"];
+    assert_eq!(found(&folder, &inputs), ["a.csv", "deep/b.csv"]);
+    std::os::unix::fs::symlink(folder.path().join("x"), folder.path().join("y")).unwrap();
+    assert_eq!(found(&folder, &["x", "y"]), ["a.csv", "deep/b.csv"]);
+}
+
+#[test]
+fn links_to_one_file_or_folder_count_each_as_for_other_readers() {
+    let folder = folder(&["blobs/1", "elsewhere/a.csv", "x/c.csv"]);
+    let link = |to: &str, from: &str| {
+        fs_err::create_dir_all(folder.path().join(from).parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(folder.path().join(to), folder.path().join(from)).unwrap();
+    };
+    link("blobs/1", "x/split=test/0.parquet");
+    link("blobs/1", "x/split=validation/0.parquet");
+    link("elsewhere", "x/one");
+    link("elsewhere", "x/two");
+    link("x/c.csv", "x/latest.csv");
+    let expected = [
+        "c.csv",
+        "latest.csv",
+        "one/a.csv",
+        "split=test/0.parquet",
+        "split=validation/0.parquet",
+        "two/a.csv",
+    ];
+    assert_eq!(found(&folder, &["x"]), expected);
+    assert_eq!(found(&folder, &["x/*", "x"]), expected);
+}
+
+#[test]
+fn json_is_data_unless_it_stands_beside_or_above_columnar_files() {
+    let folder =
+        folder(&["x/about.json", "x/2023/a.json", "x/2024/b.parquet", "x/2024/b.json", "x/2024/c.json.gz"]);
+    assert_eq!(found(&folder, &["x"]), ["2023/a.json", "2024/b.parquet", "2024/c.json.gz"]);
+}
+
+#[test]
+fn data_wrapped_in_what_is_not_read_is_refused_where_it_is_found() {
+    for name in ["a.parquet.gz", "a.csv.zip", "a.jsonl.zstd", "a.JSON.lz4", "a.csv.gz.zip"] {
+        let folder = folder(&[&format!("x/{name}"), "x/b.csv"]);
+        for input in ["x", "x/*"] {
+            let error = refused(&folder, &[input]);
+            assert!(
+                matches!(&error, Error::UnknownExtension { path } if path.ends_with(name)),
+                "{name}: {error}"
+            );
+        }
+        assert_eq!(found(&folder, &["x/*.csv"]), ["b.csv"]);
+    }
 }
 
 #[test]

@@ -50,6 +50,10 @@ impl FromStr for Charset {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
+        // Web pages that say so mean windows-1252; elsewhere it has no bytes beyond 127, and those that it has are UTF-8.
+        if ["ascii", "us-ascii"].contains(&name.to_lowercase().as_str()) {
+            return Err(format!("`{name}` is part of utf-8, which is what files are read as; leave it out"));
+        }
         Encoding::for_label(name.as_bytes()).map(Self).ok_or_else(|| {
             format!(
                 "`{name}` is no encoding; expected one such as utf-8, latin1, windows-1251, shift_jis or utf-16"

@@ -119,20 +119,23 @@ impl Disentangled {
         let ([rows, heads, count, _], len) = (query.dims(), key.dims()[2]);
         let mut scores = query.clone().matmul(key.clone().swap_dims(2, 3));
         if let Some(distances) = self.distances {
-            let table = |outer: Range<usize>, inner: Range<usize>, row: &dyn Fn(i64, i64) -> i64| {
+            // What the others are to one token is a piece of what there is for all distances.
+            let table = |outer: Range<usize>, inner: Range<usize>, row: &dyn Fn(i64) -> i64| {
+                let most = len as i64 - 1;
+                let of_all: Vec<i64> = (-most..=most).map(row).collect();
+                let of_outer = |outer: usize| &of_all[len - 1 - outer..][inner.clone()];
                 let shape = [1, 1, outer.len(), inner.len()];
-                let of_outer = |outer: usize| inner.clone().map(move |inner| row(outer as i64, inner as i64));
-                let rows: Vec<i64> = outer.flat_map(of_outer).collect();
+                let rows = outer.map(of_outer).collect::<Vec<_>>().concat();
                 Tensor::<4, Int>::from_data(TensorData::new(rows, shape), &query.device())
             };
             if let Some(keys) = &self.keys {
                 let of_classes = query.clone().matmul(keys.clone());
-                let rows_of = table(places.clone(), 0..len, &|query, key| distances.row(query - key));
+                let rows_of = table(places.clone(), 0..len, &|after| distances.row(-after));
                 scores = scores + of_classes.gather(3, rows_of.expand([rows, heads, count, len]));
             }
             if let Some(queries) = &self.queries {
                 let of_classes = key.matmul(queries.clone());
-                let rows_of = table(0..len, places, &|key, query| distances.row(query - key));
+                let rows_of = table(0..len, places, &|after| distances.row(after));
                 let of_pairs = of_classes.gather(3, rows_of.expand([rows, heads, len, count]));
                 scores = scores + of_pairs.swap_dims(2, 3);
             }

@@ -8,9 +8,6 @@ mod decode;
 mod decompress;
 pub(crate) mod fault;
 pub(super) mod json;
-mod numbers;
-mod times;
-mod values;
 
 use arrow::datatypes::SchemaRef;
 

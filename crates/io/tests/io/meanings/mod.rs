@@ -16,6 +16,7 @@ use arrow::datatypes::{
     DataType, Field, IntervalMonthDayNano, IntervalUnit, Schema, TimeUnit, TimestampMicrosecondType,
     TimestampNanosecondType,
 };
+use arrow::util::display::array_value_to_string;
 use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as PhysicalType};
 use parquet::data_type::{
     ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int64Type, Int96, Int96Type,

@@ -92,6 +92,53 @@ fn an_interval_that_parquet_cannot_hold_is_told_with_its_row() {
 }
 
 #[test]
+fn a_text_that_is_given_a_type_is_read_as_in_a_text_format() {
+    let folder = TempDir::new().unwrap();
+    for (data_type, text, expected) in [
+        ("Decimal128(10, 2)", "1.239", None),
+        ("Decimal128(10, 2)", "1.230", Some("1.23")),
+        ("Date32", "2024-01-01T23:30:00-05:00", None),
+        ("Date32", "2024-01-01T00:00:00", Some("2024-01-01")),
+        ("Timestamp(s)", "2024-01-01T10:00:00.75+05:30", None),
+        ("Timestamp(ms)", "2024-01-01T10:00:00.123456", None),
+        ("Timestamp(ms)", "2024-01-01T10:00:00.120", Some("2024-01-01T10:00:00.120")),
+        ("Time32(ms)", "10:00:00.123456", None),
+        ("Time64(ns)", "10:00:00.1234567891", None),
+        ("Time64(ns)", "10:00:00.1234567890", Some("10:00:00.123456789")),
+        ("Float32", "1e400", None),
+        ("Float32", "16777217", None),
+        ("Float64", "0.1", Some("0.1")),
+        ("Boolean", "1", None),
+        ("Boolean", "True", Some("true")),
+        ("Int8", "128", None),
+    ] {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![None, Some(text)]));
+        let path = crate::support::write_file(
+            folder.path(),
+            "a.parquet",
+            &RecordBatch::try_from_iter([("n", texts)]).unwrap(),
+            500,
+        );
+        let data_type: DataType = data_type.parse().unwrap();
+        let options = ReadOptions {
+            types: [("n".to_owned(), data_type.clone().into())].into(),
+            ..ReadOptions::default()
+        };
+        match (read(&open(&path, &options), "n"), expected) {
+            (Ok(found), Some(expected)) => {
+                assert!(found[0].is_null(0));
+                assert_eq!(array_value_to_string(&found[0], 1).unwrap(), expected);
+            }
+            (Err(error), None) => {
+                assert!(error.to_string().contains("row 1, column `n`"), "{data_type}: {error}");
+                assert!(error.to_string().contains(text), "{data_type}: {error}");
+            }
+            (found, _) => panic!("{text} as {data_type}: {found:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_number_that_a_stated_type_would_change_is_told_with_its_row() {
     let folder = TempDir::new().unwrap();
     let numbers = |values: Vec<i32>| -> ArrayRef { Arc::new(Int32Array::from(values)) };

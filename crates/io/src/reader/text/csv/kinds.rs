@@ -1,8 +1,8 @@
 //! Which types hold the texts of a column, and give each of them back.
 
 use crate::columns::Fits;
-use crate::reader::text::numbers;
-use crate::reader::text::times::{date, moment};
+use crate::columns::values::numbers;
+use crate::columns::values::times::{date, moment};
 
 /// The types that hold a text, which is not empty. Moments are looked for only if `among` has some.
 pub(super) fn fits(text: &str, among: Fits) -> Fits {

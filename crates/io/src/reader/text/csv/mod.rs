@@ -14,11 +14,10 @@ use split::Records;
 use super::batches::{Collector, batches};
 use super::bytes::Bytes;
 use super::fault::{Fault, Place, shown};
-use super::values::{Values, values};
 use super::{Opened, settled};
-use crate::columns::Fits;
+use crate::columns::{Fits, Values, json_field, values};
 use crate::error::BoxError;
-use crate::reader::options::{ColumnType, json_field};
+use crate::reader::options::ColumnType;
 use crate::reader::{ReadOptions, Stream};
 use crate::{Format, Source, Unfit};
 

@@ -12,8 +12,7 @@ use arrow::error::ArrowError;
 
 use super::scan::{Kind, Scanner, Stop, decoded};
 use super::shape::Misfit;
-use crate::reader::options::is_json;
-use crate::reader::text::values::{Values, values};
+use crate::columns::{Values, is_json, values};
 
 /// The values of one column, or of what is nested in it.
 pub(super) enum Node {

@@ -7,10 +7,10 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 
 use super::scan::{Kind, Scanner, Stop, decoded};
 use crate::Unfit;
-use crate::columns::{Fits, fits};
-use crate::reader::options::{ColumnType, json_field};
+use crate::columns::values::numbers;
+use crate::columns::{Fits, fits, json_field};
+use crate::reader::options::ColumnType;
 use crate::reader::text::fault::{Fault, Place, shown};
-use crate::reader::text::numbers;
 
 /// No value is looked into any deeper.
 const MOST_DEPTH: usize = 100;

@@ -6,7 +6,7 @@ use crate::columns::Fits;
 const MOST_EXACT: u64 = 1 << 53;
 
 /// The types of 64 bits that hold a number with all of its digits.
-pub(super) fn fits(text: &str) -> Fits {
+pub(crate) fn fits(text: &str) -> Fits {
     if !is_whole(text) {
         return if text.parse().is_ok_and(|value| is_exact(text, value)) { Fits::FLOAT } else { Fits::NONE };
     }
@@ -24,13 +24,13 @@ pub(super) fn fits(text: &str) -> Fits {
 }
 
 /// Whether a number has neither point nor exponent. Of minus zero only a float keeps the sign.
-pub(super) fn is_whole(text: &str) -> bool {
+pub(crate) fn is_whole(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     digits.bytes().all(|byte| byte.is_ascii_digit()) && text != "-0"
 }
 
 /// Whether a float64 is the number as it is written: printed with as many digits, it is the same.
-pub(super) fn is_exact(text: &str, value: f64) -> bool {
+pub(crate) fn is_exact(text: &str, value: f64) -> bool {
     let count = digits(text).count();
     is_not_lost(text, value)
         // Any 15 digits come back from a float64, and most of 17 are what it is printed with.
@@ -58,7 +58,7 @@ fn same_digits(one: &str, other: &str) -> bool {
 }
 
 /// Neither too large nor too small for its type.
-pub(super) fn is_not_lost(text: &str, value: f64) -> bool {
+pub(crate) fn is_not_lost(text: &str, value: f64) -> bool {
     if value.is_finite() && value != 0.0 {
         return true;
     }

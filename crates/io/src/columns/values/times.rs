@@ -5,7 +5,7 @@ use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
 use arrow::datatypes::{Date32Type, TimeUnit};
 
 /// The day of a text like `2024-02-29`, which may be followed by midnight.
-pub(super) fn date(text: &str) -> Option<i32> {
+pub(crate) fn date(text: &str) -> Option<i32> {
     let (day, rest) = text.split_at_checked(10)?;
     let is_midnight = matches!(rest.as_bytes(), [] | [b'T' | b' ', ..])
         && rest.bytes().skip(1).all(|byte| matches!(byte, b'0' | b':' | b'.'));
@@ -25,7 +25,7 @@ fn is_of(text: &str, form: &[u8]) -> bool {
         })
 }
 
-pub(super) fn unit_nanoseconds(unit: TimeUnit) -> i64 {
+pub(crate) fn unit_nanoseconds(unit: TimeUnit) -> i64 {
     match unit {
         TimeUnit::Second => 1_000_000_000,
         TimeUnit::Millisecond => 1_000_000,
@@ -34,16 +34,19 @@ pub(super) fn unit_nanoseconds(unit: TimeUnit) -> i64 {
     }
 }
 
-/// The moment of a text, counted in `unit` since 1970. Without a zone, it may have no offset; with
-/// one, a text without an offset is meant there.
-pub(super) fn timestamp(text: &str, unit: TimeUnit, zone: Option<Tz>) -> Option<i64> {
-    let clock = text.get(11..).unwrap_or_default();
-    let has_offset = clock.bytes().any(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'+' | b'-'));
-    // Digits that the parser passes over.
+/// Whether a time of day has digits, other than zero, that parsers pass over.
+pub(crate) fn is_beyond_nanoseconds(clock: &str) -> bool {
     let fraction = clock.split_once('.').map_or("", |(_, rest)| rest);
     let fraction = &fraction[..fraction.bytes().take_while(u8::is_ascii_digit).count()];
-    let beyond = fraction.get(9..).unwrap_or_default().trim_end_matches('0');
-    if has_offset && zone.is_none() || !beyond.is_empty() {
+    fraction.get(9..).is_some_and(|beyond| beyond.bytes().any(|digit| digit != b'0'))
+}
+
+/// The moment of a text, counted in `unit` since 1970. Without a zone, it may have no offset; with
+/// one, a text without an offset is meant there.
+pub(crate) fn timestamp(text: &str, unit: TimeUnit, zone: Option<Tz>) -> Option<i64> {
+    let clock = text.get(11..).unwrap_or_default();
+    let has_offset = clock.bytes().any(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'+' | b'-'));
+    if has_offset && zone.is_none() || is_beyond_nanoseconds(clock) {
         return None;
     }
     let utc = || "+00:00".parse::<Tz>().ok();
@@ -62,7 +65,7 @@ pub(super) fn timestamp(text: &str, unit: TimeUnit, zone: Option<Tz>) -> Option<
 
 /// What a text like `2024-02-29 12:30:00.5Z` needs of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     /// The unit that its fraction needs.
     pub unit: TimeUnit,
     /// Whether it is said to be of UTC.
@@ -72,7 +75,7 @@ pub(super) struct Moment {
 }
 
 /// Understands a text as a moment, without an offset or in UTC.
-pub(super) fn moment(text: &str) -> Option<Moment> {
+pub(crate) fn moment(text: &str) -> Option<Moment> {
     let local = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00"));
     let (local, is_utc) = local.map_or((text, false), |local| (local, true));
     let (whole, fraction) = local.split_at_checked(19)?;

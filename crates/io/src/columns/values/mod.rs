@@ -1,5 +1,8 @@
 //! Values from their texts: what a text stands for in a type, if none of it is lost there.
 
+pub(crate) mod numbers;
+pub(crate) mod times;
+
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -18,12 +21,12 @@ use arrow::datatypes::{
 };
 use half::f16;
 
-use super::numbers::{is_exact, is_not_lost};
-use super::times::{date, timestamp, unit_nanoseconds};
-use crate::reader::options::is_json;
+use self::numbers::{is_exact, is_not_lost};
+use self::times::{date, is_beyond_nanoseconds, timestamp, unit_nanoseconds};
+use super::annotations::is_json;
 
 /// The values of one column, collected one after the other.
-pub(super) trait Values: Send {
+pub(crate) trait Values: Send {
     /// Adds the value that `text` stands for, a number as its format writes one or another text.
     /// Returns whether there is such a value and nothing of the text is lost.
     fn push(&mut self, text: &str, is_number: bool) -> bool;
@@ -34,7 +37,7 @@ pub(super) trait Values: Send {
 }
 
 /// Values of a field's type; none if no text stands for one.
-pub(super) fn values(field: &Field) -> Option<Box<dyn Values>> {
+pub(crate) fn values(field: &Field) -> Option<Box<dyn Values>> {
     use DataType as T;
     let data_type = field.data_type();
     Some(match data_type {
@@ -134,7 +137,7 @@ where
         if is_number {
             return text.parse().ok();
         }
-        let nanoseconds = string_to_time_nanoseconds(text).ok()?;
+        let nanoseconds = string_to_time_nanoseconds(text).ok().filter(|_| !is_beyond_nanoseconds(text))?;
         let of_unit = unit_nanoseconds(unit);
         (nanoseconds % of_unit == 0).then(|| T::Native::try_from(nanoseconds / of_unit).ok())?
     })
