@@ -13,10 +13,15 @@ const STORED_INTERVAL: DataType = DataType::FixedSizeBinary(STORED);
 ///
 /// - Dictionaries have keys of at least 32 bits, since batches bring values of their own. Of nested values,
 ///   and inside other types of an Arrow file, values stand in their place.
+/// - That their values are in order is said by the metadata of Polars alone: they are gathered as they come.
 /// - Runs are written out, and list views are lists.
 /// - Parquet has no seconds and no dates in milliseconds: times are in milliseconds, dates in days.
 pub fn storable_field(field: &FieldRef, format: OutputFormat) -> FieldRef {
-    let plain = plain(field);
+    let mut plain = plain(field);
+    // Polars says in the metadata which values there are, and in which order.
+    if plain.metadata().keys().any(|key| key.starts_with("_PL_ENUM_VALUES")) {
+        plain = plain.as_ref().clone().with_dict_is_ordered(false).into();
+    }
     if let DataType::Dictionary(key, values) = plain.data_type() {
         return with_type(&plain, dictionary(key, values, format)).into();
     }
