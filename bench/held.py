@@ -9,6 +9,7 @@ import re
 import shutil
 import struct
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 PACKAGES = ["openvino", "onnxruntime"]
@@ -23,16 +24,15 @@ def environment(folder: Path) -> dict[str, str]:
         folder.mkdir(parents=True, exist_ok=True)
         source = Path(__file__).with_suffix(".c")
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", answering, source], check=True)
-    for package in PACKAGES:
-        copy_held(package, folder)
-    return {"LD_PRELOAD": str(answering), "PYTHONPATH": str(folder)}
+    copies = [copy_held(package, folder / f"{package}-{version(package)}") for package in PACKAGES]
+    return {"LD_PRELOAD": str(answering), "PYTHONPATH": ":".join(map(str, copies))}
 
 
-def copy_held(package: str, folder: Path) -> None:
-    """A copy of an installed package whose libraries do not ask the processor."""
+def copy_held(package: str, folder: Path) -> Path:
+    """A folder with a copy of an installed package whose libraries do not ask the processor."""
     source = Path(importlib.util.find_spec(package).submodule_search_locations[0])
     if (folder / package).is_dir():
-        return
+        return folder
     partial = folder / f"{package}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(source, partial, symlinks=True)
@@ -40,6 +40,7 @@ def copy_held(package: str, folder: Path) -> None:
     if not any(places.values()):
         raise SystemExit(f"error: no library of {source} asks cpuid; expected one that does")
     partial.rename(folder / package)
+    return folder
 
 
 def replace(library: Path) -> int:

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 
 use crate::support::tables::{column, names, table};
 use crate::support::{Sandbox, read_output, run, vectors, write_table};
@@ -57,6 +57,39 @@ fn every_kind_of_text_column_gives_the_same_vectors() {
         assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true, true]);
         assert_eq!(&found, expected.get_or_insert(found.clone()), "{data_type}");
     }
+}
+
+/// `low < mid < high` would come out as `high < low`.
+#[test]
+fn categories_in_an_order_are_refused_where_an_output_would_lose_it() {
+    let sandbox = Sandbox::new();
+    let sizes: ArrayRef = Arc::new(StringArray::from(vec!["high", "low"]));
+    let write = |name: &str, key: DataType, ordered: bool| {
+        let sizes = cast(&sizes, &DataType::Dictionary(Box::new(key), Box::new(DataType::Utf8))).unwrap();
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["cat", "dog"]));
+        let size = Field::new("size", sizes.data_type().clone(), true).with_dict_is_ordered(ordered);
+        let schema = Schema::new(vec![Field::new("text", DataType::Utf8, true), size]);
+        write_table(
+            &sandbox.path(name),
+            &RecordBatch::try_new(Arc::new(schema), vec![texts, sizes]).unwrap(),
+        );
+    };
+    fs_err::create_dir(sandbox.path("in")).unwrap();
+    let command = "run --input in --model tiny-bert --output";
+    for (other, ordered) in [(DataType::Int8, true), (DataType::Int32, true), (DataType::Int8, false)] {
+        write("in/a.parquet", DataType::Int8, !ordered);
+        write("in/b.parquet", other, true);
+        let refused = sandbox.strata(&format!("{command} out")).output().unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(64), "{said}");
+        assert!(
+            said.contains("categories of column `size`") && said.contains("--schema 'size=Utf8'"),
+            "{said}"
+        );
+    }
+    sandbox.succeed(&format!("{command} out --schema size=Utf8"));
+    assert_eq!(column(&read_output(&sandbox.path("out")), "size").as_string::<i32>().value(0), "high");
+    sandbox.succeed(&format!("{command} -"));
 }
 
 #[test]

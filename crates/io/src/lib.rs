@@ -34,8 +34,8 @@ mod writer;
 
 pub use columns::{
     FloatType, Lists, Spans, TextLists, Texts, VectorSummary, carried_metadata, common_field, is_spans,
-    is_text, is_text_list, is_vector, list_element, row_bytes, span_labels, storable_field, vector_array,
-    vector_field, vector_shape,
+    is_text, is_text_list, is_vector, list_element, row_bytes, span_labels, states_categories,
+    storable_field, vector_array, vector_field, vector_shape,
 };
 pub use error::{Error, ErrorKind, StoreTrouble, Unfit};
 pub use output::{

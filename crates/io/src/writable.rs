@@ -33,10 +33,6 @@ fn check_field(field: &Field, format: OutputFormat) -> Result<(), BoxError> {
     let schema = Schema::new(vec![field.clone().with_nullable(true)]);
     let fields = schema.flattened_fields();
     let types = || fields.iter().map(|field| field.data_type());
-    // Every batch brings values of its own, so they are gathered in the order in which they come.
-    if fields.iter().any(|field| field.dict_is_ordered() == Some(true)) {
-        return Err("the order of its categories would be lost; as text (--schema) it has none".into());
-    }
     match format {
         OutputFormat::Parquet if types().any(|data_type| matches!(data_type, DataType::Union(..))) => {
             Err("it has no unions".into())

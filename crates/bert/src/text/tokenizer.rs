@@ -69,10 +69,11 @@ impl TextTokenizer {
         let invalid = |reason: String| Error::Invalid { path: files.main(), reason };
         let (made_for, most) = (limits.max_tokens, limits.positions.unwrap_or(usize::MAX));
         let max_length = options.max_length.unwrap_or_else(|| stated.unwrap_or(made_for).min(most));
+        let takes = if limits.positions.is_some() { "takes" } else { "was made for" };
         match stated {
             _ if options.max_length.is_some() => {}
             Some(stated) if stated < made_for => notes.push(format!(
-                "texts have at most {stated} tokens, which is the tokenizer's model_max_length; the model takes {made_for}"
+                "texts have at most {stated} tokens, which is the tokenizer's model_max_length; the model {takes} {made_for}"
             )),
             None if limits.positions.is_none() => notes.push(format!(
                 "texts have at most {made_for} tokens, for which the model was made; its tokenizer sets no limit, and with \

@@ -127,6 +127,9 @@ pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
         }
         if let Some(sentence) = &asked.sentence {
             settings.insert("sentence_width".to_owned(), json!(sentence.width(&checkpoint.config)?));
+            if sentence.modules.is_usually_last() {
+                settings.insert("sentence_pooling".to_owned(), json!("lasttoken"));
+            }
         }
         if !aligned.is_empty() {
             settings.insert("align".to_owned(), json!(aligned));

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use arrow::datatypes::Fields;
+use arrow::datatypes::{Field, Fields, Schema};
 use rayon::prelude::*;
 use strata_bert::Features;
 use strata_io::{
     Input, Notes, OutputFolder, OutputFormat, ReadOptions, Source, check_writable, find_as, is_address,
-    is_pattern_input, partition_types, pattern_reaches, resolved,
+    is_pattern_input, partition_types, pattern_reaches, resolved, states_categories,
 };
 
 use crate::Error;
@@ -75,6 +75,9 @@ pub fn open(settings: &Settings, features: &Features) -> Result<Opened, Error> {
     }
     let (inputs, mut types) = reconcile(files, &wanted, &partitions, features)?;
     check_all_writable(&inputs, wanted.format)?;
+    if !settings.writes_to_stdout() {
+        inputs.iter().try_for_each(refuse_ordered_categories)?;
+    }
     for input in &inputs {
         let in_path = input.columns.kept_fields().filter(|field| partitions.contains_key(field.name()));
         types.extend(in_path.map(|field| (field.name().clone(), field.data_type().to_string())));
@@ -92,6 +95,18 @@ fn check_all_writable(inputs: &[JobInput], format: OutputFormat) -> Result<(), E
         }
     }
     Ok(())
+}
+
+/// Parts gather categories in the order in which rows have them.
+fn refuse_ordered_categories(input: &JobInput) -> Result<(), Refusal> {
+    let kept = Schema::new(input.columns.kept_fields().cloned().collect::<Vec<_>>());
+    let is_ordered = |field: &&Field| field.dict_is_ordered() == Some(true) && !states_categories(field);
+    let Some(field) = kept.flattened_fields().into_iter().find(is_ordered) else { return Ok(()) };
+    let (file, name) = (input.file.source.shown.display(), field.name());
+    Err(Refusal::usage(format!(
+        "the categories of column `{name}` of {file} are in an order, which an output would lose"
+    ))
+    .hint(format!("keep it as text (--schema '{name}=Utf8'), or leave it out (--keep)")))
 }
 
 /// stdin that is read as what it is unless something is said of it.

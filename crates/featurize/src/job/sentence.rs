@@ -97,6 +97,8 @@ fn settle_length(
     remarks: &mut Vec<String>,
 ) {
     let (own, most) = (modules.max_length(&checkpoint.config), checkpoint.config.max_tokens());
+    let is_bound = checkpoint.config.positions().is_some();
+    let takes = if is_bound { "takes" } else { "was made for" };
     match settings.tokenizer.max_length {
         Some(given) if given != own => remarks.push(format!(
             "texts are cut after {given} tokens, as --max-length says, and not after {own} as sentence-transformers does"
@@ -105,7 +107,11 @@ fn settle_length(
         None => {
             if own < most {
                 remarks.push(format!(
-                    "texts are cut after {own} tokens, as sentence-transformers does; the model takes {most} (--max-length)"
+                    "texts are cut after {own} tokens, as sentence-transformers does; the model {takes} {most} (--max-length)"
+                ));
+            } else if !is_bound && modules.states_no_limit() {
+                remarks.push(format!(
+                    "texts are cut after {own} tokens, for which the model was made, as sentence-transformers does; it takes more (--max-length)"
                 ));
             }
             if let Some(stated) = modules.stated_limit().filter(|&stated| stated > own) {

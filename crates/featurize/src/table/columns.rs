@@ -105,7 +105,8 @@ impl Columns {
         let mut picked = table.pick(wanted)?;
         for field in picked.kept.iter_mut().chain(&mut picked.aligned) {
             let storable = storable_field(field, wanted.format);
-            if storable != *field {
+            // Fields are equal whether or not the values of a dictionary are in order.
+            if storable != *field || storable.dict_is_ordered() != field.dict_is_ordered() {
                 input.retype_field(&storable)?;
                 *field = storable;
             }

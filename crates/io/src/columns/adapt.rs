@@ -90,11 +90,12 @@ fn strict(array: &dyn Array, to: &DataType) -> Result<ArrayRef, ArrowError> {
     cast_with_options(array, to, &CastOptions { safe: false, ..CastOptions::default() })
 }
 
-/// A cast that is taken back to see what became of the values: numbers and times are cut and rounded
-/// without a word.
+/// A cast that is taken back to see what became of the values, as numbers and times are cut and rounded
+/// without a word; of texts, what they stand for.
 fn exact(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
     let from = array.data_type();
     if from.is_string()
+        && !to.is_string()
         && let Some(values) = values(&Field::new("", to.clone(), true))
     {
         return parsed(array, values, to);

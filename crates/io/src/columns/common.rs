@@ -56,7 +56,9 @@ fn common_stated(one: &Field, other: &Field) -> Option<Field> {
         }
     };
     let nullable = one.is_nullable() || other.is_nullable();
-    Some(Field::new(one.name(), data_type, nullable).with_metadata(metadata))
+    let is_ordered = [one, other].iter().any(|field| field.dict_is_ordered() == Some(true));
+    let field = Field::new(one.name(), data_type, nullable).with_dict_is_ordered(is_ordered);
+    Some(field.with_metadata(metadata))
 }
 
 fn common_type(one: &DataType, other: &DataType) -> Option<DataType> {

@@ -21,7 +21,7 @@ pub use carried::carried_metadata;
 pub use common::common_field;
 pub use lists::{Lists, Spans, TextLists, is_spans, is_text_list, list_element, span_labels};
 pub use sizes::row_bytes;
-pub use storable::storable_field;
+pub use storable::{states_categories, storable_field};
 pub use summary::VectorSummary;
 pub use texts::{Texts, is_text};
 pub use vectors::{FloatType, is_vector, vector_array, vector_field, vector_shape};

@@ -9,6 +9,11 @@ use crate::OutputFormat;
 
 const STORED_INTERVAL: DataType = DataType::FixedSizeBinary(STORED);
 
+/// Whether metadata, which Polars reads, says which categories there are and in which order.
+pub fn states_categories(field: &Field) -> bool {
+    field.metadata().keys().any(|key| key.starts_with("_PL_ENUM_VALUES"))
+}
+
 /// `field` with types in which its values mean the same to every reader of `format`.
 ///
 /// - Dictionaries have keys of at least 32 bits, since batches bring values of their own. Of nested values,
@@ -19,7 +24,7 @@ const STORED_INTERVAL: DataType = DataType::FixedSizeBinary(STORED);
 pub fn storable_field(field: &FieldRef, format: OutputFormat) -> FieldRef {
     let mut plain = plain(field);
     // Polars says in the metadata which values there are, and in which order.
-    if plain.metadata().keys().any(|key| key.starts_with("_PL_ENUM_VALUES")) {
+    if states_categories(&plain) {
         plain = plain.as_ref().clone().with_dict_is_ordered(false).into();
     }
     if let DataType::Dictionary(key, values) = plain.data_type() {

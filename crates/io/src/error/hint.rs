@@ -21,7 +21,8 @@ impl Error {
             }
             Self::UnknownExtension { .. } => {
                 "known are .parquet .pq .arrow .feather .ipc .arrows .csv .tsv .jsonl .ndjson .json .txt, \
-                 the text formats also with .gz .zst .bz2 or .xz; --input-format reads any file as one of them"
+                 the text formats also with .gz .zst .bz2 or .xz; --input-format reads any file as one of them; \
+                 unpack an archive, or name the other files by a pattern"
             }
             Self::SameStem { .. } => "give their common folder as the one input, or rename one of them",
             Self::UnknownColumn { .. } => "name a column that the file has",

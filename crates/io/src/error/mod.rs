@@ -47,7 +47,7 @@ pub enum Error {
         /// What the table is of.
         format: &'static str,
     },
-    /// A file was named whose extension stands for no known format.
+    /// A file was named whose extension stands for no known format, or data was found within what is not read.
     #[error("expected a data file, found an unknown extension: {}", path.display())]
     UnknownExtension {
         /// The file.

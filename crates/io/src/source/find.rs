@@ -102,6 +102,7 @@ fn resolve(input: &str, any: bool, tables: &mut Tables) -> Result<Vec<Found>, Er
         folders: HashMap::new(),
         visited: HashSet::new(),
         above: Vec::new(),
+        ways: HashMap::new(),
         files: Vec::new(),
         is_hidden: false,
     };
@@ -142,6 +143,9 @@ fn refuse_dangling(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Links between folders that lead to each other make more ways than there can be files.
+const MOST_WAYS: usize = 100;
+
 /// What folders and patterns lead to.
 struct Search<'a> {
     /// Names of files are relative to it.
@@ -155,6 +159,8 @@ struct Search<'a> {
     visited: HashSet<PathBuf>,
     /// The folders that the current one is in, without links: guards against links that lead back up.
     above: Vec<PathBuf>,
+    /// How often a folder was come to, without links.
+    ways: HashMap<PathBuf, usize>,
     files: Vec<Found>,
     /// Whether data files were passed over for their names.
     is_hidden: bool,
@@ -167,10 +173,20 @@ impl Search<'_> {
         if self.above.contains(&real) {
             return Ok(());
         }
-        self.above.push(real);
-        for entry in fs_err::read_dir(folder)? {
-            self.add(entry?.path(), is_data)?;
+        let ways = self.ways.entry(real.clone()).or_default();
+        *ways += 1;
+        if *ways > MOST_WAYS {
+            let found = format!("a folder to which more than {MOST_WAYS} ways lead, over links");
+            return Err(Error::NotAFile { path: folder.to_owned(), found });
         }
+        self.above.push(real);
+        let mut paths = Vec::new();
+        for entry in fs_err::read_dir(folder)? {
+            paths.push(entry?.path());
+        }
+        // Which of several files is refused must not depend on the file system.
+        paths.sort();
+        paths.into_iter().try_for_each(|path| self.add(path, is_data))?;
         self.above.pop();
         Ok(())
     }
@@ -180,6 +196,9 @@ impl Search<'_> {
         let unusable = |_| Error::NoInput { input: pattern.to_owned(), found: "a malformed pattern" };
         for path in glob::glob_with(pattern, options).map_err(unusable)? {
             let path = path.map_err(|error| std::io::Error::new(error.error().kind(), error.to_string()))?;
+            let above = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
+            let named = above.filter(|folder| !folder.as_os_str().is_empty() && path.is_dir());
+            self.above = named.map(fs_err::canonicalize).collect::<Result<_, _>>()?;
             self.add(path, |name| split_extension(name).is_some())?;
         }
         Ok(())

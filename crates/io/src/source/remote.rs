@@ -55,6 +55,7 @@ pub(super) fn resolve(remote: &Arc<Remote>, input: &str, any: bool) -> Result<Ve
     };
     let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
     let (mut files, mut tables, mut is_passed_over) = (Vec::new(), Vec::new(), false);
+    let mut wrapped = Vec::new();
     let listed = remote.list(&root)?;
     // Also of folders that are named like a file of data.
     let folders: HashSet<PathBuf> =
@@ -80,7 +81,7 @@ pub(super) fn resolve(remote: &Arc<Remote>, input: &str, any: bool) -> Result<Ve
         let is_data = any || if is_named { split_extension(&name).is_some() } else { is_data(&name) };
         match is_hidden(&name) {
             true => is_passed_over |= is_data,
-            false if !any && is_wrapped_data(&name) => return Err(Error::UnknownExtension { path }),
+            false if !any && is_wrapped_data(&name) => wrapped.push(path),
             false if is_data && !name.is_empty() => files.push(Found { path, name, meta }),
             false => {}
         }
@@ -90,6 +91,9 @@ pub(super) fn resolve(remote: &Arc<Remote>, input: &str, any: bool) -> Result<Ve
         tables.into_iter().find(|(folder, _)| files.iter().any(|file: &Found| file.path.starts_with(folder)))
     {
         return Err(Error::TableFolder { folder, format });
+    }
+    if let Some(path) = wrapped.into_iter().next() {
+        return Err(Error::UnknownExtension { path });
     }
     if pattern.is_none() && !any {
         without_descriptions(&mut files, |file| &file.name);

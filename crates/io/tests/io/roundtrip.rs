@@ -227,19 +227,6 @@ fn what_can_be_written_is_said_without_a_file() {
     let list = DataType::new_list(dictionary(DataType::Int8, DataType::Utf8), true);
     assert!(check_writable(&field(list.clone()), OutputFormat::Parquet).is_ok());
     assert!(check_writable(&field(list), OutputFormat::Arrow).is_err());
-    let categories = |ordered| {
-        let field = Field::new("x", dictionary(DataType::Int8, DataType::Utf8), true);
-        Schema::new(vec![field.with_dict_is_ordered(ordered)])
-    };
-    for format in [OutputFormat::Parquet, OutputFormat::Arrow] {
-        assert!(check_writable(&categories(false), format).is_ok());
-        // `low < mid < high` would come out as `high < low`.
-        let error = check_writable(&categories(true), format).unwrap_err();
-        assert!(
-            std::error::Error::source(&error).unwrap().to_string().contains("order of its categories"),
-            "{error}"
-        );
-    }
     let never_null = Schema::new(vec![Field::new("x", DataType::Int32, false)]);
     assert!(check_writable(&never_null, OutputFormat::Parquet).is_ok());
     assert!(check_writable(&Schema::empty(), OutputFormat::Parquet).is_ok());

@@ -142,9 +142,31 @@ fn data_wrapped_in_what_is_not_read_is_refused_where_it_is_found() {
 
 #[test]
 fn a_link_that_leads_back_up_ends_the_search_there() {
-    let folder = folder(&["x/a.csv"]);
-    std::os::unix::fs::symlink(folder.path().join("x"), folder.path().join("x/loop")).unwrap();
-    assert_eq!(found(&folder, &["x"]), ["a.csv"]);
+    let folder = folder(&["x/a.csv", "x/sub/b.csv"]);
+    for place in ["x/loop", "x/sub/loop"] {
+        std::os::unix::fs::symlink(folder.path().join("x"), folder.path().join(place)).unwrap();
+    }
+    for inputs in [vec!["x"], vec!["x/*"], vec!["x/*", "x"], vec!["x", "x/*"]] {
+        assert_eq!(found(&folder, &inputs), ["a.csv", "sub/b.csv"], "{inputs:?}");
+    }
+    // What it leads to is above the input, and so no part of it otherwise.
+    assert_eq!(found(&folder, &["x/sub/*"]), ["b.csv", "loop/a.csv"]);
+    assert_eq!(found(&folder, &["x/sub"]), ["b.csv", "loop/a.csv"]);
+}
+
+#[test]
+fn links_between_folders_that_lead_to_each_other_are_refused_before_they_are_without_end() {
+    let names: Vec<String> = (0..12).map(|number| format!("x/{number}")).collect();
+    let files: Vec<String> = names.iter().map(|name| format!("{name}/a.csv")).collect();
+    let folder = folder(&files.iter().map(String::as_str).collect::<Vec<_>>());
+    for from in &names {
+        for (number, to) in names.iter().enumerate().filter(|(_, to)| *to != from) {
+            let link = folder.path().join(from).join(format!("to-{number}"));
+            std::os::unix::fs::symlink(folder.path().join(to), link).unwrap();
+        }
+    }
+    let error = refused(&folder, &["x"]);
+    assert!(error.to_string().contains("more than 100 ways"), "{error}");
 }
 
 #[test]

@@ -64,9 +64,7 @@ impl<'a> Reader<'a> {
             _ => Ok(None),
         }
     }
-}
 
-impl Reader<'_> {
     /// The file that has a template for conversations, if one has.
     pub(super) fn chat_template(&self) -> Result<Option<&'static str>, Error> {
         const FILE: &str = "chat_template.jinja";

@@ -144,12 +144,16 @@ impl Modules {
 
     /// In words, what the vector is where no file says so; none where one does.
     pub fn usual_pooling(&self) -> Option<&'static str> {
-        let takes_last =
-            || matches!(&self.steps[..], [Step::Pooling { modes, .. }] if modes == &[PoolingMode::LastToken]);
-        let words = || {
-            if takes_last() { "the last layer's last token" } else { "the mean of the last layer's tokens" }
-        };
-        self.files.is_empty().then(words)
+        let words =
+            |last| if last { "the last layer's last token" } else { "the mean of the last layer's tokens" };
+        self.files.is_empty().then(|| words(self.is_usually_last()))
+    }
+
+    /// Whether no file says what the vector is, and it is the last token.
+    pub fn is_usually_last(&self) -> bool {
+        let is_last =
+            |step: &Step| matches!(step, Step::Pooling { modes, .. } if modes == &[PoolingMode::LastToken]);
+        self.files.is_empty() && self.steps.iter().all(is_last)
     }
 
     /// The folder that was read.
@@ -177,6 +181,11 @@ impl Modules {
         let of_tokenizer =
             || self.tokenizer_limit.map_or(config.max_tokens(), |limit| limit.min(config.max_tokens()));
         self.stated_limit.unwrap_or_else(of_tokenizer).min(config.positions().unwrap_or(usize::MAX))
+    }
+
+    /// Whether neither the folder nor its tokenizer states one.
+    pub fn states_no_limit(&self) -> bool {
+        self.stated_limit.or(self.tokenizer_limit).is_none()
     }
 
     /// What the folder itself states of that, which may be more than the model takes.
