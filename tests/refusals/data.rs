@@ -136,7 +136,7 @@ fn inputs_that_lead_nowhere() {
 
     ----- stderr -----
     error: expected a data file, found an unknown extension: notes.md
-    hint: known are .parquet .pq .arrow .feather .ipc .arrows .csv .tsv .jsonl .ndjson .json .txt, the text formats also with .gz .zst .bz2 or .xz; --input-format reads any file as one of them
+    hint: known are .parquet .pq .arrow .feather .ipc .arrows .csv .tsv .jsonl .ndjson .json .txt, the text formats also with .gz .zst .bz2 or .xz; --input-format reads any file as one of them; unpack an archive, or name the other files by a pattern
     ");
 }
 
