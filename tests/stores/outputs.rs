@@ -1,6 +1,6 @@
 //! Outputs in stores: the same parts as in a folder, whatever happens on the way.
 
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -158,6 +158,12 @@ fn a_second_run_is_refused_while_the_first_is_alive() {
     assert_is_clean(&sandbox, &bucket, "out");
 }
 
+/// Stops a process on a slow connection. A sign of life that is on its way comes before anyone else looks.
+fn put_to_sleep(run: &Child) {
+    send(run, "STOP");
+    std::thread::sleep(Duration::from_millis(500));
+}
+
 #[test]
 fn a_run_that_slept_beyond_its_lease_damages_nothing() {
     let (sandbox, bucket) = job();
@@ -166,7 +172,7 @@ fn a_run_that_slept_beyond_its_lease_damages_nothing() {
     let asleep = start(&mut slow.strata(&command(&bucket, "out")));
     // Some parts are there, and it may be about to write any next thing.
     wait_until(|| bucket.keys("out/data/").len() >= 2);
-    send(&asleep, "STOP");
+    put_to_sleep(&asleep);
     let since = Instant::now();
     let other = sandbox.strata(&command(&bucket, "out")).output().unwrap();
     assert!(other.status.success(), "{}", stderr(&other));
@@ -218,7 +224,7 @@ fn a_shard_that_slept_while_a_whole_run_took_over_damages_nothing() {
     let shard = format!("{} --shard 0/2", command(&bucket, "out"));
     let asleep = start(&mut slow.strata(&shard));
     wait_until(|| !bucket.keys("out/data/").is_empty());
-    send(&asleep, "STOP");
+    put_to_sleep(&asleep);
     // Whoever starts over has other parts: the shard's would be beside them.
     let other = format!("{} --dtype float16 --overwrite", command(&bucket, "out"));
     let run = sandbox.strata(&other).output().unwrap();
