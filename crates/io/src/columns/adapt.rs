@@ -86,7 +86,8 @@ pub(crate) fn first_misfit(array: &ArrayRef, to: &DataType) -> Option<(usize, Ar
     (0..array.len()).find_map(|row| Some((row, adapt(&array.slice(row, 1), to).err()?)))
 }
 
-fn strict(array: &dyn Array, to: &DataType) -> Result<ArrayRef, ArrowError> {
+/// A cast that fails on a value that is none of the type, instead of giving a null.
+pub(super) fn strict(array: &dyn Array, to: &DataType) -> Result<ArrayRef, ArrowError> {
     cast_with_options(array, to, &CastOptions { safe: false, ..CastOptions::default() })
 }
 

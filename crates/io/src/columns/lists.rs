@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeListArray};
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 
+use super::adapt::strict;
 use super::{Texts, is_text};
 use crate::Error;
 
@@ -144,8 +145,7 @@ impl Spans {
         let lists = lists.filter(|_| is_spans(array.data_type())).ok_or_else(not_spans)?;
         let end = |name: &str| {
             let column = lists.values().as_struct().column_by_name(name).ok_or_else(not_spans)?;
-            let strict = CastOptions { safe: false, ..CastOptions::default() };
-            let numbers = cast_with_options(column, &DataType::Int64, &strict).map_err(|_| not_spans())?;
+            let numbers = strict(column, &DataType::Int64).map_err(|_| not_spans())?;
             Ok::<_, Error>(numbers.as_primitive::<Int64Type>().clone())
         };
         Ok(Self { starts: end("start")?, ends: end("end")?, lists })

@@ -196,9 +196,12 @@ impl Search<'_> {
         let unusable = |_| Error::NoInput { input: pattern.to_owned(), found: "a malformed pattern" };
         for path in glob::glob_with(pattern, options).map_err(unusable)? {
             let path = path.map_err(|error| std::io::Error::new(error.error().kind(), error.to_string()))?;
-            let above = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
-            let named = above.filter(|folder| !folder.as_os_str().is_empty() && path.is_dir());
-            self.above = named.map(fs_err::canonicalize).collect::<Result<_, _>>()?;
+            // Nothing is walked from a file.
+            if path.is_dir() {
+                let above = path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
+                let named = above.filter(|folder| !folder.as_os_str().is_empty());
+                self.above = named.map(fs_err::canonicalize).collect::<Result<_, _>>()?;
+            }
             self.add(path, |name| split_extension(name).is_some())?;
         }
         Ok(())
