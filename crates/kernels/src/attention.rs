@@ -183,6 +183,7 @@ impl<S: Simd, E: Lanes<S>> Task for Head<'_, '_, S, E> {
                 ldb: keys.together,
                 depth: head_size,
                 ldc: seen,
+                adds: false,
             };
             multiplier.multiply(size, &query[at * stride..], &transposed[from * head_size..], scores);
             let mut sums = [0.0; QUERIES];
@@ -199,6 +200,7 @@ impl<S: Simd, E: Lanes<S>> Task for Head<'_, '_, S, E> {
                 ldb: mixed_columns.together,
                 depth: keys.count,
                 ldc: head_size,
+                adds: false,
             };
             let values = &values[from * mixed_columns.together..];
             multiplier.multiply(size, weights, values, mixed);

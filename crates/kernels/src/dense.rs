@@ -82,7 +82,8 @@ impl<S: Simd, I: Lanes<S>, E: Lanes<S>, O: Lanes<S>> Task for Dense<'_, '_, '_, 
             multiplier.fetch_ahead(next);
             for (block, input) in input.chunks(BLOCK * inputs).enumerate() {
                 let (m, ldb, depth) = (input.len() / inputs, S::WIDTH, inputs);
-                let size = Product { m, n: PANEL, k: inputs, lda: inputs, ldb, depth, ldc: PANEL };
+                let size =
+                    Product { m, n: PANEL, k: inputs, lda: inputs, ldb, depth, ldc: PANEL, adds: false };
                 multiplier.multiply(size, input, weights, tile);
                 for (row, sums) in tile.chunks_exact(PANEL).enumerate().take(m) {
                     rows.finish(sums.as_chunks().0, block * BLOCK + row, panel * PANEL);

@@ -4,7 +4,7 @@ use std::array::from_fn;
 use std::ops::Range;
 
 use crate::ahead::{Ahead, Lines};
-use crate::product::{DEPTH, Product};
+use crate::product::Product;
 use crate::simd::{LANES, Simd, Task};
 
 /// Needs nothing of a processor.
@@ -34,20 +34,14 @@ impl Simd for Portable {
     }
 
     unsafe fn multiply(self, size: Product, ahead: &mut Ahead, a: *const f32, b: *const f32, c: *mut f32) {
-        for depth in (0..size.k).step_by(DEPTH) {
-            let size = Product { k: DEPTH.min(size.k - depth), ..size };
-            let mut row = 0;
-            while row < size.m {
-                let is_whole = size.m - row >= ROWS;
-                let tile = if is_whole { tile::<ROWS> } else { tile::<1> };
-                let lines = ahead.take(size.k);
-                // SAFETY: as promised to this function.
-                unsafe {
-                    let (a, b) = (a.add(row * size.lda + depth), b.add(depth * size.ldb));
-                    tile(&size, lines, a, b, depth > 0, c.add(row * size.ldc));
-                };
-                row += if is_whole { ROWS } else { 1 };
-            }
+        let mut row = 0;
+        while row < size.m {
+            let is_whole = size.m - row >= ROWS;
+            let tile = if is_whole { tile::<ROWS> } else { tile::<1> };
+            let lines = ahead.take(size.k);
+            // SAFETY: as promised to this function.
+            unsafe { tile(&size, lines, a.add(row * size.lda), b, c.add(row * size.ldc)) };
+            row += if is_whole { ROWS } else { 1 };
         }
     }
 
@@ -165,10 +159,9 @@ unsafe fn tile<const M: usize>(
     mut lines: Lines<FETCHING>,
     a: *const f32,
     b: *const f32,
-    adds: bool,
     c: *mut f32,
 ) {
-    let Product { k, lda, ldb, ldc, .. } = *size;
+    let Product { k, lda, ldb, ldc, adds, .. } = *size;
     let mut sums = [[0.0; LANES]; M];
     // SAFETY: the caller's pointers reach as far as the sizes say.
     unsafe {

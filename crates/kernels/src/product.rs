@@ -3,14 +3,11 @@
 use crate::ahead::Ahead;
 use crate::simd::{LANES, Lanes, Simd};
 
-/// Products that are added up at a time: so many rows of weights stay in the first cache while rows of
-/// inputs pass, and the longer a sum, the more of it is lost to rounding.
-pub(crate) const DEPTH: usize = 96;
-
 /// Sizes and row strides, in elements, of `c[m, n] = a[m, k] · b[k, n]`. `n` is a multiple of
 /// [`LANES`]; `k` and `lda` of [`Lanes::OF_UNIT`].
 ///
-/// Of `b`, as many columns lie side by side as its rows are apart; after `depth` rows of these come the next.
+/// Of `b`, as many columns lie side by side as its rows are apart; after `depth` rows of these come the next. The product
+/// takes the place of what is in `c`, or `adds` to it.
 #[derive(Clone, Copy)]
 pub(crate) struct Product {
     pub(crate) m: usize,
@@ -20,12 +17,13 @@ pub(crate) struct Product {
     pub(crate) ldb: usize,
     pub(crate) depth: usize,
     pub(crate) ldc: usize,
+    pub(crate) adds: bool,
 }
 
 impl Product {
     /// Panics unless operands have these sizes.
     fn check<S: Simd, E: Lanes<S>>(&self, a: usize, b: usize, c: usize) {
-        let Self { m, n, k, lda, ldb, depth, ldc } = *self;
+        let Self { m, n, k, lda, ldb, depth, ldc, .. } = *self;
         let reach =
             |rows: usize, stride: usize, row: usize| if rows == 0 { 0 } else { (rows - 1) * stride + row };
         assert!(n.is_multiple_of(LANES) && k.is_multiple_of(E::OF_UNIT) && lda.is_multiple_of(E::OF_UNIT));
@@ -58,13 +56,19 @@ impl<S: Simd> Multiplier<S> {
     #[inline(always)]
     pub(crate) fn multiply<E: Lanes<S>>(&mut self, size: Product, a: &[E], b: &[E], c: &mut [f32]) {
         size.check::<S, E>(a.len(), b.len(), c.len());
-        for column in (0..size.n).step_by(size.ldb) {
-            let together = Product { n: size.ldb.min(size.n - column), ..size };
-            // SAFETY: the operands were held against the sizes.
-            unsafe {
-                let (b, c) = (b.as_ptr().add(column * size.depth), c.as_mut_ptr().add(column));
+        // Sums in parts, also as the longer one is, the more of it is lost to rounding.
+        let products = E::nearby(self.simd) / (size.ldb * size_of::<E>());
+        for first in (0..size.k).step_by(products) {
+            let part = Product { k: products.min(size.k - first), adds: size.adds || first > 0, ..size };
+            for column in (0..size.n).step_by(size.ldb) {
+                let together = Product { n: size.ldb.min(size.n - column), ..part };
                 let Self { simd, registers, ahead } = self;
-                E::multiply(*simd, registers, together, ahead, a.as_ptr(), b, c);
+                // SAFETY: the operands were held against the sizes.
+                unsafe {
+                    let (a, b) =
+                        (a.as_ptr().add(first), b.as_ptr().add(column * size.depth + first * size.ldb));
+                    E::multiply(*simd, registers, together, ahead, a, b, c.as_mut_ptr().add(column));
+                }
             }
         }
     }

@@ -14,6 +14,9 @@ use crate::product::Product;
 /// Floats that are worked on at a time.
 pub(crate) const LANES: usize = 16;
 
+/// What of the first cache is left beside rows of inputs and sums, in bytes.
+pub(crate) const IN_FIRST_CACHE: usize = 24 << 10;
+
 /// Work that is compiled for an instruction set.
 ///
 /// `run` and everything below it that computes is `#[inline(always)]`: only what becomes a part of
@@ -31,6 +34,12 @@ pub(crate) trait Simd: Copy + Debug + Eq + Send + Sync + 'static {
     /// Columns of a product's second operand that lie side by side, and that [`Simd::multiply`] takes at
     /// most: a part of a [panel](crate::layer::PANEL), and a multiple of [`LANES`].
     const WIDTH: usize;
+
+    /// Bytes of a product's second operand, as wide as columns lie side by side, that are at work while rows of the
+    /// first pass.
+    fn nearby(self) -> usize {
+        IN_FIRST_CACHE
+    }
 
     /// Does the task with the set's instructions.
     fn run(self, task: impl Task);
@@ -106,6 +115,11 @@ pub(crate) trait Lanes<S: Simd>: Pod + Send + Sync {
 
     /// Sixteen units, of whose elements `part` has the first, the second and so on, as floats.
     fn interleaved(simd: S, part: impl Fn(usize) -> S::Floats) -> S::Floats;
+
+    /// [`Simd::nearby`] of this type.
+    fn nearby(simd: S) -> usize {
+        simd.nearby()
+    }
 
     /// [`Simd::multiply`] of this type.
     ///

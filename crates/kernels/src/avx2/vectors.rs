@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use crate::ahead::{Ahead, Lines};
-use crate::product::{DEPTH, Product};
+use crate::product::Product;
 use crate::simd::LANES;
 
 /// Rows of sums in registers: of two each, with two of weights and one of inputs, they are 15 of 16.
@@ -19,24 +19,18 @@ const FETCHING: usize = 8;
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn multiply(size: Product, ahead: &mut Ahead, a: *const f32, b: *const f32, c: *mut f32) {
     debug_assert_eq!(size.n, LANES, "no more columns lie side by side");
-    for depth in (0..size.k).step_by(DEPTH) {
-        let size = Product { k: DEPTH.min(size.k - depth), ..size };
-        for row in (0..size.m).step_by(ROWS) {
-            let tile = match size.m - row {
-                1 => tile::<1>,
-                2 => tile::<2>,
-                3 => tile::<3>,
-                4 => tile::<4>,
-                5 => tile::<5>,
-                _ => tile::<ROWS>,
-            };
-            let lines = ahead.take(size.k);
-            // SAFETY: as promised to this function.
-            unsafe {
-                let (a, b) = (a.add(row * size.lda + depth), b.add(depth * size.ldb));
-                tile(&size, lines, a, b, depth > 0, c.add(row * size.ldc));
-            };
-        }
+    for row in (0..size.m).step_by(ROWS) {
+        let tile = match size.m - row {
+            1 => tile::<1>,
+            2 => tile::<2>,
+            3 => tile::<3>,
+            4 => tile::<4>,
+            5 => tile::<5>,
+            _ => tile::<ROWS>,
+        };
+        let lines = ahead.take(size.k);
+        // SAFETY: as promised to this function.
+        unsafe { tile(&size, lines, a.add(row * size.lda), b, c.add(row * size.ldc)) };
     }
 }
 
@@ -50,10 +44,9 @@ unsafe fn tile<const M: usize>(
     mut lines: Lines<FETCHING>,
     a: *const f32,
     b: *const f32,
-    adds: bool,
     c: *mut f32,
 ) {
-    let Product { k, lda, ldb, ldc, .. } = *size;
+    let Product { k, lda, ldb, ldc, adds, .. } = *size;
     let mut sums = [[_mm256_setzero_ps(); 2]; M];
     // SAFETY: the caller's pointers reach as far as the sizes say.
     unsafe {

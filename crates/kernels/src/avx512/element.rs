@@ -13,7 +13,7 @@ use super::tiles::Tiles;
 use super::vectors::multiply;
 use crate::ahead::Ahead;
 use crate::product::Product;
-use crate::simd::{LANES, Lanes};
+use crate::simd::{LANES, Lanes, Simd};
 
 /// What a unit of four bytes consists of: a float, or two bfloat16.
 pub(super) trait Unit: Lanes<Avx512> {
@@ -100,6 +100,12 @@ impl Lanes<Avx512> for bf16 {
             let [even, odd] = [_mm512_castps_si512(part(0)), _mm512_castps_si512(part(1))];
             _mm512_castsi512_ps(_mm512_or_si512(_mm512_srli_epi32::<16>(even), odd))
         }
+    }
+
+    /// Tile registers keep sums of any length.
+    #[inline(always)]
+    fn nearby(simd: Avx512) -> usize {
+        if simd.tiles { usize::MAX } else { Simd::nearby(simd) }
     }
 
     #[inline(always)]

@@ -11,8 +11,11 @@ use std::ops::Range;
 
 use crate::ahead::Ahead;
 use crate::product::Product;
-use crate::simd::{LANES, Simd, Task};
+use crate::simd::{IN_FIRST_CACHE, LANES, Simd, Task};
 use tiles::Tiles;
+
+/// A share of the second cache that leaves room for rows of inputs.
+const IN_SECOND_CACHE: usize = 96 << 10;
 
 /// Says that the processor has AVX-512 (F, BW and VL), and what beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(crate) struct Avx512 {
     bfloat16: bool,
     tiles: bool,
     bytes: bool,
+    /// AMD's second cache feeds vectors as fast as they multiply.
+    is_fed_by_second_cache: bool,
 }
 
 impl Avx512 {
@@ -29,7 +34,13 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512vl");
         let bfloat16 = is_x86_feature_detected!("avx512bf16");
         let bytes = is_x86_feature_detected!("avx512vnni");
-        is_there.then(|| Self { bfloat16, tiles: bfloat16 && tiles::are_usable(), bytes })
+        let is_fed_by_second_cache = is_made_by(b"AuthenticAMD");
+        is_there.then(|| Self {
+            bfloat16,
+            tiles: bfloat16 && tiles::are_usable(),
+            bytes,
+            is_fed_by_second_cache,
+        })
     }
 
     pub(crate) fn without_tiles(self) -> Self {
@@ -46,15 +57,17 @@ impl Avx512 {
 
     /// Intel's vectors multiply bfloat16 at half the rate of float32: they leave it to the tiles.
     pub(crate) fn leaves_bfloat16_to_tiles(self) -> bool {
-        let vendor = __cpuid(0);
-        self.bfloat16
-            && !self.tiles
-            && [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"GenuineIntel"
+        self.bfloat16 && !self.tiles && is_made_by(b"GenuineIntel")
     }
 
     pub(crate) fn has_int8(self) -> bool {
         self.bytes
     }
+}
+
+fn is_made_by(vendor: &[u8; 12]) -> bool {
+    let words = __cpuid(0);
+    [words.ebx, words.edx, words.ecx].map(u32::to_le_bytes).as_flattened() == vendor
 }
 
 #[expect(
@@ -66,6 +79,10 @@ impl Simd for Avx512 {
     type Registers = Tiles;
     /// Of four vectors: 24 sums, four weights and an input are 29 of 32 registers.
     const WIDTH: usize = 64;
+
+    fn nearby(self) -> usize {
+        if self.is_fed_by_second_cache { IN_SECOND_CACHE } else { IN_FIRST_CACHE }
+    }
 
     #[inline(always)]
     fn run(self, task: impl Task) {

@@ -84,12 +84,12 @@ impl Tiles {
             if even < size.k {
                 let (a, b) = (a.add(even), b.add(even * size.ldb));
                 let rest = size.k - even;
-                self.multiply_by(rest, Product { k: rest, ..size }, ahead, a, b, c);
+                self.multiply_by(rest, Product { k: rest, adds: true, ..size }, ahead, a, b, c);
             }
         }
     }
 
-    /// A product whose inputs are a multiple of `depth`; if that is less than a tile has, it is added to what is there.
+    /// A product whose inputs are a multiple of `depth`.
     ///
     /// # Safety
     /// As for [`Tiles::multiply`].
@@ -168,21 +168,20 @@ unsafe fn block<const LOWER: bool, const RIGHT: bool>(
     b: *const bf16,
     c: *mut f32,
 ) {
-    let adds = depth < DEPTH;
     let [lda, ldb, ldc] = [2 * size.lda, 4 * size.ldb, 4 * size.ldc];
     // SAFETY: as promised to this function.
     unsafe {
         let (right, below) = (c.add(SIDE), c.add(SIDE * size.ldc));
         let both = below.add(SIDE);
-        begin::<0>(adds, c, ldc);
+        begin::<0>(size.adds, c, ldc);
         if RIGHT {
-            begin::<1>(adds, right, ldc);
+            begin::<1>(size.adds, right, ldc);
         }
         if LOWER {
-            begin::<2>(adds, below, ldc);
+            begin::<2>(size.adds, below, ldc);
         }
         if LOWER && RIGHT {
-            begin::<3>(adds, both, ldc);
+            begin::<3>(size.adds, both, ldc);
         }
         for input in (0..size.k).step_by(depth) {
             (0..FETCHED).for_each(|line| lines.at(line));

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::element::Unit;
 use crate::ahead::{Ahead, Lines};
-use crate::product::{DEPTH, Product};
+use crate::product::Product;
 use crate::simd::LANES;
 
 /// Rows of sums in registers.
@@ -27,27 +27,23 @@ pub(super) unsafe fn multiply<E: Unit>(
     b: *const E,
     c: *mut f32,
 ) {
-    for depth in (0..size.k).step_by(DEPTH) {
-        let size = Product { k: DEPTH.min(size.k - depth), ..size };
-        for column in (0..size.n).step_by(VECTORS * LANES) {
-            let vectors = VECTORS.min((size.n - column) / LANES);
-            for row in (0..size.m).step_by(ROWS) {
-                let tile = tile_of::<E>(ROWS.min(size.m - row), vectors);
-                let lines = ahead.take(size.k / E::OF_UNIT);
-                // SAFETY: as promised to this function.
-                unsafe {
-                    let a = a.add(row * size.lda + depth).cast();
-                    // Two bfloat16 or one float32: a unit has four bytes either way.
-                    let b = b.add(depth * size.ldb).cast::<f32>().add(column);
-                    tile(&size, lines, a, b, depth > 0, c.add(row * size.ldc + column));
-                }
+    for column in (0..size.n).step_by(VECTORS * LANES) {
+        let vectors = VECTORS.min((size.n - column) / LANES);
+        for row in (0..size.m).step_by(ROWS) {
+            let tile = tile_of::<E>(ROWS.min(size.m - row), vectors);
+            let lines = ahead.take(size.k / E::OF_UNIT);
+            // SAFETY: as promised to this function.
+            unsafe {
+                // Two bfloat16 or one float32: a unit has four bytes either way.
+                let (a, b) = (a.add(row * size.lda).cast(), b.cast::<f32>().add(column));
+                tile(&size, lines, a, b, c.add(row * size.ldc + column));
             }
         }
     }
 }
 
-/// `(size, lines, a, b, adds, c)`
-type Tile = unsafe fn(&Product, Lines<FETCHING>, *const i32, *const f32, bool, *mut f32);
+/// `(size, lines, a, b, c)`
+type Tile = unsafe fn(&Product, Lines<FETCHING>, *const i32, *const f32, *mut f32);
 
 fn tile_of<E: Unit>(rows: usize, vectors: usize) -> Tile {
     fn of_vectors<E: Unit, const V: usize>(rows: usize) -> Tile {
@@ -78,10 +74,9 @@ unsafe fn tile<E: Unit, const M: usize, const V: usize>(
     mut lines: Lines<FETCHING>,
     a: *const i32,
     b: *const f32,
-    adds: bool,
     c: *mut f32,
 ) {
-    let Product { lda, ldb, ldc, .. } = *size;
+    let Product { lda, ldb, ldc, adds, .. } = *size;
     let (units, lda) = (size.k / E::OF_UNIT, lda / E::OF_UNIT);
     let mut sums = [[_mm512_setzero_ps(); V]; M];
     // SAFETY: the caller's pointers reach as far as the sizes say.
