@@ -160,3 +160,20 @@ fn an_output_without_its_manifest_is_started_afresh_only_on_request() {
         assert_eq!(visible(&sandbox.path("out")), clean, "{damage:?}");
     }
 }
+
+#[test]
+fn a_report_goes_where_a_link_leads_and_into_what_is_no_file() {
+    let sandbox = sandbox();
+    fs_err::create_dir(sandbox.path("reports")).unwrap();
+    sandbox.write("reports/real.json", "before");
+    sandbox.link("r.json", std::path::Path::new("reports/real.json"));
+    sandbox.succeed(&format!("{} --report r.json", command("out")));
+    assert!(sandbox.path("r.json").is_symlink());
+    assert_eq!(sandbox.report("reports/real.json")["exit_code"], 0);
+
+    sandbox.link("pipe", std::path::Path::new("/dev/stderr"));
+    let said = sandbox.succeed(&format!("{} --report pipe --progress never", command("out"))).stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert!(sandbox.path("pipe").is_symlink());
+    assert!(said.contains("\"exit_code\": 0"), "{said}");
+}

@@ -1,6 +1,7 @@
 //! Options that are missing, wrong, or at odds with each other.
 
-use crate::support::{Sandbox, assert_refused, run};
+use crate::support::tables::names;
+use crate::support::{Sandbox, assert_refused, read_output, run};
 
 #[test]
 fn a_required_option_that_is_missing_is_named() {
@@ -166,6 +167,16 @@ fn a_number_that_cannot_be_used_is_answered_with_those_that_can() {
     ----- stderr -----
     error: --rows-per-part is 0, expected at least 1
     ");
+    assert_refused!(sandbox, &run("--rows-per-part 18446744073709551615"), @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: invalid value '18446744073709551615' for '--rows-per-part <N>': 18446744073709551615 is not in 0..=9223372036854775807
+
+    For more information, try '--help'.
+    ");
     assert_refused!(sandbox, &run("--shard 3/3"), @r"
     success: false
     exit_code: 2
@@ -222,4 +233,37 @@ fn options_that_do_not_go_together_are_refused() {
     ----- stderr -----
     error: combine is sum, but the only pooling is pooler, which has no layers to combine
     ");
+}
+
+#[test]
+fn columns_whose_names_begin_with_a_space_can_be_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in.csv", "id, text, label\n1,cat,x\n2,dog,y\n");
+    let named = |arguments: &[&str]| {
+        let mut command = sandbox.strata("run --input in.csv --model tiny-bert --overwrite --output out");
+        let ended = command.args(["--text", " text"]).args(arguments).output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        names(&read_output(&sandbox.path("out")))[..1].to_vec()
+    };
+    assert_eq!(named(&["--keep", " label"]), [" label"]);
+    assert_eq!(named(&["--keep", "id, id"]), ["id"]);
+    sandbox.write("job.toml", "[input]\nkeep = [\" label\"]\n");
+    assert_eq!(named(&["job.toml"]), [" label"]);
+}
+
+#[test]
+fn a_pipeline_file_that_cannot_be_read_shows_no_secret() {
+    let sandbox = Sandbox::new();
+    for line in [
+        "storage.aws_secret_access_key = \"S3CRET",
+        "storage = { aws_secret_access_key = \"S3CRET\", x = }",
+        "[storage]\naws_secret_access_key = \"S3CRET",
+        "\"storage\".aws_secret_access_key = S3CRET",
+    ] {
+        sandbox.write("job.toml", line);
+        let refused = sandbox.strata("run job.toml").output().unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(78), "{said}");
+        assert!(!said.contains("S3CRET"), "{said}");
+    }
 }

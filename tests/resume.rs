@@ -143,3 +143,74 @@ fn a_record_that_cannot_be_understood_may_go_with_all_there_is() {
     assert_eq!(read_output(&sandbox.path("out")).num_rows(), 2);
     sandbox.succeed("verify out");
 }
+
+fn stderr_of(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_file_that_takes_the_place_of_one_that_is_gone_takes_all_of_it() {
+    let (sandbox, _) = finished();
+    fs_err::remove_file(sandbox.path("in/b.parquet")).unwrap();
+    write_table(&sandbox.path("in/b.csv"), &texts(["world", "token"]));
+    run_again(&sandbox, 1, 0);
+    assert_eq!(sandbox.parts("out").keys().collect::<Vec<_>>(), ["b-00000.parquet"]);
+    sandbox.succeed("verify out");
+}
+
+#[test]
+fn the_rows_of_a_file_that_was_emptied_go() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir(sandbox.path("in")).unwrap();
+    write_table(&sandbox.path("in/a.csv"), &texts(["cat", "the dog"]));
+    write_table(&sandbox.path("in/b.csv"), &texts(["hello"]));
+    sandbox.succeed(COMMAND);
+    sandbox.write("in/a.csv", "");
+    let told = stderr_of(&sandbox.succeed(COMMAND));
+    assert!(!told.contains("no longer among"), "{told}");
+    assert_eq!(sandbox.parts("out").keys().collect::<Vec<_>>(), ["b-00000.parquet"]);
+    sandbox.succeed("verify out");
+    write_table(&sandbox.path("in/a.csv"), &texts(["cat", "the dog"]));
+    run_again(&sandbox, 1, 1);
+    sandbox.succeed("verify out");
+}
+
+#[test]
+fn parts_of_a_file_that_is_gone_are_not_mixed_with_those_of_other_columns() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir(sandbox.path("in")).unwrap();
+    sandbox.write("in/a.csv", "text,v\ncat,1\n");
+    sandbox.succeed(COMMAND);
+    fs_err::remove_file(sandbox.path("in/a.csv")).unwrap();
+    sandbox.write("in/b.csv", "text,v\ndog,one\n");
+    let refused = sandbox.strata(COMMAND).output().unwrap();
+    assert_eq!(refused.status.code(), Some(65), "{}", stderr_of(&refused));
+    assert!(
+        stderr_of(&refused).contains("parts of `a.csv`, which is no longer among the inputs"),
+        "{}",
+        stderr_of(&refused)
+    );
+    assert!(!sandbox.path("out/_SUCCESS").exists());
+    sandbox.succeed(&format!("{COMMAND} --prune"));
+    sandbox.succeed("verify out");
+    assert_eq!(sandbox.parts("out").keys().collect::<Vec<_>>(), ["b-00000.parquet"]);
+}
+
+#[test]
+fn a_run_whose_parts_are_removed_meanwhile_does_not_say_that_all_is_well() {
+    let sandbox = Sandbox::new();
+    let rows: String = (0..200).map(|row| format!("the cat {row}\n")).collect();
+    sandbox.write("in.txt", rows);
+    let command = "run --input in.txt --model tiny-bert --output out --rows-per-part 1";
+    let mut child = sandbox.strata(command).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let first = sandbox.path("out/data/in-00000.parquet");
+    while fs_err::remove_file(&first).is_err() {
+        assert!(child.try_wait().unwrap().is_none(), "the run is at work");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(75), "{}", stderr_of(&ended));
+    assert!(stderr_of(&ended).contains("in-00000.parquet"), "{}", stderr_of(&ended));
+    sandbox.succeed(command);
+    assert!(sandbox.path("out/_SUCCESS").exists());
+}

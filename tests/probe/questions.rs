@@ -341,3 +341,22 @@ fn fixtures_other_than_the_smallest_model_are_probed_too() {
         found["mixes"].as_array().unwrap().iter().map(|mix| mix["series"].as_str().unwrap()).collect();
     assert_eq!(series, ["cls", "mean"]);
 }
+
+#[test]
+fn a_zero_with_a_sign_is_the_same_class_and_the_same_group() {
+    let sandbox = with_vectors(
+        120,
+        |row| json!({"score": if row % 3 == 0 { -0.0 } else { (row % 3) as f64 - 1.0 }, "part": if row % 2 == 0 { -0.0 } else { 0.0 }}),
+    );
+    let found = report(&sandbox, "--label score");
+    let classes: Vec<&str> = found["rows"]["classes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|class| class["name"].as_str())
+        .collect();
+    assert_eq!(classes, ["0", "1"], "{}", found["rows"]);
+    // One group alone cannot be divided.
+    let refused = sandbox.strata("probe vectors --label kind --group part").output().unwrap();
+    assert_eq!(refused.status.code(), Some(65));
+}

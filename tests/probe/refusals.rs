@@ -179,6 +179,28 @@ fn outputs_of_other_rows_are_no_control() {
     error: vectors and reversed are not of the same rows: they are of other input files, and `kind` was not kept, by which rows could be compared
     hint: --control wants an output of the same input and unit, from another model
     ");
+    // Equal labels do not make other texts the same.
+    let others = sentences(60, |_| json!({})).replace("the ", "a ");
+    sandbox.write("others.jsonl", others);
+    sandbox.succeed("run --input others.jsonl --model tiny-bert --output others");
+    assert_refused!(sandbox, "probe vectors --label kind --control others", @r"
+    success: false
+    exit_code: 65
+    ----- stdout -----
+
+    ----- stderr -----
+    error: vectors and others are not of the same rows: `text` of row 0 differs
+    hint: --control wants an output of the same input and unit, from another model
+    ");
+    assert_refused!(sandbox, "probe vectors --vectors others --label kind", @r"
+    success: false
+    exit_code: 2
+    ----- stdout -----
+
+    ----- stderr -----
+    error: two outputs are named: vectors and others
+    hint: name one; --control and --compare take others of the same rows
+    ");
     sandbox.succeed("run --input in.jsonl --model tiny-bert --pooling cls --output fourth");
     assert_refused!(sandbox, "probe vectors --label kind --control fourth", @r"
     success: false

@@ -58,12 +58,14 @@ pub fn run(
     } else {
         (open(), None)
     };
-    complete(&mut output?, watch, outcome, |output, missing, done| {
+    let mut output = output?;
+    complete(&mut output, watch, outcome, |output, missing, done| {
         let extractor = loaded.unwrap_or_else(|| job.extractor())?;
         watch::check(watch)?;
         watch.begin(rows_of(missing));
         pipeline::run(job, missing, &mut Folder::new(output), &extractor, watch, done)
-    })
+    })?;
+    refuse_holes(&output, outcome)
 }
 
 /// Whether a run would find everything as it is to be. Looks, and writes nothing.
@@ -131,7 +133,14 @@ pub fn run_by(
         let is_skipped = |part: &Part| done.skipped.contains_key(&output.survey.names[part.input]);
         let lost = missing.iter().find(|part| output.made(part).is_none() && !is_skipped(part));
         lost.map_or(Ok(()), |part| Err(refuse_lost(output, part).into()))
-    })
+    })?;
+    refuse_holes(&output, outcome)
+}
+
+/// A run that is alone at work and has left nothing out has made everything.
+fn refuse_holes(output: &Output, outcome: &Outcome) -> Result<(), Error> {
+    let is_well = outcome.is_whole || output.is_shared() || !outcome.skipped.is_empty();
+    if is_well { Ok(()) } else { output.refuse_lost_parts() }
 }
 
 /// The refusal of a part that workers say they have made.

@@ -34,6 +34,7 @@ pub fn of(job: &Job, model: &Value) -> Result<Map<String, Value>, Error> {
         inputs: _,
         remarks: _,
         skipped: _,
+        empty: _,
     } = job;
     let Settings {
         text_formats,

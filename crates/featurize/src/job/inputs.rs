@@ -1,6 +1,6 @@
 //! The input files of a job: found, opened, and none of them its output.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use arrow::datatypes::{Field, Fields, Schema};
@@ -22,6 +22,8 @@ pub struct Opened {
     pub inputs: Vec<JobInput>,
     /// Files that cannot be opened, by name, with the reason; none unless those are skipped.
     pub skipped: BTreeMap<String, String>,
+    /// Names of files that hold nothing beside others that do.
+    pub empty: BTreeSet<String>,
     /// Types of kept columns that follow from several files: from their paths, or where each has a type
     /// of its own. A file that is added may change them.
     pub types: BTreeMap<String, String>,
@@ -70,8 +72,11 @@ pub fn open(settings: &Settings, features: &Features) -> Result<Opened, Error> {
             });
         }
     }
+    let mut empty = BTreeSet::new();
     if !files.iter().all(Input::holds_nothing) {
-        files.retain(|file| !file.holds_nothing());
+        let (nothing, rows): (Vec<_>, Vec<_>) = files.into_iter().partition(Input::holds_nothing);
+        empty.extend(nothing.into_iter().map(|file| file.source.name));
+        files = rows;
     }
     let (inputs, mut types) = reconcile(files, &wanted, &partitions, features)?;
     check_all_writable(&inputs, wanted.format)?;
@@ -82,7 +87,7 @@ pub fn open(settings: &Settings, features: &Features) -> Result<Opened, Error> {
         let in_path = input.columns.kept_fields().filter(|field| partitions.contains_key(field.name()));
         types.extend(in_path.map(|field| (field.name().clone(), field.data_type().to_string())));
     }
-    Ok(Opened { inputs, skipped, types })
+    Ok(Opened { inputs, skipped, empty, types })
 }
 
 /// Most files have the same columns, of which it is asked once.

@@ -10,7 +10,7 @@ mod sentence;
 pub(crate) mod settings;
 pub mod text_formats;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use input::JobInput;
@@ -38,6 +38,8 @@ pub struct Job {
     pub remarks: Vec<String>,
     /// Input files that cannot be opened, by name, with the reason; none unless those are skipped.
     pub skipped: BTreeMap<String, String>,
+    /// Names of input files that hold nothing beside others that do.
+    pub empty: BTreeSet<String>,
     /// Types of kept columns that a file alone does not decide, by column.
     pub types: BTreeMap<String, String>,
     /// The version of the libtorch that computes where it has a part in the values.
@@ -68,7 +70,7 @@ impl Job {
         libtorch: Option<&'static str>,
     ) -> Result<Self, Error> {
         let Model { folder, checkpoint, features, tokenizer, remarks } = Model::open(&mut settings, check)?;
-        let Opened { inputs, skipped, types } = inputs::open(&settings, &features)?;
+        let Opened { inputs, skipped, empty, types } = inputs::open(&settings, &features)?;
         tracing::debug!(
             "model: a {} of {} layers in {}; input files: {}",
             checkpoint.config.model_type(),
@@ -76,7 +78,18 @@ impl Job {
             folder.display(),
             inputs.len()
         );
-        Ok(Self { settings, checkpoint, features, tokenizer, inputs, remarks, skipped, types, libtorch })
+        Ok(Self {
+            settings,
+            checkpoint,
+            features,
+            tokenizer,
+            inputs,
+            remarks,
+            skipped,
+            empty,
+            types,
+            libtorch,
+        })
     }
 
     /// What decides the values of every part, as the parts and the manifest state it; `model` are the

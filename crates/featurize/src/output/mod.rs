@@ -11,10 +11,10 @@ use strata_io::{
 };
 
 use crate::Error;
-use crate::error::Refusal;
+use crate::error::{ErrorKind, Refusal};
 use crate::job::Job;
 use crate::job::fingerprint::provenance_of_part;
-use crate::plan::existing::{may_go, refuse_foreign_files};
+use crate::plan::existing::{may_go, refuse_foreign_files, refuse_mixed_columns};
 use crate::plan::parts::Part;
 use crate::plan::survey::{Consent, Survey};
 use crate::watch::{self, Watch};
@@ -57,6 +57,7 @@ impl Output {
         let mut manifest = SharedManifest::new(folder.clone(), Manifest::new("", Map::new()));
         let known = match manifest.read() {
             Err(error) if may_go(&error, consent) => {
+                folder.clear_marker()?;
                 folder.forget()?;
                 // What was read of it before it was found to be of no use is gone as well.
                 manifest = SharedManifest::new(folder.clone(), Manifest::new("", Map::new()));
@@ -64,6 +65,10 @@ impl Output {
             }
             known => known?,
         };
+        if known.is_none() {
+            // Whole is what a manifest says.
+            folder.clear_marker()?;
+        }
         let survey = Survey::take(job, known, &mut notes, watch)?;
         notes.remember(OPTIONS, options);
 
@@ -72,6 +77,7 @@ impl Output {
         let mut output =
             Self { folder, survey, manifest, notes, shard, owner, _lock: Some(lock), held_by: None };
         output.reconcile(consent)?;
+        refuse_mixed_columns(&output.folder, output.manifest.get(), &output.survey)?;
         output.sweep()?;
         Ok(output)
     }
@@ -280,10 +286,11 @@ impl Output {
     /// Marks the output as whole if every part of the plan is there, whichever shard made it.
     ///
     /// # Errors
-    /// The marker cannot be written.
+    /// Parts of inputs that are gone have other columns; the marker cannot be written.
     pub fn complete(&mut self) -> Result<bool, Error> {
         self.manifest.update(|_| Ok::<_, Error>(()))?;
         let Self { folder, survey, manifest, .. } = self;
+        refuse_mixed_columns(folder, manifest.get(), survey)?;
         // Listed before the manifest is read: what others commit meanwhile is for them to find.
         let stamps = folder.stamps()?;
         let is_whole = manifest.hold(|manifest| {
@@ -303,6 +310,28 @@ impl Output {
             self.sweep()?;
         }
         Ok(is_whole)
+    }
+
+    /// Refuses an output of which this process has made all parts, and something has removed some since.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn refuse_lost_parts(&self) -> Result<(), Error> {
+        let stamps = self.folder.stamps()?;
+        let is_lost = |part: &&Part| !self.survey.is_there(part, self.manifest.get(), &self.folder, &stamps);
+        let lost: Vec<&str> =
+            self.survey.plan.iter().filter(is_lost).map(|part| part.file_name.as_str()).collect();
+        let (folder, lost) = (self.folder.root().display(), lost.join(", "));
+        let message =
+            format!("{folder} is not whole: something has removed parts while this run was at work: {lost}");
+        Err(Refusal::new(ErrorKind::TryAgain, message)
+            .hint("the same command makes them again; see that nothing else changes the folder meanwhile")
+            .into())
+    }
+
+    /// Whether other processes make parts of the same output.
+    pub fn is_shared(&self) -> bool {
+        self.shard.is_some()
     }
 
     /// What a part states about its origin: everything that decides its values, no clock, no path.

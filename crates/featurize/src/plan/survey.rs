@@ -27,6 +27,8 @@ pub struct Survey {
     pub names: Vec<String>,
     /// Input files that cannot be read, with the reason.
     pub skipped: BTreeMap<String, String>,
+    /// Input files that hold nothing.
+    empty: BTreeSet<String>,
     records: Vec<Option<InputRecord>>,
     /// The output folder, for messages.
     folder: PathBuf,
@@ -71,7 +73,8 @@ impl Survey {
         }
         let names = job.inputs.iter().map(|input| input.file.source.name.clone()).collect();
         let plan = plan_of(job, &records)?;
-        Ok(Self { fingerprint, plan, names, skipped, records, folder: job.settings.output.clone() })
+        let (empty, folder) = (job.empty.clone(), job.settings.output.clone());
+        Ok(Self { fingerprint, plan, names, skipped, empty, records, folder })
     }
 
     /// What tells the content of an input of the job.
@@ -124,6 +127,13 @@ impl Survey {
         let planned: HashMap<&str, &Part> =
             self.plan.iter().map(|part| (part.file_name.as_str(), part)).collect();
         let present = self.present();
+        manifest.inputs.retain(|name, _| !self.empty.contains(name));
+        // An input that is gone, and that others take places of, would keep some of its rows.
+        let is_displaced = |(file, part): &(&String, &PartRecord)| {
+            planned.contains_key(file.as_str()) && !present.contains(part.input.as_str())
+        };
+        let displaced: BTreeSet<String> =
+            manifest.parts.iter().filter(is_displaced).map(|(_, part)| part.input.clone()).collect();
         let stays = |file: &String, part: &PartRecord| match planned.get(file.as_str()) {
             Some(planned) => {
                 part.input == self.names[planned.input]
@@ -133,7 +143,7 @@ impl Survey {
             // Of an input that is gone, or that cannot be read at present.
             None => match present.contains(part.input.as_str()) {
                 true => self.skipped.contains_key(&part.input),
-                false => !consent.prune,
+                false => !consent.prune && !displaced.contains(&part.input),
             },
         };
         manifest.parts.retain(|file, part| stays(file, part));
@@ -151,9 +161,9 @@ impl Survey {
         inputs.filter(|input| !present.contains(input)).map(str::to_owned).collect()
     }
 
-    /// The names of all input files that are there, readable or not.
+    /// The names of all input files that are there, readable or not, and whether or not they hold anything.
     fn present(&self) -> BTreeSet<&str> {
-        self.names.iter().chain(self.skipped.keys()).map(String::as_str).collect()
+        self.names.iter().chain(self.skipped.keys()).chain(&self.empty).map(String::as_str).collect()
     }
 
     /// In what the parts of a manifest and of this plan are made otherwise; nothing if in nothing.

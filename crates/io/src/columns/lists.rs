@@ -3,12 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeListArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeListArray, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
+use arrow::error::ArrowError;
 
 use super::adapt::strict;
+use super::nested::child;
 use super::{Texts, is_text};
 use crate::Error;
 
@@ -143,6 +145,10 @@ impl Spans {
             _ => as_lists(array),
         };
         let lists = lists.filter(|_| is_spans(array.data_type())).ok_or_else(not_spans)?;
+        let lists = with_nulls_within(lists).map_err(|_| Error::NotText {
+            expected: "spans whose fields can be missing",
+            found: array.data_type().clone(),
+        })?;
         let end = |name: &str| {
             let column = lists.values().as_struct().column_by_name(name).ok_or_else(not_spans)?;
             let numbers = strict(column, &DataType::Int64).map_err(|_| not_spans())?;
@@ -228,6 +234,23 @@ fn one_each(array: &ArrayRef) -> Option<LargeListArray> {
     LargeListArray::try_new(field, offsets, array.clone(), None).ok()
 }
 
+/// Lists of structs, in which what a missing struct holds is missing, too.
+fn with_nulls_within(lists: LargeListArray) -> Result<LargeListArray, ArrowError> {
+    let structs = lists.values().as_struct();
+    let Some(nulls) = structs.nulls() else { return Ok(lists) };
+    let columns: Vec<ArrayRef> =
+        (0..structs.num_columns()).map(|index| child(structs, index)).collect::<Result<_, _>>()?;
+    let fields = structs.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    let structs = StructArray::try_new(fields.collect(), columns, Some(nulls.clone()))?;
+    let element = Field::new("item", structs.data_type().clone(), true);
+    LargeListArray::try_new(
+        Arc::new(element),
+        lists.offsets().clone(),
+        Arc::new(structs),
+        lists.nulls().cloned(),
+    )
+}
+
 fn places(lists: &LargeListArray, row: usize) -> Range<usize> {
     let offsets = lists.value_offsets();
     if lists.is_null(row) { 0..0 } else { offsets[row] as usize..offsets[row + 1] as usize }
@@ -237,9 +260,10 @@ fn places(lists: &LargeListArray, row: usize) -> Range<usize> {
 mod tests {
     use super::*;
     use arrow::array::{
-        FixedSizeListBuilder, Int32Array, Int32Builder, ListBuilder, StringArray, StringBuilder, StructArray,
+        FixedSizeListBuilder, Int32Array, Int32Builder, ListBuilder, StringArray, StringBuilder,
         StructBuilder,
     };
+    use arrow::buffer::NullBuffer;
 
     fn texts(lists: &TextLists) -> Vec<Option<Vec<Option<&str>>>> {
         (0..lists.len()).map(|row| lists.get(row).map(Iterator::collect)).collect()
@@ -309,6 +333,24 @@ mod tests {
         assert_eq!((spans(&several, 0), spans(&several, 1)), (vec![], vec![Some(4..5)]));
         let labels = &several.labels()[0];
         assert_eq!(labels.values().as_string::<i32>().value(labels.places(1).start), "C");
+    }
+
+    #[test]
+    fn a_missing_span_has_no_label_whatever_stands_there() {
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int32Array::from(vec![0, 0])),
+            Arc::new(Int32Array::from(vec![1, 0])),
+            Arc::new(StringArray::from(vec!["A", ""])),
+        ];
+        let required = fields().into_iter().map(|field| field.with_nullable(false)).collect::<Vec<_>>();
+        let nulls = NullBuffer::from(vec![true, false]);
+        let structs: ArrayRef = Arc::new(StructArray::new(required.into(), columns, Some(nulls)));
+        let one = Spans::try_new(&structs).unwrap();
+        let labels = &one.labels()[0];
+        let label =
+            |row: usize| labels.places(row).map(|place| labels.values().is_valid(place)).collect::<Vec<_>>();
+        assert_eq!((label(0), label(1)), (vec![true], vec![false]));
+        assert_eq!(one.get(1).collect::<Vec<_>>(), [None]);
     }
 
     #[test]

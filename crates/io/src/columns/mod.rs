@@ -9,6 +9,7 @@ mod common;
 pub(crate) mod fits;
 mod intervals;
 mod lists;
+mod nested;
 mod sizes;
 mod storable;
 mod summary;
@@ -29,5 +30,6 @@ pub use vectors::{FloatType, is_vector, vector_array, vector_field, vector_shape
 pub(crate) use adapt::{adapt, can_adapt, first_misfit};
 pub(crate) use annotations::{is_json, json_field};
 pub(crate) use fits::Fits;
+pub(crate) use nested::child;
 pub(crate) use tree::{map_fields, map_leaves};
 pub(crate) use values::{Values, values};

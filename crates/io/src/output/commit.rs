@@ -7,13 +7,24 @@ use fs_err::File;
 
 use crate::Error;
 
-/// Replaces the file at `path` by one holding `bytes`. After a crash either the old or the new
-/// content is there, never a mixture.
+/// Replaces the file that `path` leads to by one holding `bytes`. After a crash either the old or the new
+/// content is there, never a mixture. What is no file, as a pipe or `/dev/stderr`, is written to.
 ///
 /// # Errors
-/// [`Error::Io`]; the file at `path` is then unchanged.
+/// [`Error::Io`]; the file is then unchanged.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    replace(path, parent(path), bytes)
+    let is_file = fs_err::metadata(path).is_ok_and(|there| there.is_file());
+    let is_there = fs_err::symlink_metadata(path).is_ok();
+    // Also where a descriptor of this process happens to be a file.
+    let is_open = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    match is_there && (is_open || !is_file) {
+        true => Ok(File::options().append(true).create(!is_open).open(path)?.write_all(bytes)?),
+        false if is_there => {
+            let path = fs_err::canonicalize(path)?;
+            replace(&path, parent(&path), bytes)
+        }
+        false => replace(path, parent(path), bytes),
+    }
 }
 
 /// As [`write_atomically`], with a folder of the same file system for the file to grow in.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, make_array};
-use arrow::buffer::NullBuffer;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use arrow::error::ArrowError;
+
+use crate::columns::child;
 
 /// Where a column stands: its place in the file, and the places of the fields that lead to it from
 /// there.
@@ -67,13 +68,7 @@ impl Place {
     pub fn array(&self, batch: &RecordBatch) -> Result<ArrayRef, ArrowError> {
         let mut array = batch.column(self.index).clone();
         for &index in &self.path {
-            let structs = array.as_struct();
-            let field = structs.column(index);
-            let nulls = NullBuffer::union(structs.nulls(), field.nulls());
-            array = match structs.nulls() {
-                None => field.clone(),
-                Some(_) => make_array(field.to_data().into_builder().nulls(nulls).build()?),
-            };
+            array = child(array.as_struct(), index)?;
         }
         Ok(array)
     }

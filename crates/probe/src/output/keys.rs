@@ -34,6 +34,14 @@ impl Keys {
         keys
     }
 
+    /// The first row that has another value there.
+    pub fn first_other_than(&self, others: &Self) -> Option<usize> {
+        let mut rows = self.of.iter().zip(&others.of);
+        rows.position(|(own, other)| {
+            own.map(|own| &self.names[own as usize]) != other.map(|other| &others.names[other as usize])
+        })
+    }
+
     fn push(&mut self, numbers: &mut HashMap<String, u32>, text: Option<&str>) {
         self.of.push(text.map(|text| match numbers.get(text) {
             Some(&number) => number,

@@ -48,7 +48,8 @@ impl Labels {
                 if task.is_none() && !is_whole {
                     return Ok(numbers);
                 }
-                let keys = Keys::of(of.iter().map(|number| number.map(|number| number.to_string())));
+                // Zero has a sign of its own, which makes no other class.
+                let keys = Keys::of(of.iter().map(|number| number.map(|number| (number + 0.0).to_string())));
                 if task.is_none() && keys.names.len() > MOST_CLASSES {
                     return Ok(numbers);
                 }

@@ -132,6 +132,16 @@ impl Output {
         unit.is_some_and(|unit| unit != "row")
     }
 
+    /// The column of its texts, if they were kept: of words and spans their own. Tokens are as a model cuts them.
+    pub fn texts(&self) -> Option<&str> {
+        let setting = |name: &str| self.provenance.get("settings")?.get(name)?.as_str();
+        let name = match setting("unit") {
+            None | Some("row") => setting("text"),
+            unit => unit.filter(|unit| *unit != "token"),
+        };
+        name.filter(|name| self.columns.iter().any(|column| column == name))
+    }
+
     /// The same column of each part, in order, with the number of the part's first row and of its input file.
     fn parts_of(&self, column: &str) -> impl Iterator<Item = Result<(usize, usize, Column), Error>> {
         let mut first = 0;
@@ -170,9 +180,15 @@ impl Output {
             let wanted = DataType::Array(Box::new(DataType::Float32), column.width);
             let vectors = vectors.cast(&wanted)?.take_materialized_series().rechunk();
             let is_there = vectors.is_not_null();
-            let values = vectors.array()?.get_inner().rechunk();
-            let values = values.f32()?.downcast_iter().next().map(|chunk| chunk.values().as_slice());
-            let values = values.unwrap_or_default();
+            let inner = vectors.array()?.get_inner().rechunk();
+            let inner = inner.f32()?;
+            let values =
+                inner.downcast_iter().next().map(|chunk| chunk.values().as_slice()).unwrap_or_default();
+            let is_missing = inner.is_null();
+            // A vector that lacks a value is none.
+            let lacks_none = |row: usize| {
+                inner.null_count() == 0 || !is_missing.slice((row * column.width) as i64, column.width).any()
+            };
             if values.len() != is_there.len() * column.width {
                 let found = values.len();
                 return Err(Error::Bug(format!(
@@ -183,13 +199,14 @@ impl Output {
             }
             let rows = values.chunks_exact(column.width).zip(is_there.iter());
             for (row, (values, is_there)) in rows.enumerate() {
-                take(first + row, (is_there == Some(true)).then_some(values));
+                take(first + row, (is_there == Some(true) && lacks_none(row)).then_some(values));
             }
         }
         Ok(())
     }
 
-    /// The texts of a column, with null for null; of numbers and dates what Polars makes text of.
+    /// The texts of a column, with null for null and for what is infinite or not a number; of numbers and dates what
+    /// Polars makes text of.
     ///
     /// # Errors
     /// There is no such column, or none of single values; a part cannot be read.
@@ -207,6 +224,15 @@ impl Output {
                     format!("column `{column}` holds {}, expected single values", values.dtype()),
                     format!("name another with {option}"),
                 ));
+            }
+            if values.dtype().is_float() {
+                let numbers = values.cast(&DataType::Float64)?;
+                // A zero without its sign.
+                let texts = numbers.f64()?.iter().map(|number| {
+                    number.filter(|number| number.is_finite()).map(|number| (number + 0.0).to_string())
+                });
+                texts.for_each(|text| take(text.as_deref()));
+                continue;
             }
             let texts = values.cast(&DataType::String)?.take_materialized_series();
             texts.str()?.iter().for_each(&mut take);

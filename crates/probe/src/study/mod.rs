@@ -11,7 +11,7 @@ use std::path::Path;
 
 use crate::Error;
 use crate::design::{Resampling, Split, Universe};
-use crate::output::{Labels, Output, VectorColumn};
+use crate::output::{Keys, Labels, Output, VectorColumn};
 use crate::report::{Class, Code, ColumnReport, Notes, OutputProvenance, Provenance, Question, Report, Rows};
 use crate::settings::{Settings, Task};
 use crate::watch::{Watch, check};
@@ -36,12 +36,12 @@ pub fn probe(settings: &Settings, watch: &dyn Watch) -> Result<Report, Error> {
     let control = settings
         .control
         .as_deref()
-        .map(|folder| other(folder, "--control", &output, settings))
+        .map(|folder| other(folder, "--control", &output, settings, &mut notes))
         .transpose()?;
     let compare = settings
         .compare
         .as_deref()
-        .map(|folder| other(folder, "--compare", &output, settings))
+        .map(|folder| other(folder, "--compare", &output, settings, &mut notes))
         .transpose()?;
     let of_control = match &control {
         Some(control) => same_columns(control, &columns, &mut notes)?,
@@ -140,7 +140,13 @@ pub fn probe(settings: &Settings, watch: &dyn Watch) -> Result<Report, Error> {
 ///
 /// # Errors
 /// There is none in the folder, or one of other rows.
-fn other(folder: &Path, option: &str, output: &Output, settings: &Settings) -> Result<Output, Error> {
+fn other(
+    folder: &Path,
+    option: &str,
+    output: &Output,
+    settings: &Settings,
+    notes: &mut Notes,
+) -> Result<Output, Error> {
     let other = Output::open(folder)?;
     let refuse = |what: String| {
         Error::bad_data(
@@ -152,18 +158,34 @@ fn other(folder: &Path, option: &str, output: &Output, settings: &Settings) -> R
         return Err(refuse(format!("one has {}, the other {}", output.rows, other.rows)));
     }
     let has_label = other.columns.contains(&settings.label);
-    if other.made_of != output.made_of && !has_label {
-        return Err(refuse(format!(
-            "they are of other input files, and `{}` was not kept, by which rows could be compared",
-            settings.label
-        )));
+    if other.made_of != output.made_of {
+        if !has_label {
+            return Err(refuse(format!(
+                "they are of other input files, and `{}` was not kept, by which rows could be compared",
+                settings.label
+            )));
+        }
+        match output.texts().filter(|text| other.texts() == Some(*text)) {
+            Some(text) => {
+                let (own, others) = (Keys::read(output, text, option)?, Keys::read(&other, text, option)?);
+                if let Some(row) = own.first_other_than(&others) {
+                    return Err(refuse(format!("`{text}` of row {row} differs")));
+                }
+            }
+            None => notes.say(format!(
+                "{} and {} are of other input files, and their texts were not kept: that they are of the same rows is \
+                 known by `{}` alone",
+                output.folder.display(),
+                folder.display(),
+                settings.label
+            )),
+        }
     }
     if has_label {
         let of = |output: &Output| Labels::read(output, &settings.label, settings.task);
         let differs = match (of(output)?, of(&other)?) {
-            (Labels::Classes { of: a, names: own }, Labels::Classes { of: b, names: others }) => {
-                let name = |of: Option<u32>, names: &[String]| of.map(|class| names[class as usize].clone());
-                a.iter().zip(&b).position(|(&a, &b)| name(a, &own) != name(b, &others))
+            (Labels::Classes { of, names }, Labels::Classes { of: others, names: of_others }) => {
+                Keys { of, names }.first_other_than(&Keys { of: others, names: of_others })
             }
             (Labels::Numbers(a), Labels::Numbers(b)) => a.iter().zip(&b).position(|(a, b)| a != b),
             _ => Some(0),

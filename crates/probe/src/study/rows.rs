@@ -1,7 +1,5 @@
 //! Which rows of an output are probed, and what is known of them beside their vectors.
 
-use serde_json::Value;
-
 use crate::Error;
 use crate::design::{Part, Stated};
 use crate::output::{Keys, Labels, Output, VectorColumn};
@@ -76,14 +74,7 @@ impl Beside {
             None => None,
             Some(column) => Some((stated_parts(output, column)?, column.clone())),
         };
-        let text = output
-            .provenance
-            .get("settings")
-            .and_then(|settings| settings.get("text"))
-            .and_then(Value::as_str);
-        let texts = match text
-            .filter(|text| !output.has_pieces() && output.columns.iter().any(|name| name == text))
-        {
+        let texts = match output.texts().filter(|_| !output.has_pieces()) {
             Some(text) => Some(Keys::read(output, text, "--text")?.of),
             None => None,
         };

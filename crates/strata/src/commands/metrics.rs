@@ -11,7 +11,9 @@ const LAST_SUCCESS: &str = "strata_last_success_timestamp_seconds";
 /// # Errors
 /// The file cannot be written.
 pub fn save(report: &Report, path: &Path) -> anyhow::Result<()> {
-    let before = fs_err::read_to_string(path).unwrap_or_default();
+    // Reading a pipe would wait for what nobody writes.
+    let before =
+        if path.is_file() { fs_err::read_to_string(path).unwrap_or_default() } else { String::new() };
     let last_success = match report.exit_code {
         0 => Some(report.ended_at_seconds()),
         _ => value_of(LAST_SUCCESS, &before),

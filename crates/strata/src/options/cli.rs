@@ -84,6 +84,24 @@ impl Cli {
     }
 }
 
+impl Cli {
+    /// As it was meant: spaces beside the commas between names are no part of them. One name alone is as it is.
+    #[must_use]
+    pub fn without_spaces_beside_commas(mut self) -> Self {
+        let options = match &mut self.command {
+            Command::Run(arguments) => &mut arguments.options,
+            Command::Ray(arguments) => &mut arguments.run.options,
+            _ => return self,
+        };
+        for names in [&mut options.input.keep, &mut options.input.align].into_iter().flatten() {
+            if names.len() > 1 {
+                names.iter_mut().for_each(|name| *name = name.trim().to_owned());
+            }
+        }
+        self
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Encode texts and write a folder of parts.

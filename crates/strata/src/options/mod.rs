@@ -192,7 +192,7 @@ pub struct FeatureOptions {
     pub no_attentions: bool,
     /// How many values of sentence_embedding are kept, the first ones [default: what the model's folder
     /// says, or all].
-    #[arg(id = "features.truncate_dim", long = "truncate-dim", value_name = "N")]
+    #[arg(id = "features.truncate_dim", long = "truncate-dim", value_name = "N", value_parser = values::whole_number::<usize>())]
     pub truncate_dim: Option<usize>,
     /// A text that stands before each text; rows only [default: for --pooling sentence the default
     /// prompt of the model's folder].
@@ -206,14 +206,14 @@ pub struct FeatureOptions {
     #[arg(id = "features.special_tokens", long = "special-tokens", value_name = "WHETHER", value_parser = choice::<SpecialTokens>())]
     pub special_tokens: Option<SpecialTokens>,
     /// The most tokens the model sees at once, special ones counted [default: the model's limit].
-    #[arg(id = "features.max_length", long = "max-length", value_name = "N")]
+    #[arg(id = "features.max_length", long = "max-length", value_name = "N", value_parser = values::whole_number::<usize>())]
     pub max_length: Option<usize>,
     /// What becomes of longer texts: they are cut, seen through overlapping windows, or end the run
     /// [default: truncate].
     #[arg(id = "features.overflow", long = "overflow", value_name = "WHAT", value_parser = choice::<LongTexts>())]
     pub overflow: Option<LongTexts>,
     /// Tokens that neighbouring windows share [default: a quarter of a window].
-    #[arg(id = "features.stride", long = "stride", value_name = "N")]
+    #[arg(id = "features.stride", long = "stride", value_name = "N", value_parser = values::whole_number::<usize>())]
     pub stride: Option<usize>,
 }
 
@@ -236,7 +236,7 @@ pub struct OutputOptions {
     #[arg(id = "output.on_null", long = "on-null", value_name = "WHAT", value_parser = choice::<OnNull>())]
     pub on_null: Option<OnNull>,
     /// Rows of one part [default: about 64 MiB of vectors].
-    #[arg(id = "output.rows_per_part", long = "rows-per-part", value_name = "N")]
+    #[arg(id = "output.rows_per_part", long = "rows-per-part", value_name = "N", value_parser = values::whole_number::<u64>())]
     pub rows_per_part: Option<u64>,
 }
 
@@ -245,10 +245,10 @@ pub struct OutputOptions {
 #[command(next_help_heading = "Run")]
 pub struct RunOptions {
     /// Tokens encoded at a time, by all threads [default: 512 a thread, at least 1024; 32768 on a GPU].
-    #[arg(id = "run.max_batch_tokens", long = "max-batch-tokens", value_name = "N")]
+    #[arg(id = "run.max_batch_tokens", long = "max-batch-tokens", value_name = "N", value_parser = values::whole_number::<usize>())]
     pub max_batch_tokens: Option<usize>,
     /// Processor threads of the whole process [default: all].
-    #[arg(id = "run.threads", long = "threads", value_name = "N")]
+    #[arg(id = "run.threads", long = "threads", value_name = "N", value_parser = values::whole_number::<usize>())]
     pub threads: Option<usize>,
     /// Do only every Nth part, beginning with part I (from 0).
     #[arg(id = "run.shard", long = "shard", value_name = "I/N")]

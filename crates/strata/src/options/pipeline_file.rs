@@ -39,11 +39,10 @@ fn over_text<T: Serialize + DeserializeOwned>(
     path: &Path,
 ) -> anyhow::Result<T> {
     let invalid = |error: toml::de::Error| {
-        // The place in the file would show what stands there, which may be a secret.
+        // The place in the file would show what stands there, which may be a store's secret.
         let before = error.span().and_then(|span| text.get(..span.end)).unwrap_or(text);
-        let section = before.lines().rev().find(|line| line.trim_start().starts_with('['));
-        let said = match section.is_some_and(|section| section.contains("storage")) {
-            true => format!("line {}: {}", before.lines().count(), error.message()),
+        let said = match text.contains("storage") {
+            true => format!("line {}: {}", before.lines().count().max(1), error.message()),
             false => error.to_string().trim_end().to_owned(),
         };
         Refusal::configuration(format!("{} cannot be used:\n{said}", path.display()))

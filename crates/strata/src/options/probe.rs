@@ -57,7 +57,7 @@ pub struct ProbeKeys {
     #[arg(id = "probe.probe", long = "probe", value_name = "PROBE", value_parser = choice::<Probe>())]
     pub probe: Option<Probe>,
     /// The first seed of splits, control labels and resamples [default: 0].
-    #[arg(id = "probe.seed", long = "seed", value_name = "N")]
+    #[arg(id = "probe.seed", long = "seed", value_name = "N", value_parser = values::whole_number::<u64>())]
     pub seed: Option<u64>,
     /// How many seeds [default: 3].
     #[arg(id = "probe.seeds", long = "seeds", value_name = "N", value_parser = value_parser!(u16).range(1..=1000))]
@@ -66,7 +66,7 @@ pub struct ProbeKeys {
     #[arg(id = "probe.resamples", long = "resamples", value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub resamples: Option<u32>,
     /// Classes with fewer rows are left out [default: 10].
-    #[arg(id = "probe.min_rows", long = "min-rows", value_name = "N")]
+    #[arg(id = "probe.min_rows", long = "min-rows", value_name = "N", value_parser = values::whole_number::<usize>())]
     pub min_rows: Option<usize>,
     /// The folder of the report, made if it does not exist [default: it is only printed].
     #[arg(id = "probe.output", long = "output", value_name = "DIR")]
@@ -77,16 +77,21 @@ impl ProbeOptions {
     /// These options for the output in a folder, or over those of a pipeline file.
     ///
     /// # Errors
-    /// The file cannot be read, is not TOML, or has a key that is no option.
+    /// The file cannot be read, is not TOML, or has a key that is no option; another folder is named beside this one.
     pub fn with(mut self, what: Option<&Path>) -> anyhow::Result<Self> {
         match what {
             Some(file) if file.extension().is_some_and(|extension| extension == "toml") => {
                 over_file(&self, "probe", file)
             }
-            Some(folder) => {
-                self.probe.vectors.get_or_insert_with(|| folder.to_owned());
-                Ok(self)
-            }
+            Some(folder) => match self.probe.vectors.replace(folder.to_owned()) {
+                Some(other) if other != folder => {
+                    let found =
+                        format!("two outputs are named: {} and {}", folder.display(), other.display());
+                    let hint = "name one; --control and --compare take others of the same rows";
+                    Err(Refusal::usage(found).hint(hint).into())
+                }
+                _ => Ok(self),
+            },
             None => Ok(self),
         }
     }

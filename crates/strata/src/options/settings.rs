@@ -52,7 +52,7 @@ impl TryFrom<Options> for Settings {
             stride,
         } = features;
 
-        let align = align.into_iter().flatten().map(|name| name.trim().to_owned()).collect();
+        let align = align.unwrap_or_default();
         let counts = special_tokens.map(|choice| choice == SpecialTokens::Include);
         let unit = unit.unwrap_or_default();
         let (subject, division) =
@@ -128,7 +128,7 @@ fn keep_of(names: Vec<String>) -> Keep {
     match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["all"] => Keep::All,
         [] | ["none" | ""] => Keep::None,
-        _ => Keep::Columns(names.into_iter().map(|name| name.trim().to_owned()).collect()),
+        _ => Keep::Columns(names),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use encoding_rs::Encoding;
 use serde::de::{DeserializeOwned, Error as _, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
@@ -12,6 +12,11 @@ use serde_with::{DeserializeFromStr, SerializeDisplay};
 use strata_featurize::text_formats::FORMATS;
 use strata_io::{ColumnType, Format};
 use strum::{Display, EnumString, VariantNames};
+
+/// Whole numbers as TOML can hold them, by way of which options go.
+pub fn whole_number<T: TryFrom<u64> + Clone + Send + Sync>() -> RangedU64ValueParser<T> {
+    RangedU64ValueParser::new().range(..=i64::MAX as u64)
+}
 
 /// What every input is, whatever its extension.
 #[derive(Debug, Clone, Copy, DeserializeFromStr, SerializeDisplay)]
