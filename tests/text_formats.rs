@@ -301,3 +301,16 @@ fn types_are_about_text_formats_alone() {
     sandbox.succeed(&run("in.parquet more.csv", "--schema text=Utf8"));
     assert_eq!(strings(&read_output(&sandbox.path("out")), "text"), [Some("cat"), Some("7")]);
 }
+
+#[test]
+fn texts_to_encode_are_not_read_as_json() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in.jsonl", "{\"text\": \"the cat\"}\n{\"text\": \"a \\ud83d\"}\n");
+    let refused = sandbox
+        .strata("run --input in.jsonl --model tiny-bert --output out --schema text=Json")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("`text` is encoded"), "{said}");
+}

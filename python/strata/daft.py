@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from strata._rows import refuse_others
 from strata.encoder import Encoder
-from strata.errors import ConfigurationError
+from strata.errors import ConfigurationError, UsageError
 
 try:
     import daft
@@ -44,11 +44,19 @@ def featurize(
     Raises
     ------
     UsageError
-        The arguments would make other rows, as those of tokens: Daft's functions give a value for each row.
+        The arguments would make other rows, as those of tokens: Daft's functions give a value for each row. Or ``df``
+        has a column of a name that this would add.
     """
     refuse_others("Daft", arguments)
     arguments = {"model": str(model), "text": text, "keep": "none", **arguments}
     schema = Encoder(**arguments).schema(pa.schema({text: pa.string()}))
+    # Daft would keep one of two columns of a name, and say nothing.
+    repeated = [name for name in schema.names if name in df.column_names]
+    if repeated:
+        raise UsageError(
+            f"the data frame already has a column `{repeated[0]}`, which strata would write",
+            "leave it out with exclude, or rename it in the data frame",
+        )
     vectors = DataType.struct({field.name: _type(field.type) for field in schema})
 
     @daft.cls(max_concurrency=num_workers)

@@ -44,6 +44,9 @@ PLACES = {
 }
 
 
+#: What pyarrow and pandas raise of values, types and names that tables of Arrow do not have.
+NOT_OF_ARROW = (ValueError, pa.ArrowTypeError, pa.ArrowNotImplementedError)
+
 #: Only one thread of a process loads models at a time.
 _loading = threading.Lock()
 
@@ -204,7 +207,7 @@ class Encoder:
         Parameters
         ----------
         texts : str or iterable of str
-            One text, or many.
+            One text, or many; also a column of an Arrow table.
         pairs : str or iterable of str, optional
             As many second texts.
 
@@ -221,7 +224,7 @@ class Encoder:
             ``unit`` is not ``row``: the vectors of tokens, words and spans are rows of their own, as
             :meth:`encode_table` gives them.
         DataError
-            A text is missing, or the model cannot see it.
+            A text is missing or no Unicode, or the model cannot see it.
         """
         if self.unit != "row":
             raise UsageError(
@@ -234,8 +237,13 @@ class Encoder:
         if paired is not None and len(paired) != len(listed):
             raise UsageError(f"expected as many pairs as texts, found {len(paired)} and {len(listed)}")
         native = self._native(is_paired=paired is not None)
+        try:
+            encoded = native.encode(listed, paired)
+        except UnicodeEncodeError as failure:
+            # Only now are the texts looked through: it takes time where there is nothing to find.
+            raise _no_unicode({"text": listed, "second text": paired or []}, failure) from failure
         arrays = {}
-        for (name, shape), values in zip(native.columns, native.encode(listed, paired), strict=True):
+        for (name, shape), values in zip(native.columns, encoded, strict=True):
             array = values.reshape(len(listed), *shape)
             arrays[name] = array[0] if is_one else array
         return next(iter(arrays.values())) if len(arrays) == 1 else arrays
@@ -253,8 +261,15 @@ class Encoder:
         -------
         pyarrow.RecordBatchReader
             The columns that ``strata run`` writes: a row for each row of the table, or for each token, word or span.
+
+        Raises
+        ------
+        UsageError
+            This gives no Arrow stream, or its columns are not those that the arguments name.
+        DataError
+            A column has what Arrow does not, or the model cannot see a text.
         """
-        reader = pa.RecordBatchReader.from_stream(data)
+        reader = _reader(data)
         texts = {self.text or "text", self.text_pair}
         typed = [f.with_type(pa.string()) if f.name in texts and pa.types.is_null(f.type) else f for f in reader.schema]
         if typed != list(reader.schema):
@@ -294,7 +309,7 @@ class Encoder:
                 raise DataError("the vectors and columns of one batch are too large for one", "hand over fewer rows at a time")
             return batches[0] if batches else pa.RecordBatch.from_pylist([], self.schema(batch.schema))
         if isinstance(batch, Mapping):
-            table = self.encode_table(pa.table({name: self._column(name, values) for name, values in batch.items()}))
+            table = self.encode_table(self._table(batch))
             return {name: _values(table[name]) for name in table.column_names}
         return self.encode_table(batch)
 
@@ -418,15 +433,33 @@ class Encoder:
         for name, value in self.get_params().items():
             if name != "program" and value is not None and _differs(value, defaults[name]):
                 table, key = PLACES.get(name, f"features.{name}").split(".")
-                options.setdefault(table, {})[key] = _plain(value)
+                options.setdefault(table, {})[key] = _option(name, value)
         if is_paired:
             # Room for the special tokens of two texts.
             options["input"].setdefault("text_pair", "text_pair")
         return options
 
+    def _table(self, columns: Mapping[str, Any]) -> pa.Table:
+        made = {name: self._column(name, values) for name, values in columns.items()}
+        try:
+            return pa.table(made)
+        except pa.ArrowInvalid as failure:
+            lengths = ", ".join(f"{name} ({len(column)})" for name, column in made.items())
+            raise DataError(f"expected columns of one length, found {lengths}") from failure
+
     def _column(self, name: str, values: Any) -> pa.Array:
         """A column of a table; of texts, also where all of them are missing."""
-        column = pa.array(list(values) if getattr(values, "ndim", 1) > 1 else values)
+        listed = list(values) if getattr(values, "ndim", 1) > 1 else values
+        try:
+            # Arrow's own has its type already, which its items one by one may not tell.
+            column = listed if isinstance(listed, (pa.Array, pa.ChunkedArray)) else pa.array(listed)
+        except UnicodeEncodeError as failure:
+            raise _no_unicode({f"column `{name}`": listed}, failure) from failure
+        except NOT_OF_ARROW as failure:
+            raise DataError(
+                f"expected values of one type of Arrow in the column `{name}`, and pyarrow found: {_said(failure)}",
+                "turn them into one type, or leave the column out",
+            ) from failure
         is_text = name in (self.text or "text", self.text_pair)
         return column.cast(pa.string()) if is_text and pa.types.is_null(column.type) else column
 
@@ -457,13 +490,81 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, np.bool_):
         return bool(value)
+    if isinstance(value, np.ndarray):
+        # One of no dimensions cannot be iterated over.
+        return _plain(value.tolist())
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, (np.integer, int)):
         return int(value)
-    if isinstance(value, Iterable):
+    if isinstance(value, Iterable) and not isinstance(value, Iterator):
+        # An iterator would have nothing left for whoever asks next.
         return [_plain(item) for item in value]
     return value
+
+
+def _option(name: str, value: Any) -> Any:
+    """An argument as a pipeline file has it, where it can."""
+    plain = _plain(value)
+    try:
+        json.dumps(plain)
+    except TypeError as failure:
+        hint = "give a list: this can be read only once" if isinstance(value, Iterator) else None
+        found = type(value).__name__
+        raise UsageError(f"expected a number, a text or a list of these for {name}, found {found}", hint) from failure
+    if name == "layers" and plain == []:
+        raise UsageError("expected at least one layer, found an empty list of them", '-1 is the last layer, "all" are all')
+    return plain
+
+
+def _reader(data: ArrowStream) -> pa.RecordBatchReader:
+    if not hasattr(data, "__arrow_c_stream__"):
+        hint = "encode takes texts by themselves; pyarrow.table makes a table of them"
+        if hasattr(data, "collect"):
+            hint = "collect() makes a table of it"
+        elif isinstance(data, Mapping):
+            hint = "pyarrow.table makes a table of it; the encoder itself takes it as it is"
+        raise UsageError(f"expected a table that gives an Arrow stream, found {type(data).__name__}", hint)
+    try:
+        return pa.RecordBatchReader.from_stream(data)
+    except UnicodeEncodeError as failure:
+        columns = {f"column `{name}`": data[name] for name in getattr(data, "columns", [])}  # type: ignore[index]
+        raise _no_unicode(columns, failure) from failure
+    except NOT_OF_ARROW as failure:
+        hint = "cast the column of such values, or leave it out"
+        if not hasattr(data, "columns"):
+            hint = "give a table with a column of texts; encode takes a column by itself"
+        raise DataError(f"expected a table of what Arrow has, found {_strange(data)}: {_said(failure)}", hint) from failure
+
+
+def _strange(data: Any) -> str:
+    """What pyarrow cannot take of some data: the column, where pyarrow does not name it itself."""
+    for column in data.get_columns() if hasattr(data, "get_columns") else []:
+        try:
+            pa.chunked_array(column)
+        except NOT_OF_ARROW:
+            return f"the column `{column.name}` ({column.dtype})"
+    return f"a {type(data).__name__}"
+
+
+def _said(failure: Exception) -> str:
+    """What pyarrow says, which may come in parts."""
+    return "; ".join(str(part) for part in failure.args)
+
+
+def _no_unicode(columns: Mapping[str, Iterable[object]], failure: UnicodeEncodeError) -> DataError:
+    """What is wrong with the first text that is no Unicode."""
+    found = f"the surrogate U+{ord(failure.object[failure.start]):04X} at character {failure.start}"
+    places = [
+        f" of the {name} in place {place}"
+        for name, texts in columns.items()
+        for place, text in enumerate(texts)
+        if isinstance(text, str) and text == failure.object
+    ]
+    return DataError(
+        f"expected Unicode, found {found}{places[0] if places else ''}",
+        "a text with such halves of characters was read wrongly: text.encode(errors='replace').decode() has ? for each",
+    )
 
 
 def _texts(texts: str | Iterable[str]) -> list[str]:
@@ -472,25 +573,30 @@ def _texts(texts: str | Iterable[str]) -> list[str]:
             f"expected texts, found a {type(texts).__name__} of columns",
             "give one of its columns; encode_table takes all of it",
         )
+    if not isinstance(texts, Iterable) and not hasattr(texts, "__getitem__"):
+        raise UsageError(f"expected texts, found {type(texts).__name__}", "give a text or a list of them")
+    if isinstance(texts, (pa.Array, pa.ChunkedArray)):
+        # Their items are scalars of Arrow, which are no str.
+        texts = texts.to_pylist()
     listed = [texts] if isinstance(texts, str) else list(texts)
     for place, text in enumerate(listed):
         if not isinstance(text, str):
             raise DataError(
                 f"expected a text, found {type(text).__name__} in place {place}",
-                "leave missing texts out, or give encode_table a table, where a null has a null vector",
+                "make it a text; leave missing texts out, or give encode_table a table, where a null has a null vector",
             )
     return listed
 
 
 def _values(column: pa.ChunkedArray) -> Any:
-    """A column as numpy has it; vectors as one array, where none is missing."""
-    kind, shape = column.type, []
-    while pa.types.is_fixed_size_list(kind):
-        shape.append(kind.list_size)
-        kind = kind.value_type
-    if not shape or column.null_count:
+    """A column as numpy has it; vectors as one array, where nothing is missing in them."""
+    if not pa.types.is_fixed_size_list(column.type):
         return column.to_pylist()
-    values = column.combine_chunks()
-    for _ in shape:
+    values, shape = column.combine_chunks(), []
+    while pa.types.is_fixed_size_list(values.type) and not values.null_count:
+        shape.append(values.type.list_size)
         values = values.flatten()
+    if values.null_count:
+        # An array has no place for what is missing: it would make other values of all the others, or be shorter.
+        return column.to_pylist()
     return values.to_numpy(zero_copy_only=False).reshape(len(column), *shape)

@@ -1,6 +1,7 @@
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,6 +11,7 @@ import strata
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIXTURES = REPOSITORY / "tests" / "fixtures"
+PROGRAM = Path(sys.executable).parent / "strata"
 MINILM = REPOSITORY / ".models" / "all-MiniLM-L6-v2"
 
 # Where a shell has started this in the background, Ctrl-C is nothing to Python.

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import FIXTURES, MINILM, TEXTS
+from conftest import FIXTURES, MINILM, PROGRAM, TEXTS
 
 import strata
 from strata import Encoder
@@ -104,6 +104,55 @@ def test_whatever_has_columns_is_not_taken_for_texts(tiny):
             Encoder(tiny).encode(table)
     with pytest.raises(strata.UsageError, match="one text"):
         Encoder(tiny).transform("a text")
+
+
+def test_columns_of_arrow_are_texts(tiny):
+    encoder = Encoder(tiny)
+    expected, column = encoder.encode(TEXTS), pa.chunked_array([TEXTS[:2], TEXTS[2:]])
+    for texts in (column, column.combine_chunks(), column.cast(pa.large_string()), column.dictionary_encode()):
+        assert (encoder.encode(texts) == expected).all() and (encoder.transform(texts) == expected).all()
+    assert (encoder.encode(column, pairs=column) == encoder.encode(TEXTS, pairs=TEXTS)).all()
+    with pytest.raises(strata.DataError, match="found NoneType in place 1") as raised:
+        encoder.encode(pa.array(["a", None]))
+    assert "leave missing texts out" in raised.value.hint
+    with pytest.raises(strata.DataError, match="found int in place 0"):
+        encoder.encode(pa.array([1]))
+
+
+def test_what_is_no_text_is_told(tiny):
+    for nothing in (None, 3):
+        with pytest.raises(strata.UsageError, match=f"expected texts, found {type(nothing).__name__}"):
+            Encoder(tiny).encode(nothing)
+
+
+@pytest.mark.parametrize("program", [None, PROGRAM])
+def test_the_place_of_a_text_that_is_no_unicode_is_told(tiny, program):
+    encoder = Encoder(tiny, program=program)
+    with pytest.raises(strata.DataError, match=r"U\+D800 at character 1 of the text in place 0"):
+        encoder.encode("a\ud800")
+    with pytest.raises(strata.DataError, match=r"U\+DC80 at character 0 of the text in place 2") as raised:
+        encoder.encode(["a", "b", "\udc80"])
+    assert str(raised.value).encode(), "the message itself is Unicode"
+    with pytest.raises(strata.DataError, match="of the second text in place 1"):
+        encoder.encode(["a", "b"], pairs=["a", "b\ud800"])
+
+
+def test_no_layers_are_told_as_such(tiny):
+    for nothing in ([], (), np.array([], int)):
+        with pytest.raises(strata.UsageError, match="at least one layer"):
+            Encoder(tiny, layers=nothing).encode("a")
+
+
+def test_what_can_be_read_only_once_is_no_argument(tiny):
+    for name, items in (("layers", [0, 1]), ("pooling", ["mean", "cls"]), ("keep", ["id"])):
+        encoder = Encoder(tiny, **{name: (item for item in items)})
+        for _ in range(2):
+            with pytest.raises(strata.UsageError, match=f"list of these for {name}, found generator") as raised:
+                encoder.encode("a")
+        assert "give a list" in raised.value.hint and name in repr(encoder)
+        assert list(encoder.get_params()[name]) == items, "nobody has read it"
+    with pytest.raises(strata.UsageError, match="for layers, found object"):
+        Encoder(tiny, layers=object()).encode("a")
 
 
 def test_arguments_may_be_arrays_and_are_as_they_are_now(tiny):

@@ -4,19 +4,16 @@ import gc
 import os
 import pickle
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from conftest import TEXTS
+from conftest import PROGRAM, TEXTS
 
 import strata
 from strata import Encoder
-
-PROGRAM = Path(sys.executable).parent / "strata"
 
 
 def servers() -> list[int]:

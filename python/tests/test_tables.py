@@ -162,6 +162,60 @@ def test_columns_that_are_not_there_are_told_with_those_that_are(tiny):
         Encoder(tiny).encode_table(pa.table({"words": ["a"]}))
 
 
+def test_what_gives_no_stream_of_tables_is_told_with_what_does(tiny):
+    encoder = Encoder(tiny)
+    columns = {"text": TEXTS}
+    for data, hint in ((pl.LazyFrame(columns), "collect"), (columns, "the encoder itself"), (TEXTS, "encode takes")):
+        with pytest.raises(strata.UsageError, match=f"gives an Arrow stream, found {type(data).__name__}") as raised:
+            encoder.encode_table(data)
+        assert hint in raised.value.hint
+    with pytest.raises(strata.UsageError, match="found LazyFrame"):
+        encoder(pl.LazyFrame(columns))
+    with pytest.raises(strata.DataError, match="found a Series") as raised:
+        encoder.encode_table(pl.Series("text", TEXTS))
+    assert "encode takes a column" in raised.value.hint
+
+
+def test_a_column_that_arrow_cannot_hold_is_told(tiny):
+    encoder = Encoder(tiny)
+    numbers = pl.DataFrame({"text": ["a"], "n": pl.Series([1], dtype=pl.Int128)})
+    with pytest.raises(strata.DataError, match=r"found the column `n` \(Int128\)"):
+        encoder.encode_table(numbers)
+    with pytest.raises(strata.DataError, match="column text"):
+        encoder.encode_table(pd.DataFrame({"text": ["a", 1]}, dtype=object))
+    with pytest.raises(strata.DataError, match=r"U\+D800 at character 1 of the column `text` in place 1"):
+        encoder.encode_table(pd.DataFrame({"text": ["a", "b\ud800"]}, dtype=object))
+    with pytest.raises(strata.DataError, match="Duplicate column names"):
+        encoder.encode_table(pd.DataFrame([["a", "b"]], columns=["text", "text"]))
+
+
+def test_columns_by_name_that_make_no_table_are_told(tiny):
+    encoder = Encoder(tiny)
+    with pytest.raises(strata.DataError, match=r"of the column `text` in place 1"):
+        encoder({"text": ["a", "b\ud800"]})
+    with pytest.raises(strata.DataError, match="one type of Arrow in the column `text`"):
+        encoder({"text": ["a", 1]})
+    with pytest.raises(strata.DataError, match=r"of one length, found text \(2\), id \(1\)"):
+        encoder({"text": ["a", "b"], "id": [1]})
+
+
+def test_kept_lists_with_missing_values_keep_the_others(tiny):
+    encoder, large = Encoder(tiny), 2**60 + 1
+    pairs = pa.list_(pa.int64(), 2)
+    for kind, values in (
+        (pairs, [[large, None], [3, 4]]),
+        (pairs, [[large, 2], None]),
+        (pa.list_(pairs, 2), [[[large, 2], None], [[3, 4], [5, 6]]]),
+        (pa.list_(pairs, 2), [[[large, 2], [3, None]], [[3, 4], [5, 6]]]),
+    ):
+        columns = encoder({"text": pa.array(["a", "b"]), "kept": pa.array(values, kind)})
+        assert columns["kept"] == values and columns["layer_4_mean"].shape == (2, 20)
+        # What is missing in rows that are not there is nothing to the others.
+        if values[1] is not None:
+            part = encoder({"text": pa.array(["b"]), "kept": pa.array(values, kind)[1:]})
+            assert part["kept"].dtype == np.int64 and part["kept"].tolist() == values[1:]
+
+
 def test_datasets_map_keeps_the_vectors(tiny):
     datasets = pytest.importorskip("datasets")
     encoder = Encoder(tiny)

@@ -123,8 +123,11 @@ fn summarize(
 ) -> Result<(), Error> {
     let vectors = part.schema.fields().iter().filter(|field| is_vector(field.data_type()));
     // Columns that were carried through may be vectors too, but are not ours to summarize.
-    let is_own =
-        |name: &str| name.starts_with("layer") || ["pooler_output", "sentence_embedding"].contains(&name);
+    let is_of_layers = |name: &str| {
+        let number = ["layer_", "layers_"].iter().find_map(|before| name.strip_prefix(before));
+        number.is_some_and(|number| number.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    let is_own = |name: &str| is_of_layers(name) || ["pooler_output", "sentence_embedding"].contains(&name);
     let own = vectors.filter(|field| is_own(field.name()));
     let names: Vec<String> = own.map(|field| field.name().clone()).collect();
     for batch in part.read(&names, 0..part.rows)? {

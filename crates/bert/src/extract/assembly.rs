@@ -173,8 +173,17 @@ fn reduce<'a>(
             let share = 1.0 / item.segments.iter().map(|segment| segment.tokens.len()).sum::<usize>() as f32;
             fold(tokens.map(state), target, |target, value| *target += share * value);
         }
-        Reduction::Max => fold(tokens.map(state), target, |target, value| *target = target.max(value)),
-        Reduction::Min => fold(tokens.map(state), target, |target, value| *target = target.min(value)),
+        // What is no number stays none, and nothing is beyond it.
+        Reduction::Max => fold(tokens.map(state), target, |target, value| {
+            if value.is_nan() || value > *target {
+                *target = value;
+            }
+        }),
+        Reduction::Min => fold(tokens.map(state), target, |target, value| {
+            if value.is_nan() || value < *target {
+                *target = value;
+            }
+        }),
     }
 }
 

@@ -22,7 +22,10 @@ pub(crate) fn lower_case(tokenizer: &mut Tokenizer) -> Result<(), String> {
 }
 
 /// Byte-level tokenizers know a word by the space before it, which given words lack.
-pub(crate) fn separate_given_words(tokenizer: &mut Tokenizer) {
+///
+/// # Errors
+/// A word is cut before that, each piece of which would get a space.
+pub(crate) fn separate_given_words(tokenizer: &mut Tokenizer) -> Result<(), String> {
     let separate = |pre_tokenizer: &mut PreTokenizerWrapper| {
         if let PreTokenizerWrapper::ByteLevel(bytes) = pre_tokenizer {
             bytes.add_prefix_space = true;
@@ -30,9 +33,41 @@ pub(crate) fn separate_given_words(tokenizer: &mut Tokenizer) {
     };
     let mut pre_tokenizer = tokenizer.get_pre_tokenizer().cloned();
     match &mut pre_tokenizer {
-        Some(PreTokenizerWrapper::Sequence(steps)) => steps.as_mut().iter_mut().for_each(separate),
+        Some(PreTokenizerWrapper::Sequence(steps)) => {
+            let is_late = |step: &PreTokenizerWrapper| matches!(step, PreTokenizerWrapper::ByteLevel(_));
+            if steps.as_ref().iter().skip(1).any(is_late) {
+                return Err("its tokenizer cuts texts before it makes bytes of them, so that it knows no given words: let it or \
+                            white space divide the texts (--words tokenizer, --words whitespace)"
+                    .to_owned());
+            }
+            steps.as_mut().iter_mut().for_each(separate);
+        }
         Some(one) => separate(one),
         None => {}
     }
     tokenizer.with_pre_tokenizer(pre_tokenizer);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokenizers::models::bpe::BPE;
+    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+    use tokenizers::pre_tokenizers::digits::Digits;
+    use tokenizers::pre_tokenizers::sequence::Sequence;
+
+    use super::*;
+
+    #[test]
+    fn given_words_are_known_by_a_space_or_refused() {
+        let bytes = || PreTokenizerWrapper::from(ByteLevel::new(false, true, true));
+        let mut tokenizer = Tokenizer::new(BPE::default());
+        tokenizer.with_pre_tokenizer(Some(bytes()));
+        separate_given_words(&mut tokenizer).unwrap();
+        let Some(PreTokenizerWrapper::ByteLevel(step)) = tokenizer.get_pre_tokenizer() else { panic!() };
+        assert!(step.add_prefix_space);
+        // Each piece that digits divide would get a space of its own.
+        tokenizer.with_pre_tokenizer(Some(Sequence::new(vec![Digits::new(true).into(), bytes()])));
+        assert!(separate_given_words(&mut tokenizer).unwrap_err().contains("--words"));
+    }
 }

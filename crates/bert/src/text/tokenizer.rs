@@ -117,7 +117,7 @@ impl TextTokenizer {
             )));
         }
         if options.division == Division::GivenWords {
-            changes::separate_given_words(&mut tokenizer);
+            changes::separate_given_words(&mut tokenizer).map_err(Error::Combination)?;
         }
         let by_head = stride.is_none() && side == TruncationDirection::Right && heads::decide(&tokenizer);
         let (division, prefix) = (options.division, options.prefix.clone());

@@ -61,11 +61,23 @@ pub const FORMATS: [(&str, Format); 7] = [
     ("txt", Format::Text),
 ];
 
+/// JSON is kept as it is written: of a text with its quotes and escapes.
+fn refuse_json_to_encode(schema: &[(String, ColumnType)], text_columns: &[String]) -> Result<(), Refusal> {
+    let is_json = |(name, given): &&(String, ColumnType)| {
+        matches!(given, ColumnType::Json) && text_columns.contains(name)
+    };
+    let Some((name, _)) = schema.iter().find(is_json) else { return Ok(()) };
+    Err(Refusal::usage(format!(
+        "--schema '{name}=Json': `{name}` is encoded, and its texts would be JSON, quotes and escapes included"
+    ))
+    .hint("leave the type out, and mend or remove the rows that hold no text"))
+}
+
 /// How text formats are read; `text_columns` are text if nothing else is said of them, and of columns
 /// that are not `needed` nothing is found out.
 ///
 /// # Errors
-/// A type that does not exist, or two of one column; characters that cannot divide fields.
+/// A type that does not exist, or two of one column; JSON that would be encoded; characters that cannot divide fields.
 pub fn settle(
     asked: Asked,
     text_columns: Vec<String>,
@@ -73,6 +85,7 @@ pub fn settle(
 ) -> Result<TextFormats, Refusal> {
     let Asked { schema, csv_delimiter, csv_header, csv_quote, csv_escape, format, encoding, binary_as_text } =
         asked;
+    refuse_json_to_encode(&schema, &text_columns)?;
     let all = [
         ("--csv-delimiter", About::Csv, csv_delimiter.is_some()),
         ("--csv-header", About::Csv, csv_header.is_some()),

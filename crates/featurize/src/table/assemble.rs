@@ -43,11 +43,12 @@ pub fn assemble(
     let beside = rows::arrays(unit, documents);
     let stays = (columns.on_null == OnNull::Drop).then(|| on_null::complete(&vectors));
     let mut arrays = Vec::with_capacity(vectors.len());
+    let counts: Vec<usize> = documents.iter().map(|document| unit.rows_of(document.as_ref())).collect();
     for (column, vectors) in features.columns().iter().zip(vectors) {
         let array = columns.on_null.array(vectors, &column.shape, columns.dtype);
+        let array = array.map_err(|error| in_input(error, &counts, first_row));
         arrays.push(array.map_err(|source| Error::Column { column: column.name.clone(), source })?);
     }
-    let counts: Vec<usize> = documents.iter().map(|document| unit.rows_of(document.as_ref())).collect();
     let (mut first, mut first_out) = (0, 0);
     for (read, subjects) in batches.iter().zip(subjects) {
         let documents = &documents[first..first + read.num_rows()];
@@ -137,4 +138,15 @@ fn labels(subjects: &Subjects, documents: &[Option<Document>]) -> Result<Vec<Arr
         Ok(take(lists.values(), &UInt64Array::from_iter_values(places), None)?)
     };
     subjects.labels().iter().map(column).collect()
+}
+
+/// An error whose row of the output, `counts` of which stand for each row of the input, becomes that of the input.
+fn in_input(error: strata_io::Error, counts: &[usize], first_row: u64) -> strata_io::Error {
+    let strata_io::Error::Float16Overflow { row, value } = error else { return error };
+    let ends = counts.iter().scan(0, |end, count| {
+        *end += count;
+        Some(*end)
+    });
+    let before = ends.take_while(|end| *end <= row).count();
+    strata_io::Error::Float16Overflow { row: first_row as usize + before, value }
 }

@@ -215,7 +215,7 @@ pub enum Error {
     /// A finite value is too large for float16.
     #[error("expected values within ±65504 for float16, found {value} in row {row}")]
     Float16Overflow {
-        /// The row of the array, counted from 0.
+        /// The row of the array, or of the input that it came of, counted from 0.
         row: usize,
         /// The value.
         value: f32,
