@@ -158,6 +158,27 @@ fn a_signal_ends_a_run_that_waits_for_stdin() {
 }
 
 #[test]
+fn what_comes_from_stdin_is_kept_from_everybody_else() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = sandbox();
+    let mut command = sandbox.strata("run --input - --model tiny-bert --output out");
+    let mut run = start(command.stdin(Stdio::piped()));
+    let silent = run.stdin.take();
+    let copy = || {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", run.id())).unwrap();
+        let mut paths = files.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
+        paths.find(|path| path.ends_with("stdin.arrows"))
+    };
+    wait_until(|| copy().is_some());
+    let folder = copy().unwrap().parent().unwrap().to_owned();
+    let mode = fs_err::metadata(folder).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "{mode:o}");
+    send(&run, "TERM");
+    run.wait().unwrap();
+    drop(silent);
+}
+
+#[test]
 fn the_bytes_of_a_stream_are_those_that_were_written() {
     let sandbox = sandbox();
     let output = sandbox.succeed("run --input in.parquet --model tiny-bert --output - --report r.json");

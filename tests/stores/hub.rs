@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -23,6 +24,12 @@ struct Hub {
 
 impl Hub {
     fn start(files: BTreeMap<String, Vec<u8>>) -> Self {
+        Self::start_busy(files, Duration::ZERO)
+    }
+
+    /// One that has too much to do at first.
+    fn start_busy(files: BTreeMap<String, Vec<u8>>, busy: Duration) -> Self {
+        let since = Instant::now();
         let files = Arc::new(files);
         let [hub, elsewhere] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let (port, other) = (hub.local_addr().unwrap().port(), elsewhere.local_addr().unwrap().port());
@@ -31,7 +38,10 @@ impl Hub {
             std::thread::spawn(move || {
                 for stream in listener.incoming().flatten() {
                     let files = Arc::clone(&files);
-                    std::thread::spawn(move || answer(stream, &files, port, other, is_elsewhere));
+                    std::thread::spawn(move || match since.elapsed() < busy {
+                        true => refuse(stream),
+                        false => answer(stream, &files, port, other, is_elsewhere),
+                    });
                 }
             });
         }
@@ -44,6 +54,11 @@ impl Hub {
         sandbox.set("HF_TOKEN", "hf_of_somebody");
         sandbox
     }
+}
+
+fn refuse(mut stream: TcpStream) {
+    let _ = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).count();
+    let _ = stream.write_all(b"HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
 }
 
 fn answer(
@@ -151,6 +166,19 @@ fn datasets_of_the_hub_are_read_at_one_commit() {
         assert!(manifest.contains(COMMIT) && !manifest.contains("hf_of_somebody"), "{manifest}");
         fs_err::remove_dir_all(sandbox.path("out")).unwrap();
     }
+}
+
+#[test]
+fn a_hub_that_has_too_much_to_do_is_asked_for_as_long_as_any_store() {
+    let hub = Hub::start_busy(dataset(), Duration::from_secs(8));
+    hub.sandbox().succeed("run --input hf://datasets/org/set --output out --model tiny-bert");
+    // And what it said is told, once the patience is over.
+    let hub = Hub::start_busy(dataset(), Duration::MAX);
+    let command =
+        "run --input hf://datasets/org/set --output out --model tiny-bert --storage-option retry_timeout=2";
+    let run = hub.sandbox().strata(command).output().unwrap();
+    assert_eq!(run.status.code(), Some(74), "{}", stderr(&run));
+    assert!(stderr(&run).contains("the hub answered 503"), "{}", stderr(&run));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! things may go wrong.
 
 mod azure;
+mod conditions;
 mod faults;
 mod hub;
 mod inputs;

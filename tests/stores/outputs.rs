@@ -115,6 +115,20 @@ fn a_part_that_is_gone_or_damaged_is_made_again() {
     assert_is_clean(&sandbox, &bucket, "out");
 }
 
+#[test]
+fn what_marks_a_folder_is_no_file_of_an_output() {
+    let (sandbox, bucket) = job();
+    // As consoles make them: before there is anything, and one where everything is.
+    let marks = ["out/", "out/data/", "out/_strata/", "out/_strata/parts/", "out/_strata/uploads/"];
+    marks.iter().for_each(|mark| bucket.put(mark, b""));
+    sandbox.succeed(&command(&bucket, "out"));
+    sandbox.succeed(&format!("{} --overwrite", command(&bucket, "out")));
+    let verified = sandbox.succeed(&format!("verify {}", bucket.address("out")));
+    assert!(String::from_utf8(verified.stdout).unwrap().contains("as the manifest says"));
+    marks.iter().for_each(|mark| bucket.remove(mark));
+    assert_is_clean(&sandbox, &bucket, "out");
+}
+
 /// Runs so many shards of a command at once, all of which must succeed.
 fn run_shards(sandbox: &Sandbox, command: &str, count: usize) {
     let shard = |index| start(&mut sandbox.strata(&format!("{command} --shard {index}/{count}")));

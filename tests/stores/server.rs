@@ -37,8 +37,13 @@ pub struct Bucket {
 
 impl Bucket {
     pub fn new() -> Self {
+        Self::that_is("bucket")
+    }
+
+    /// One that refuses what `server.py` says of this word.
+    pub fn that_is(word: &str) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("bucket-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{word}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         assert_eq!(request("PUT", &format!("/{name}"), &[]).0, 200);
         Self { name }
     }

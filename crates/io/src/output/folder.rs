@@ -31,6 +31,9 @@ const OLD_LOCK_FILE: &str = ".strata.lock";
 /// So much of its hash is in the name of a part in a store.
 const PART_HASH_DIGITS: usize = 16;
 
+/// How long a part that came too late is tried to be removed.
+const TAKEN_BACK: Duration = Duration::from_secs(5);
+
 /// The name of the file that says the output is whole.
 pub const SUCCESS_FILE: &str = "_SUCCESS";
 
@@ -261,17 +264,30 @@ impl OutputFolder {
         let name = format!("{stem}-{}.{extension}", &finished.blake3[..PART_HASH_DIGITS]);
         remote.upload(&self.data().join(&name), bytes, &self.own())?;
         if let Err(lost) = self.check_lease() {
-            // Readers of the folder would have its rows twice, unless whoever holds it now has put the same there.
-            let manifest = Manifest::load(self)?;
-            let is_known =
-                |manifest: Manifest| manifest.parts.values().any(|part| part.stored_as == Some(name.clone()));
-            if !manifest.is_some_and(is_known) {
-                self.store.remove(&self.data().join(&name))?;
+            if let Error::LeaseLost { .. } = lost {
+                // What is to be said is that the lease is lost, not that a sweep is left to the next run.
+                let _ = self.take_back(remote, &name);
             }
             return Err(lost);
         }
         finished.stored_as = Some(name);
         Ok(finished)
+    }
+
+    /// Removes a part that came too late, of which readers of the folder would have the rows twice. Whoever holds the
+    /// output now may just have put the same part there, and removes what is of no use before the output is whole: only
+    /// of a whole one nobody else does it, and what its manifest does not name is nobody's.
+    fn take_back(&self, remote: &Remote, name: &str) -> Result<(), Error> {
+        if !self.is_whole()? {
+            return Ok(());
+        }
+        let is_known =
+            |manifest: Manifest| manifest.parts.values().any(|part| part.stored_as.as_deref() == Some(name));
+        match Manifest::load(self)?.is_some_and(is_known) {
+            true => Ok(()),
+            // Not later than that is sure.
+            false => remote.remove_within(Some(TAKEN_BACK), &self.data().join(name)),
+        }
     }
 
     /// Uploads that were begun and not yet ended, by what is noted of them; a folder has none.

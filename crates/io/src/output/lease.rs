@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::lock::Holder;
 use crate::Error;
+use crate::error::StoreTrouble;
 use crate::store::{On, Remote, Version, lock};
 
 /// How long a lease lasts that nobody renews, for whoever waits for it.
@@ -26,6 +27,46 @@ const RENEWED: Duration = Duration::from_secs(4);
 const ASKED: Duration = Duration::from_secs(5);
 /// How often whoever waits looks.
 const WATCHED: Duration = Duration::from_secs(1);
+
+/// What is waited before a write is tried a second time, and a multiple of it later.
+const PAUSE: Duration = Duration::from_millis(250);
+/// The longest of these pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// So many refusals in a row, of a file that is as it was, are no accident.
+const REFUSALS: u32 = 8;
+
+/// Conditional writes of a file that were refused.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    all: u32,
+    /// Those in a row that nobody else has given cause for.
+    without_cause: u32,
+}
+
+impl Refusals {
+    /// Takes note of a refusal.
+    ///
+    /// # Errors
+    /// [`Error::Address`] if the store refuses though nobody else writes: it would do so for ever.
+    pub(super) fn note(&mut self, remote: &Remote, file: &Path, has_cause: bool) -> Result<(), Error> {
+        self.all += 1;
+        self.without_cause = if has_cause { 0 } else { self.without_cause + 1 };
+        match self.without_cause < REFUSALS {
+            true => Ok(()),
+            false => Err(remote.no_conditions(file, self.without_cause)),
+        }
+    }
+
+    /// Waits before the next write, longer each time.
+    pub(super) fn pause(&self) {
+        pause(self.all);
+    }
+}
+
+/// Waits before what was tried so many times is tried again.
+fn pause(times: u32) {
+    std::thread::sleep((PAUSE * times).min(LONGEST_PAUSE));
+}
 
 /// A lease that is held, until it is dropped or lost.
 #[derive(Debug)]
@@ -54,22 +95,27 @@ struct State {
     version: Option<Version>,
     /// When that write began. A machine that sleeps may stop one of the clocks.
     renewed: (Instant, SystemTime),
+    refusals: Refusals,
 }
 
 impl Lease {
     /// Takes the lease at `file`, after whoever has left it without a word can be taken for dead.
     ///
     /// # Errors
-    /// [`Error::Locked`] if somebody renews it; [`Error::Store`].
+    /// [`Error::Locked`] if somebody renews it; [`Error::Address`] if the store has no conditional writes;
+    /// [`Error::Store`].
     pub(super) fn take(remote: &Arc<Remote>, file: &Path, folder: &Path) -> Result<Self, Error> {
         let holder = Holder::me();
+        let mut refusals = Refusals::default();
         loop {
             let free = wait_for(remote, &[file.to_owned()], folder)?.pop().flatten();
             let now = (Instant::now(), SystemTime::now());
-            let on = free.map_or(On::Create, |(_, version)| On::Update(version));
+            let before = free.map(|(_, version)| version);
+            let on = before.clone().map_or(On::Create, On::Update);
             // Somebody may have been faster: then it is theirs.
             if let Some(version) = remote.put(file, &holder.to_bytes()?, on)? {
-                let state = State { holder, version: Some(version), renewed: now };
+                let state =
+                    State { holder, version: Some(version), renewed: now, refusals: Refusals::default() };
                 return Ok(Self::renewed(Held {
                     remote: Arc::clone(remote),
                     file: file.to_owned(),
@@ -78,6 +124,9 @@ impl Lease {
                     writing: Mutex::default(),
                 }));
             }
+            let now = look(remote, file)?.map(|(_, version)| version);
+            refusals.note(remote, file, now != before)?;
+            refusals.pause();
         }
     }
 
@@ -97,14 +146,20 @@ impl Lease {
     /// Makes sure that nobody else may write, and returns for how long that holds.
     ///
     /// # Errors
-    /// [`Error::LeaseLost`]; [`Error::Store`] if nothing can be heard of it for as long as anything is asked.
+    /// [`Error::LeaseLost`]; [`Error::Address`] if the store never renews it; [`Error::Store`] if it may not be
+    /// renewed, or nothing can be heard of it for as long as anything is asked.
     pub(super) fn check(&self) -> Result<Duration, Error> {
         let began = Instant::now();
+        let mut times = 0;
         loop {
             if let Some(left) = self.held.left()? {
                 return Ok(left);
             }
+            pause(times);
+            times += 1;
             match self.held.renew() {
+                // Keys that have run out do not come back.
+                Err(error @ Error::Store { trouble: StoreTrouble::Denied, .. }) => return Err(error),
                 Err(Error::Store { .. }) if began.elapsed() < self.held.remote.patience() => {}
                 renewed => renewed?,
             }
@@ -138,15 +193,16 @@ impl Held {
     fn renew(&self) -> Result<(), Error> {
         let _writing = lock(&self.writing);
         let now = (Instant::now(), SystemTime::now());
-        let (bytes, version) = {
+        let (bytes, before) = {
             let mut state = self.state();
             state.holder.beat += 1;
-            (state.holder.to_bytes()?, state.version.clone().ok_or_else(|| self.lost())?)
+            (state.holder.to_bytes()?, state.version.clone())
         };
-        let put = self.remote.put_within(Some(ASKED), &self.file, &bytes, On::Update(version))?;
+        let on = before.clone().map(On::Update).ok_or_else(|| self.lost())?;
+        let put = self.remote.put_within(Some(ASKED), &self.file, &bytes, on)?;
         let mut state = self.state();
         if put.is_some() {
-            (state.version, state.renewed) = (put, now);
+            (state.version, state.renewed, state.refusals) = (put, now, Refusals::default());
             return Ok(());
         }
         drop(state);
@@ -154,7 +210,11 @@ impl Held {
         let found = look(&self.remote, &self.file)?;
         state = self.state();
         state.version = found.and_then(|(holder, version)| holder?.is(&state.holder).then_some(version));
-        if state.version.is_some() { Ok(()) } else { Err(self.lost()) }
+        if state.version.is_none() {
+            return Err(self.lost());
+        }
+        let has_cause = state.version != before;
+        state.refusals.note(&self.remote, &self.file, has_cause)
     }
 
     fn release(&self) {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::TryLockError;
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -187,7 +187,10 @@ pub fn refuse_if_locked(folder: &OutputFolder) -> Result<(), Error> {
     }
     let old = folder.old_lock();
     refuse_if_held(&old, || read_holder(&old), folder)?;
-    refuse_if_held(&lock_file(folder, None), || holder_of_any(folder), folder)
+    refuse_if_held(&lock_file(folder, None), || holder_of_any(folder), folder)?;
+    // Where the folder may only be read, that was no look at shards: they share its lock.
+    let refuse = |shard: &PathBuf| refuse_if_held(shard, || read_holder(shard), folder);
+    shard_files(folder)?.iter().try_for_each(refuse)
 }
 
 fn refuse_if_held(
@@ -198,8 +201,15 @@ fn refuse_if_held(
     if !lock.exists() {
         return Ok(());
     }
-    let file = File::open(lock)?;
-    take(|| file.try_lock(), holder, folder)
+    // A network file system locks exclusively only what is open for writing.
+    match File::options().read(true).write(true).open(lock) {
+        Ok(file) => take(|| file.try_lock(), holder, folder),
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            let file = File::open(lock)?;
+            take(|| file.try_lock_shared(), holder, folder)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Opens a lock file without touching what its holder wrote there.

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 
 use fs_err::File;
 
+use super::lease::Refusals;
 use super::manifest::FORMAT_VERSION;
 use super::{Manifest, OutputFolder, PartRecord, Stamp, lock, old, records};
 use crate::store::{On, Version};
@@ -53,13 +54,15 @@ impl SharedManifest {
     ///
     /// # Errors
     /// Those of [`Manifest::load`], [`Manifest::save`] and `change`, with which nothing is changed;
-    /// [`Error::Locked`] if a run of an earlier version is writing to an old output.
+    /// [`Error::Locked`] if a run of an earlier version is writing to an old output; [`Error::Address`] if a store
+    /// has no conditional writes.
     pub fn update<E: From<Error>>(
         &mut self,
         mut change: impl FnMut(&mut Manifest) -> Result<(), E>,
     ) -> Result<(), E> {
         let _lock = lock::lock_manifest(&self.folder)?;
         let old = old::Old::find(&self.folder)?;
+        let mut refusals = Refusals::default();
         loop {
             let records = self.refresh_with_records()?;
             let mut manifest = self.manifest.clone();
@@ -75,16 +78,26 @@ impl SharedManifest {
                 records.iter().partition(|(part, record)| manifest.parts.get(*part) == Some(record));
             // Beside the new manifest, they would add to it.
             records::remove(&self.folder, others)?;
+            let before = self.version();
             if self.save(manifest)? {
                 records::remove(&self.folder, agreeing)?;
                 break;
             }
             // Another shard was faster: its manifest is what this one changes.
+            if let Store::Remote(remote) = self.folder.store() {
+                refusals.note(remote, &self.folder.manifest(), self.version() != before)?;
+                refusals.pause();
+            }
         }
         if let Some(old) = old {
             old.remove(&self.folder)?;
         }
         Ok(())
+    }
+
+    /// The version of the manifest's file in a store, as it was seen last.
+    fn version(&self) -> Option<Version> {
+        self.seen.as_ref()?.version.clone()
     }
 
     /// Whether nobody has changed the manifest since it was read, which keeps it from being written.
@@ -96,10 +109,7 @@ impl SharedManifest {
             self.manifest = manifest;
             return Ok(true);
         };
-        let on = match self.seen.as_ref().and_then(|seen| seen.version.clone()) {
-            Some(version) => On::Update(version),
-            None => On::Create,
-        };
+        let on = self.version().map_or(On::Create, On::Update);
         let bytes = manifest.to_bytes(&self.folder)?;
         let put = |limit| remote.put_within(limit, &path, &bytes, on.clone());
         let is_saved = self.folder.guarded(remote, put)?.is_some();

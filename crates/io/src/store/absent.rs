@@ -74,6 +74,10 @@ impl Remote {
         match *self {}
     }
 
+    pub(crate) fn no_conditions(&self, _: &Path, _: u32) -> Error {
+        match *self {}
+    }
+
     pub(crate) fn uploads(&self, _: &Path) -> Result<Vec<PathBuf>, Error> {
         match *self {}
     }

@@ -1,4 +1,6 @@
-use strata_io::{Error, ErrorKind, OutputFolder, OutputLock};
+use std::os::unix::fs::PermissionsExt;
+
+use strata_io::{Error, ErrorKind, OutputFolder, OutputLock, refuse_if_locked};
 
 use crate::support::output;
 
@@ -54,6 +56,27 @@ fn a_run_over_everything_waits_for_every_shard() {
     assert!(matches!(refused(&folder, None), Error::Locked { pid: Some(_), .. }));
     drop(shard);
     OutputLock::acquire(&folder, None).unwrap();
+}
+
+#[test]
+fn whoever_may_only_read_an_output_sees_who_writes_to_it() {
+    let (_root, folder) = output();
+    for (shard, files) in [(None, &["lock"][..]), (Some((0, 2)), &["lock", "lock.0-of-2"])] {
+        for mode in [0o644, 0o444] {
+            let lock = OutputLock::acquire(&folder, shard).unwrap();
+            let allow = |mode| {
+                for file in files {
+                    let permissions = std::fs::Permissions::from_mode(mode);
+                    fs_err::set_permissions(folder.own().join(file), permissions).unwrap();
+                }
+            };
+            allow(mode);
+            assert!(matches!(refuse_if_locked(&folder), Err(Error::Locked { pid: Some(_), .. })));
+            drop(lock);
+            refuse_if_locked(&folder).unwrap();
+            allow(0o644);
+        }
+    }
 }
 
 #[test]

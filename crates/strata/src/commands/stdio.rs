@@ -41,7 +41,7 @@ pub fn spool_stdin(settings: &mut Settings, signals: &Signals) -> anyhow::Result
             .hint("pipe the data into strata, or name a file")
             .into());
     }
-    let folder = tempfile::Builder::new().prefix("strata-").tempdir()?;
+    let folder = private_folder()?;
     let path = folder.path().join(STDIN_FILE);
     let mut file = File::create(&path)?;
     let pieces = pieces_of_stdin();
@@ -56,6 +56,15 @@ pub fn spool_stdin(settings: &mut Settings, signals: &Signals) -> anyhow::Result
     *input = path.to_string_lossy().into_owned();
     settings.reads_stdin = true;
     Ok(Some(folder))
+}
+
+/// A temporary folder that nobody else can look into: whoever pipes data in has not made a file of it.
+fn private_folder() -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("strata-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
 }
 
 /// What comes from stdin, read on a thread of its own: one that waits for more sees no signal.

@@ -9,12 +9,12 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
-use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
+use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
 use tokio::runtime::Runtime;
 
 use super::failure::{Doing, failure};
 use super::hub::{Dataset, Hub};
-use super::{Kind, Remote, patiently};
+use super::{Bucket, Kind, Remote, longest_pause, patiently};
 use crate::Error;
 use crate::store::address::{scheme_of, split};
 use crate::store::lock;
@@ -24,6 +24,9 @@ use crate::store::options::StorageOptions;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(120);
 /// The name of that option, whose value is in seconds.
 const RETRY_TIMEOUT_OPTION: &str = "retry_timeout";
+/// How often the client repeats a write by itself. A write has limits that the client does not know: it must say
+/// within them what the store answered.
+const WRITE_RETRIES: usize = 2;
 
 /// The stores that were made, by what their addresses begin with.
 #[derive(Default)]
@@ -55,6 +58,7 @@ impl Made {
         let runtime = self.runtime()?;
         let (retry, root) = (self.retry(place)?, address.root.as_str());
         let patience = retry.retry_timeout;
+        let writing = RetryConfig { max_retries: WRITE_RETRIES, ..retry.clone() };
         let unusable = |error: object_store::Error| Error::Address {
             address: place.to_owned(),
             reason: error.to_string(),
@@ -73,16 +77,18 @@ impl Made {
                 if is_plain(endpoint.as_deref()) {
                     builder = builder.with_allow_http(true);
                 }
-                let store = Arc::new(builder.build().map_err(unusable)?);
-                (Kind::Bucket(store.clone()), store)
+                let store = Arc::new(builder.clone().build().map_err(unusable)?);
+                let bucket = Bucket::of(builder.with_retry(writing).build().map_err(unusable)?);
+                (Kind::Bucket(bucket), store)
             }
             Scheme::Google => {
                 let mut builder = GoogleCloudStorageBuilder::from_env().with_url(root).with_retry(retry);
                 for (key, value) in self.known::<GoogleConfigKey>() {
                     builder = builder.with_config(key, value);
                 }
-                let store = Arc::new(builder.build().map_err(unusable)?);
-                (Kind::Bucket(store.clone()), store)
+                let store = Arc::new(builder.clone().build().map_err(unusable)?);
+                let bucket = Bucket::of(builder.with_retry(writing).build().map_err(unusable)?);
+                (Kind::Bucket(bucket), store)
             }
             Scheme::Azure => {
                 let mut builder = MicrosoftAzureBuilder::from_env().with_url(root).with_retry(retry);
@@ -92,8 +98,9 @@ impl Made {
                 if is_plain(builder.get_config_value(&AzureConfigKey::Endpoint).as_deref()) {
                     builder = builder.with_allow_http(true);
                 }
-                let store = Arc::new(builder.build().map_err(unusable)?);
-                (Kind::Bucket(store.clone()), store)
+                let store = Arc::new(builder.clone().build().map_err(unusable)?);
+                let bucket = Bucket::of(builder.with_retry(writing).build().map_err(unusable)?);
+                (Kind::Bucket(bucket), store)
             }
             Scheme::Http => (Kind::Server, self.server(root, ClientOptions::new(), retry).map_err(unusable)?),
             Scheme::Hub => {
@@ -171,7 +178,8 @@ impl Made {
             }
         };
         // As often as there is time for: connections that are refused at once are tried again as well.
-        Ok(RetryConfig { retry_timeout: timeout, max_retries: usize::MAX, ..RetryConfig::default() })
+        let backoff = BackoffConfig { max_backoff: longest_pause(timeout), ..BackoffConfig::default() };
+        Ok(RetryConfig { retry_timeout: timeout, max_retries: usize::MAX, backoff })
     }
 
     /// Two threads that talk to all stores, from when the first is made.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use object_store::path::Path as Key;
 use object_store::{Error, ObjectMeta};
+use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LINK};
 use serde::Deserialize;
 
@@ -39,6 +40,11 @@ impl Hub {
         Self { endpoint: strata_hub::endpoint(), headers }
     }
 }
+
+/// An answer of the hub that was a refusal.
+#[derive(Debug, thiserror::Error)]
+#[error("the hub answered {0}")]
+pub(super) struct Answered(pub StatusCode);
 
 #[derive(Deserialize)]
 struct Entry {
@@ -115,7 +121,7 @@ impl Dataset {
         let response = request.send().await.map_err(generic)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let path = address.split('?').next().unwrap_or_default().to_owned();
-        let source = format!("the hub answered {status}").into();
+        let source = Answered(status).into();
         match status.as_u16() {
             200..=299 => Ok((response.bytes().await.map_err(generic)?.to_vec(), headers)),
             404 => Err(Error::NotFound { path, source }),

@@ -10,7 +10,7 @@ use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::multipart::MultipartStore;
@@ -24,7 +24,7 @@ pub(crate) use writing::{On, Version};
 
 use super::Meta;
 use crate::Error;
-use failure::{Doing, failure};
+use failure::{Doing, failure, is_passing, is_unsupported};
 use hub::Dataset;
 
 /// A store on another machine: a bucket, a container, a server, a dataset of the hub.
@@ -40,11 +40,24 @@ pub struct Remote {
 
 enum Kind {
     /// Files are listed and written.
-    Bucket(Arc<dyn MultipartStore>),
+    Bucket(Bucket),
     /// Files are read whose addresses are known.
     Server,
     /// The hub says what there is.
     Dataset(Dataset),
+}
+
+/// What writes to a bucket: a client that soon says what was answered, and leaves it to [`patiently`] to ask again.
+struct Bucket {
+    files: Arc<dyn ObjectStore>,
+    pieces: Arc<dyn MultipartStore>,
+}
+
+impl Bucket {
+    fn of(store: impl ObjectStore + MultipartStore) -> Self {
+        let store = Arc::new(store);
+        Self { files: store.clone(), pieces: store }
+    }
 }
 
 impl Remote {
@@ -80,7 +93,8 @@ impl Remote {
         }
     }
 
-    /// All files below a folder, sorted by address.
+    /// All files below a folder, sorted by address. What marks the folder itself, as consoles do with an empty
+    /// file whose name ends with a slash, is none of them.
     pub(crate) fn list(&self, folder: &Path) -> Result<Vec<(PathBuf, Meta)>, Error> {
         let key = self.key(folder)?;
         let listed = match &self.kind {
@@ -88,18 +102,19 @@ impl Remote {
             _ => self.ask(None, || self.store.list(Some(&key)).try_collect::<Vec<_>>()),
         };
         let listed = listed.map_err(|error| failure(Doing::List, folder, error))?;
-        let mut files: Vec<_> =
-            listed.iter().map(|meta| (self.address(&meta.location), self.meta(meta))).collect();
+        let files = listed.iter().filter(|meta| meta.location != key);
+        let mut files: Vec<_> = files.map(|meta| (self.address(&meta.location), self.meta(meta))).collect();
         files.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(files)
     }
 
-    /// The addresses and names of the files right below a folder.
+    /// The addresses and names of what is right below a folder, without what marks the folder itself.
     pub(crate) fn children(&self, folder: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
         let key = self.key(folder)?;
         let listed = self.ask(None, || self.store.list_with_delimiter(Some(&key)));
         let listed = listed.map_err(|error| failure(Doing::List, folder, error))?;
-        let files = listed.objects.iter().map(|meta| &meta.location).chain(&listed.common_prefixes);
+        let all = listed.objects.iter().map(|meta| &meta.location).chain(&listed.common_prefixes);
+        let files = all.filter(|&location| *location != key);
         Ok(files.map(|key| (self.address(key), key.filename().unwrap_or_default().to_owned())).collect())
     }
 
@@ -141,12 +156,20 @@ impl Remote {
     /// The client for uploads in pieces, if anything can be written.
     fn uploads_to(&self, path: &Path) -> Result<&Arc<dyn MultipartStore>, Error> {
         match &self.kind {
-            Kind::Bucket(store) => Ok(store),
+            Kind::Bucket(bucket) => Ok(&bucket.pieces),
             Kind::Server | Kind::Dataset(_) => Err(Error::Address {
                 address: path.to_owned(),
                 reason: "an output cannot lie there".to_owned(),
                 hint: "name a folder, or an address of s3://, gs:// or az://",
             }),
+        }
+    }
+
+    /// The client for whole files, where any can be written.
+    fn files(&self) -> &Arc<dyn ObjectStore> {
+        match &self.kind {
+            Kind::Bucket(bucket) => &bucket.files,
+            Kind::Server | Kind::Dataset(_) => &self.store,
         }
     }
 
@@ -203,13 +226,16 @@ impl Remote {
         self.patience
     }
 
-    /// Whether there is any file below a folder.
+    /// Whether there is any file below a folder, beside what marks the folder itself.
     pub(crate) fn has_any(&self, folder: &Path) -> Result<bool, Error> {
         if let Kind::Dataset(_) = self.kind {
             return Ok(!self.list(folder)?.is_empty());
         }
         let key = self.key(folder)?;
-        let first = self.ask(None, || async { self.store.list(Some(&key)).try_next().await });
+        let first = self.ask(None, || async {
+            let is_within = |meta: &ObjectMeta| std::future::ready(meta.location != key);
+            self.store.list(Some(&key)).try_filter(is_within).try_next().await
+        });
         first.map(|first| first.is_some()).map_err(|error| failure(Doing::List, folder, error))
     }
 
@@ -218,7 +244,10 @@ impl Remote {
     where
         F: Future<Output = Result<T, object_store::Error>>,
     {
-        self.wait(patiently(limit.unwrap_or(self.patience), ask))
+        match limit {
+            Some(limit) => self.wait(repeatedly(limit.min(self.patience), limit, ask)),
+            None => self.wait(patiently(self.patience, ask)),
+        }
     }
 
     fn wait<T>(&self, future: impl Future<Output = T>) -> T {
@@ -237,25 +266,47 @@ fn escaped(path: &str) -> String {
     path.chars().map(escape).collect()
 }
 
-/// How often something is asked whose answers are all failures.
+/// How often something is asked where nothing says that the failure will pass.
 const ATTEMPTS: u32 = 6;
 /// What is waited before the second time, and a multiple of it later.
 const PAUSE: Duration = Duration::from_millis(250);
+/// An answer to the last request may come this much later.
+const LAST_ANSWER: Duration = Duration::from_secs(5);
 
-/// Asks again what has not come through, within a limit. The client does so by itself, but not where the body of
-/// an answer breaks off, or where it cannot know whether what it asked was done.
-async fn patiently<T, F>(limit: Duration, ask: impl Fn() -> F) -> Result<T, object_store::Error>
+/// The longest pause between two requests, ours or the client's: a part of all the time there is.
+fn longest_pause(patience: Duration) -> Duration {
+    (patience / 8).clamp(Duration::from_millis(100), Duration::from_secs(15))
+}
+
+/// Asks again what has not come through, for as long as there is patience. The client does so by itself, but not where
+/// the body of an answer breaks off, or where it cannot know whether what it asked was done.
+async fn patiently<T, F>(patience: Duration, ask: impl Fn() -> F) -> Result<T, object_store::Error>
 where
     F: Future<Output = Result<T, object_store::Error>>,
 {
+    // The client has the same patience, and says after its last pause what the store answered.
+    repeatedly(patience, patience + longest_pause(patience) + LAST_ANSWER, ask).await
+}
+
+/// Asks again what has not come through, for as long as there is patience, and goes on with nothing beyond a limit.
+async fn repeatedly<T, F>(
+    patience: Duration,
+    limit: Duration,
+    ask: impl Fn() -> F,
+) -> Result<T, object_store::Error>
+where
+    F: Future<Output = Result<T, object_store::Error>>,
+{
+    let began = Instant::now();
     let mut failed = None;
     let asked = tokio::time::timeout(limit, async {
         let mut attempt = 1;
         loop {
             match ask().await {
-                Err(error @ object_store::Error::Generic { .. }) if attempt < ATTEMPTS => {
+                Err(error) if is_asked_again(&error, attempt) && began.elapsed() < patience => {
                     failed = Some(error);
-                    tokio::time::sleep(PAUSE * attempt).await;
+                    let left = patience.saturating_sub(began.elapsed());
+                    tokio::time::sleep((PAUSE * attempt).min(longest_pause(patience)).min(left)).await;
                     attempt += 1;
                 }
                 answer => return answer,
@@ -270,6 +321,12 @@ where
             source: format!("no answer within {} s", limit.as_secs()).into(),
         })),
     }
+}
+
+/// Whether something is asked again that has failed so often.
+fn is_asked_again(error: &object_store::Error, attempt: u32) -> bool {
+    let object_store::Error::Generic { .. } = error else { return false };
+    !is_unsupported(error) && (attempt < ATTEMPTS || is_passing(error))
 }
 
 /// Why there is no answer.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryFutureExt, TryStreamExt, stream};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
 use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
 use serde::{Deserialize, Serialize};
 
-use super::failure::{Doing, failure};
+use super::failure::{Doing, failure, is_unsupported, no_conditions, reason};
 use super::{Remote, patiently};
 use crate::Error;
 
@@ -67,24 +67,43 @@ impl Remote {
     ) -> Result<Option<Version>, Error> {
         let key = self.key(path)?;
         let payload = Bytes::copy_from_slice(bytes);
+        let (is_conditional, may_be_gone) = (!matches!(on, On::Overwrite), matches!(on, On::Update(_)));
         let mode = match on {
             On::Overwrite => PutMode::Overwrite,
             On::Create => PutMode::Create,
             On::Update(version) => PutMode::Update(version.0),
         };
+        let answer = |error| if is_conditional { error } else { without_condition(error) };
         let put = self.ask(limit, || {
             let payload = PutPayload::from_bytes(payload.clone());
-            self.store.put_opts(&key, payload, PutOptions::from(mode.clone()))
+            self.files().put_opts(&key, payload, PutOptions::from(mode.clone())).map_err(answer)
         });
         use object_store::Error as E;
         match put {
             Ok(put) => Ok(Some(Version(put.into()))),
             // An earlier attempt may have come through without its answer.
-            Err(E::AlreadyExists { .. } | E::Precondition { .. } | E::NotFound { .. }) => {
-                Ok(self.get(path)?.filter(|(there, _)| there == bytes).map(|(_, version)| version))
+            Err(E::AlreadyExists { .. } | E::Precondition { .. }) if is_conditional => {
+                self.version_if_same(path, bytes)
+            }
+            Err(E::NotFound { .. }) if may_be_gone => self.version_if_same(path, bytes),
+            Err(error) if is_conditional && is_unsupported(&error) => {
+                Err(no_conditions(path, &format!("this one does not know them: {}", reason(&error))))
             }
             Err(error) => Err(failure(Doing::Write, path, error)),
         }
+    }
+
+    /// The version of a file that has these bytes.
+    fn version_if_same(&self, path: &Path, bytes: &[u8]) -> Result<Option<Version>, Error> {
+        Ok(self.get(path)?.filter(|(there, _)| there == bytes).map(|(_, version)| version))
+    }
+
+    /// The failure of a store that has `refused` conditional writes of a file that nobody else has written.
+    pub(crate) fn no_conditions(&self, path: &Path, refused: u32) -> Error {
+        no_conditions(
+            path,
+            &format!("this one refused {refused} in a row though nobody else had written the file"),
+        )
     }
 
     /// Writes a file that has been made here. One that is there has the same name and so the same bytes.
@@ -109,13 +128,13 @@ impl Remote {
         let json = serde_json::to_vec(&upload).map_err(std::io::Error::other)?;
         if let Err(error) = self.put(&note, &json, On::Overwrite) {
             // Nobody would know of it.
-            let _ = self.wait(store.abort_multipart(&key, &id));
+            let _ = self.ask(None, || store.abort_multipart(&key, &id));
             return Err(error);
         }
         let done = self.send(store, &key, &id, file, bytes);
         if let Err(error) = done {
             // Whoever comes next does it if this fails too.
-            if self.wait(store.abort_multipart(&key, &id)).is_ok() {
+            if self.ask(None, || store.abort_multipart(&key, &id)).is_ok() {
                 self.remove(&note)?;
             }
             return Err(match error {
@@ -150,7 +169,8 @@ impl Remote {
                 .buffered(PIECES_AT_ONCE)
                 .try_collect()
                 .await?;
-            match store.complete_multipart(key, id, parts).await {
+            let complete = || store.complete_multipart(key, id, parts.clone());
+            match patiently(self.patience, complete).await {
                 Ok(_) => Ok(()),
                 // It may have come through without its answer.
                 Err(error) => match self.store.head(key).await {
@@ -172,7 +192,8 @@ impl Remote {
         let Some((json, _)) = self.get(note)? else { return Ok(()) };
         if let Ok(Upload { key, id }) = serde_json::from_slice(&json) {
             // It may be done, and its note all that is left.
-            let _ = self.wait(store.abort_multipart(&Key::from(key), &id));
+            let key = Key::from(key);
+            let _ = self.ask(None, || store.abort_multipart(&key, &id));
         }
         self.remove(note)
     }
@@ -185,10 +206,20 @@ impl Remote {
     /// As [`Remote::remove`], within a limit.
     pub(crate) fn remove_within(&self, limit: Option<Duration>, path: &Path) -> Result<(), Error> {
         let key = self.key(path)?;
-        match self.ask(limit, || self.store.delete(&key)) {
+        match self.ask(limit, || self.files().delete(&key)) {
             Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
             Err(error) => Err(failure(Doing::Remove, path, error)),
         }
+    }
+}
+
+/// A conflict, where nothing was said of what is there: others write at the same moment, and it goes by.
+fn without_condition(error: object_store::Error) -> object_store::Error {
+    match error {
+        object_store::Error::AlreadyExists { source, .. } => {
+            object_store::Error::Generic { store: "", source }
+        }
+        error => error,
     }
 }
 
