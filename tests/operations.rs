@@ -172,7 +172,7 @@ fn a_report_goes_where_a_link_leads_and_into_what_is_no_file() {
     assert_eq!(sandbox.report("reports/real.json")["exit_code"], 0);
 
     sandbox.link("pipe", std::path::Path::new("/dev/stderr"));
-    let said = sandbox.succeed(&format!("{} --report pipe --progress never", command("out"))).stderr;
+    let said = sandbox.succeed(&format!("{} --report pipe", command("out"))).stderr;
     let said = String::from_utf8_lossy(&said);
     assert!(sandbox.path("pipe").is_symlink());
     assert!(said.contains("\"exit_code\": 0"), "{said}");
