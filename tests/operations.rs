@@ -171,9 +171,37 @@ fn a_report_goes_where_a_link_leads_and_into_what_is_no_file() {
     assert!(sandbox.path("r.json").is_symlink());
     assert_eq!(sandbox.report("reports/real.json")["exit_code"], 0);
 
-    sandbox.link("pipe", std::path::Path::new("/dev/stderr"));
-    let said = sandbox.succeed(&format!("{} --report pipe", command("out"))).stderr;
-    let said = String::from_utf8_lossy(&said);
-    assert!(sandbox.path("pipe").is_symlink());
-    assert!(said.contains("\"exit_code\": 0"), "{said}");
+    // A descriptor is written to, be it a pipe or a file that has more to say.
+    sandbox.link("said", std::path::Path::new("/dev/stderr"));
+    let run = format!("{} --report said", command("out"));
+    let to_pipe = String::from_utf8(sandbox.succeed(&run).stderr).unwrap();
+    let log = fs_err::File::create(sandbox.path("log")).unwrap();
+    assert!(
+        sandbox
+            .strata(&run)
+            .stderr(std::process::Stdio::from(log.into_parts().0))
+            .status()
+            .unwrap()
+            .success()
+    );
+    let to_file = fs_err::read_to_string(sandbox.path("log")).unwrap();
+    for said in [to_pipe, to_file] {
+        assert!(said.contains("\"exit_code\": 0") && said.contains("already there"), "{said}");
+    }
+    assert!(sandbox.path("said").is_symlink());
+
+    // Nobody reads: no run waits for that.
+    assert!(std::process::Command::new("mkfifo").arg(sandbox.path("pipe")).status().unwrap().success());
+    let refused = sandbox.strata(&format!("{} --report pipe", command("out"))).output().unwrap();
+    assert_eq!(refused.status.code(), Some(74), "{}", String::from_utf8_lossy(&refused.stderr));
+}
+
+#[test]
+fn a_report_in_memory_is_replaced_as_any_file() {
+    let (sandbox, shared) = (sandbox(), tempfile::tempdir_in("/dev/shm").unwrap());
+    let path = shared.path().join("r.json");
+    for _ in 0..2 {
+        sandbox.succeed(&format!("{} --report {}", command("out"), path.display()));
+    }
+    serde_json::from_slice::<serde_json::Value>(&fs_err::read(&path).unwrap()).unwrap();
 }

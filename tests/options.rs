@@ -246,6 +246,7 @@ fn columns_whose_names_begin_with_a_space_can_be_named() {
         names(&read_output(&sandbox.path("out")))[..1].to_vec()
     };
     assert_eq!(named(&["--keep", " label"]), [" label"]);
+    assert_eq!(named(&["--keep", " label", "--keep", "id"]), ["id"]);
     assert_eq!(named(&["--keep", "id, id"]), ["id"]);
     sandbox.write("job.toml", "[input]\nkeep = [\" label\"]\n");
     assert_eq!(named(&["job.toml"]), [" label"]);

@@ -45,7 +45,7 @@ PLACES = {
 
 
 #: What pyarrow and pandas raise of values, types and names that tables of Arrow do not have.
-NOT_OF_ARROW = (ValueError, pa.ArrowTypeError, pa.ArrowNotImplementedError)
+NOT_OF_ARROW = (ValueError, OverflowError, pa.ArrowTypeError, pa.ArrowNotImplementedError)
 
 #: Only one thread of a process loads models at a time.
 _loading = threading.Lock()

@@ -98,6 +98,9 @@ pub fn finish(
         is_finished = false;
         Ok(())
     })?;
+    if is_finished {
+        refuse_holes(&output, outcome)?;
+    }
     Ok(is_finished)
 }
 
@@ -139,8 +142,21 @@ pub fn run_by(
 
 /// A run that is alone at work and has left nothing out has made everything.
 fn refuse_holes(output: &Output, outcome: &Outcome) -> Result<(), Error> {
-    let is_well = outcome.is_whole || output.is_shared() || !outcome.skipped.is_empty();
-    if is_well { Ok(()) } else { output.refuse_lost_parts() }
+    if outcome.is_whole || output.is_shared() || !outcome.skipped.is_empty() {
+        return Ok(());
+    }
+    let (lost, folder) = (output.lost_parts()?, output.folder.root().display());
+    let Some(first) = lost.first() else { return Ok(()) };
+    let others = if lost.len() > 1 { format!(" and {} more", lost.len() - 1) } else { String::new() };
+    Err(Refusal::new(
+        ErrorKind::TryAgain,
+        format!(
+            "{folder} is not whole: something has removed or changed the part {}{others} while this run was at work",
+            first.file_name
+        ),
+    )
+    .hint("the same command makes them again; see that nothing else changes the folder meanwhile")
+    .into())
 }
 
 /// The refusal of a part that workers say they have made.

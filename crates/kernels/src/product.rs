@@ -26,7 +26,12 @@ impl Product {
         let Self { m, n, k, lda, ldb, depth, ldc, .. } = *self;
         let reach =
             |rows: usize, stride: usize, row: usize| if rows == 0 { 0 } else { (rows - 1) * stride + row };
-        assert!(n.is_multiple_of(LANES) && k.is_multiple_of(E::OF_UNIT) && lda.is_multiple_of(E::OF_UNIT));
+        assert!(
+            m > 0
+                && n.is_multiple_of(LANES)
+                && k.is_multiple_of(E::OF_UNIT)
+                && lda.is_multiple_of(E::OF_UNIT)
+        );
         assert!(ldb.is_multiple_of(LANES) && (1..=S::WIDTH).contains(&ldb) && k <= depth, "columns of b");
         assert!(reach(m, lda, k) <= a, "rows of a");
         assert!(reach(n.div_ceil(ldb), depth * ldb, k * ldb) <= b, "rows of b");

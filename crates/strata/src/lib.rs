@@ -70,7 +70,7 @@ fn enter(
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     panics::keep_quiet();
     console::color::choose(arguments.iter().cloned());
-    let cli = Cli::parse_from(&arguments).without_spaces_beside_commas();
+    let cli = Cli::parse_from(&arguments).with_names_apart();
     console::start_log(cli.log_format, cli.level());
     // Nothing is used after a panic: the process ends.
     let result = panics::caught(AssertUnwindSafe(|| work(cli.command, &arguments)));
@@ -89,7 +89,7 @@ fn enter(
 pub fn run_by(arguments: impl IntoIterator<Item = OsString>, ray: &dyn Cluster) -> Result<String, Refusal> {
     let cli = Cli::try_parse_from(arguments)
         .map_err(|error| Refusal::usage(error.to_string().trim_end()))?
-        .without_spaces_beside_commas();
+        .with_names_apart();
     console::start_log(cli.log_format, cli.level());
     let Command::Ray(arguments) = cli.command else {
         return Err(Refusal::usage("expected the command ray"));

@@ -34,8 +34,10 @@ pub(crate) fn separate_given_words(tokenizer: &mut Tokenizer) -> Result<(), Stri
     let mut pre_tokenizer = tokenizer.get_pre_tokenizer().cloned();
     match &mut pre_tokenizer {
         Some(PreTokenizerWrapper::Sequence(steps)) => {
-            let is_late = |step: &PreTokenizerWrapper| matches!(step, PreTokenizerWrapper::ByteLevel(_));
-            if steps.as_ref().iter().skip(1).any(is_late) {
+            let makes_bytes = |step: &PreTokenizerWrapper| matches!(step, PreTokenizerWrapper::ByteLevel(_));
+            // White space alone divides no word.
+            let cuts = |step: &&PreTokenizerWrapper| !matches!(step, PreTokenizerWrapper::WhitespaceSplit(_));
+            if steps.as_ref().iter().filter(cuts).skip(1).any(makes_bytes) {
                 return Err("its tokenizer cuts texts before it makes bytes of them, so that it knows no given words: let it or \
                             white space divide the texts (--words tokenizer, --words whitespace)"
                     .to_owned());

@@ -11,7 +11,7 @@ use strata_io::{
 };
 
 use crate::Error;
-use crate::error::{ErrorKind, Refusal};
+use crate::error::Refusal;
 use crate::job::Job;
 use crate::job::fingerprint::provenance_of_part;
 use crate::plan::existing::{may_go, refuse_foreign_files, refuse_mixed_columns};
@@ -77,7 +77,6 @@ impl Output {
         let mut output =
             Self { folder, survey, manifest, notes, shard, owner, _lock: Some(lock), held_by: None };
         output.reconcile(consent)?;
-        refuse_mixed_columns(&output.folder, output.manifest.get(), &output.survey)?;
         output.sweep()?;
         Ok(output)
     }
@@ -124,6 +123,7 @@ impl Output {
         manifest.update(|manifest| {
             let before = manifest.clone();
             survey.reconcile(manifest, consent)?;
+            refuse_mixed_columns(folder, manifest, survey)?;
             if before.parts != manifest.parts || !manifest.skipped.is_empty() {
                 folder.clear_marker()?;
             }
@@ -255,7 +255,10 @@ impl Output {
             stored_as: file.stored_as.clone(),
         })?;
         let path = folder.data().join(finished.stored_as.as_ref().unwrap_or(&finished.file_name));
-        notes.note(&path, folder.store().stamp(&path)?, finished.blake3.clone());
+        // What something has removed by now is told of at the end.
+        if let Ok(stamp) = folder.store().stamp(&path) {
+            notes.note(&path, stamp, finished.blake3.clone());
+        }
         Ok(finished)
     }
 
@@ -286,11 +289,10 @@ impl Output {
     /// Marks the output as whole if every part of the plan is there, whichever shard made it.
     ///
     /// # Errors
-    /// Parts of inputs that are gone have other columns; the marker cannot be written.
+    /// The marker cannot be written.
     pub fn complete(&mut self) -> Result<bool, Error> {
         self.manifest.update(|_| Ok::<_, Error>(()))?;
         let Self { folder, survey, manifest, .. } = self;
-        refuse_mixed_columns(folder, manifest.get(), survey)?;
         // Listed before the manifest is read: what others commit meanwhile is for them to find.
         let stamps = folder.stamps()?;
         let is_whole = manifest.hold(|manifest| {
@@ -312,21 +314,14 @@ impl Output {
         Ok(is_whole)
     }
 
-    /// Refuses an output of which this process has made all parts, and something has removed some since.
+    /// Parts of the plan that are not there, or not as they were made.
     ///
     /// # Errors
     /// The folder cannot be listed.
-    pub fn refuse_lost_parts(&self) -> Result<(), Error> {
+    pub fn lost_parts(&self) -> Result<Vec<&Part>, Error> {
         let stamps = self.folder.stamps()?;
         let is_lost = |part: &&Part| !self.survey.is_there(part, self.manifest.get(), &self.folder, &stamps);
-        let lost: Vec<&str> =
-            self.survey.plan.iter().filter(is_lost).map(|part| part.file_name.as_str()).collect();
-        let (folder, lost) = (self.folder.root().display(), lost.join(", "));
-        let message =
-            format!("{folder} is not whole: something has removed parts while this run was at work: {lost}");
-        Err(Refusal::new(ErrorKind::TryAgain, message)
-            .hint("the same command makes them again; see that nothing else changes the folder meanwhile")
-            .into())
+        Ok(self.survey.plan.iter().filter(is_lost).collect())
     }
 
     /// Whether other processes make parts of the same output.

@@ -1,10 +1,10 @@
 //! An output folder as it is found, before anything is added to it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use arrow::datatypes::Field;
+use arrow::datatypes::{DataType, Fields};
 use serde_json::Map;
-use strata_io::{ErrorKind, Manifest, OutputFolder, PartFile, stray_parts, unknown_files, vector_shape};
+use strata_io::{ErrorKind, Manifest, OutputFolder, PartFile, stray_parts, unknown_files};
 
 use crate::Error;
 use crate::error::Refusal;
@@ -38,39 +38,56 @@ pub fn refuse_foreign_files(folder: &OutputFolder, consent: Consent) -> Result<(
     .into())
 }
 
-/// The columns of a part, by what their values are.
-pub fn columns_of(part: &PartFile) -> Vec<String> {
-    part.schema.fields().iter().map(|field| described(field)).collect()
-}
-
-/// Whether the elements of vectors could be null was not always the same.
-fn described(field: &Field) -> String {
-    match vector_shape(field.data_type()) {
-        Some((shape, dtype)) => format!("{} {shape:?} {dtype}", field.name()),
-        None => format!("{} {}", field.name(), field.data_type()),
-    }
-}
-
-/// Refuses an output in which parts of an input that is gone have other columns than those of one that is there.
+/// Refuses an output in which parts that stay, of inputs that are gone or cannot be read, would lie beside those of other
+/// columns. One part is enough: what stays was held against each other when it was made.
 pub fn refuse_mixed_columns(
     folder: &OutputFolder,
     manifest: &Manifest,
     survey: &Survey,
 ) -> Result<(), Error> {
-    let gone = survey.vanished(manifest);
-    let part = |is_gone: bool| {
-        let (name, record) =
-            manifest.parts.iter().find(|(_, record)| gone.contains(&record.input) == is_gone)?;
-        // What is not there, or damaged, is told of by whoever needs it.
-        let part = PartFile::open_in(folder.store(), &folder.find_part(record.file_name(name))).ok()?;
-        Some((&record.input, BTreeSet::from_iter(columns_of(&part))))
+    let Some(planned) = &survey.columns else { return Ok(()) };
+    let part = manifest.parts.iter().filter(|(_, record)| !survey.names.contains(&record.input)).find_map(
+        |(name, record)| {
+            // What is not there, or damaged, is told of by whoever needs it.
+            let part = PartFile::open_in(folder.store(), &folder.find_part(record.file_name(name))).ok()?;
+            Some((&record.input, part.schema))
+        },
+    );
+    let Some((input, schema)) = part else { return Ok(()) };
+    let of = |fields: &Fields| -> BTreeMap<String, String> {
+        fields.iter().map(|field| (field.name().clone(), kind(field.data_type()))).collect()
     };
-    let (Some((gone, before)), Some((input, now))) = (part(true), part(false)) else { return Ok(()) };
-    let Some(column) = before.symmetric_difference(&now).next() else { return Ok(()) };
+    let (before, now) = (of(schema.fields()), of(planned.fields()));
+    let differs = |name: &&String| before.get(*name) != now.get(*name);
+    let Some(name) = before.keys().chain(now.keys()).find(differs) else { return Ok(()) };
+    let shown = |kind: Option<&String>| kind.map_or("missing", String::as_str).to_owned();
     Err(Refusal::bad_data(format!(
-        "parts of `{gone}`, which is no longer among the inputs, and of `{input}` have other columns: only one of them \
-         has {column}"
+        "column `{name}` is {} in the parts of `{input}`, which is no longer among the inputs or cannot be read, and {} in \
+         those that would lie beside them",
+        shown(before.get(name)),
+        shown(now.get(name)),
     ))
-    .hint("remove those of inputs that are gone with --prune, or write to another folder")
+    .hint("give it the same type with --schema, remove parts of inputs that are gone with --prune, or write to another folder")
     .into())
+}
+
+/// A type by what values it has, however they lie in memory and whatever the elements of lists are called.
+fn kind(data_type: &DataType) -> String {
+    use DataType as D;
+    match data_type {
+        D::LargeUtf8 | D::Utf8View => D::Utf8.to_string(),
+        D::LargeBinary | D::BinaryView => D::Binary.to_string(),
+        D::Dictionary(_, values) => kind(values),
+        D::RunEndEncoded(_, values) => kind(values.data_type()),
+        D::List(item) | D::LargeList(item) | D::ListView(item) | D::LargeListView(item) => {
+            format!("a list of {}", kind(item.data_type()))
+        }
+        D::FixedSizeList(item, size) => format!("{size} times {}", kind(item.data_type())),
+        D::Map(entries, _) => format!("a map of {}", kind(entries.data_type())),
+        D::Struct(fields) => {
+            let fields = fields.iter().map(|field| format!("{} {}", field.name(), kind(field.data_type())));
+            format!("({})", fields.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
 }

@@ -4,6 +4,7 @@ use strata_io::{Manifest, Notes, OutputFolder, PartStamps};
 
 use crate::Error;
 use crate::job::Job;
+use crate::plan::existing::refuse_mixed_columns;
 use crate::plan::parts::Part;
 use crate::plan::survey::{Consent, Survey};
 use crate::watch::Watch;
@@ -32,6 +33,7 @@ impl Found {
         let survey = Survey::take(job, saved.as_ref(), &mut Notes::load(&folder), watch)?;
         let mut manifest = saved.unwrap_or_else(|| Manifest::new("", survey.fingerprint.clone()));
         survey.reconcile(&mut manifest, consent)?;
+        refuse_mixed_columns(&folder, &manifest, &survey)?;
         let stamps = folder.stamps()?;
         Ok(Self { survey, manifest, folder, stamps })
     }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
+use arrow::datatypes::SchemaRef;
 use serde_json::{Map, Value};
 use strata_io::{
     Content, InputRecord, Manifest, Notes, OutputFolder, PartRecord, PartStamps, Source, Stamp,
@@ -27,6 +28,8 @@ pub struct Survey {
     pub names: Vec<String>,
     /// Input files that cannot be read, with the reason.
     pub skipped: BTreeMap<String, String>,
+    /// The columns of the parts of the plan, if there are any inputs.
+    pub columns: Option<SchemaRef>,
     /// Input files that hold nothing.
     empty: BTreeSet<String>,
     records: Vec<Option<InputRecord>>,
@@ -73,8 +76,9 @@ impl Survey {
         }
         let names = job.inputs.iter().map(|input| input.file.source.name.clone()).collect();
         let plan = plan_of(job, &records)?;
+        let columns = job.inputs.first().map(|input| input.columns.schema.clone());
         let (empty, folder) = (job.empty.clone(), job.settings.output.clone());
-        Ok(Self { fingerprint, plan, names, skipped, empty, records, folder })
+        Ok(Self { fingerprint, plan, names, skipped, columns, empty, records, folder })
     }
 
     /// What tells the content of an input of the job.

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use arrow::datatypes::Field;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use strata_io::{
     Manifest, OutputFolder, PartFile, PartRecord, Stamp, Store, blake3_file_while, unknown_files,
+    vector_shape,
 };
 
 use super::Problem;
 use crate::Error;
 use crate::error::in_one_line;
 use crate::job::fingerprint::{present, provenance_of_part};
-use crate::plan::existing::columns_of;
 use crate::watch::{self, Watch};
 
 /// Everything about the files of an output that is not as its manifest has it.
@@ -96,11 +97,19 @@ fn check_part(
             if part.provenance.as_deref().and_then(stated) != stated(&expected) {
                 found.problems.push("its provenance is not that of the manifest".to_owned());
             }
-            found.columns = Some(columns_of(&part));
+            found.columns = Some(part.schema.fields().iter().map(|field| described(field)).collect());
         }
         Err(error) => found.problems.push(in_one_line(&error)),
     }
     Ok(found)
+}
+
+/// A column by what its values are. Whether the elements of vectors could be null was not always the same.
+fn described(field: &Field) -> String {
+    match vector_shape(field.data_type()) {
+        Some((shape, dtype)) => format!("{} {shape:?} {dtype}", field.name()),
+        None => format!("{} {}", field.name(), field.data_type()),
+    }
 }
 
 fn stated(provenance: &str, fingerprint: &Map<String, Value>) -> Option<Map<String, Value>> {

@@ -8,23 +8,46 @@ use fs_err::File;
 use crate::Error;
 
 /// Replaces the file that `path` leads to by one holding `bytes`. After a crash either the old or the new
-/// content is there, never a mixture. What is no file, as a pipe or `/dev/stderr`, is written to.
+/// content is there, never a mixture. A pipe, a device, and what this process has open, as `/dev/stderr`, are written to.
 ///
 /// # Errors
-/// [`Error::Io`]; the file is then unchanged.
+/// [`Error::Io`], also for a pipe that nobody reads; a file is then unchanged.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let is_file = fs_err::metadata(path).is_ok_and(|there| there.is_file());
-    let is_there = fs_err::symlink_metadata(path).is_ok();
-    // Also where a descriptor of this process happens to be a file.
-    let is_open = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
-    match is_there && (is_open || !is_file) {
-        true => Ok(File::options().append(true).create(!is_open).open(path)?.write_all(bytes)?),
-        false if is_there => {
+    match fs_err::metadata(path) {
+        Ok(there) if there.is_file() && !is_open(path) => {
             let path = fs_err::canonicalize(path)?;
             replace(&path, parent(&path), bytes)
         }
-        false => replace(path, parent(path), bytes),
+        Ok(_) => write_into(path, bytes),
+        // A link to what is not there yet.
+        Err(_) if path.is_symlink() => Ok(fs_err::write(path, bytes)?),
+        Err(_) => replace(path, parent(path), bytes),
     }
+}
+
+/// Whether a path leads to a descriptor of this process, which may be a file: a log that others write to as well.
+fn is_open(path: &Path) -> bool {
+    const MOST_LINKS: usize = 40;
+    let steps = std::iter::successors(std::path::absolute(path).ok(), |path| {
+        let target = std::fs::read_link(path).ok()?;
+        Some(path.parent()?.join(target))
+    });
+    let is_descriptor = |path: PathBuf| {
+        path.starts_with("/dev/fd") || path.starts_with("/proc") && parent(&path).ends_with("fd")
+    };
+    steps.take(MOST_LINKS).any(is_descriptor)
+}
+
+fn write_into(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut options = File::options();
+    options.append(true);
+    // To open a pipe would wait for a reader, without an end if there is none: so it is asked for first.
+    #[cfg(unix)]
+    let _reader = {
+        use fs_err::os::unix::fs::OpenOptionsExt;
+        options.clone().custom_flags(libc::O_NONBLOCK).open(path)?
+    };
+    Ok(options.open(path)?.write_all(bytes)?)
 }
 
 /// As [`write_atomically`], with a folder of the same file system for the file to grow in.

@@ -225,17 +225,13 @@ impl Output {
                     format!("name another with {option}"),
                 ));
             }
-            if values.dtype().is_float() {
-                let numbers = values.cast(&DataType::Float64)?;
-                // A zero without its sign.
-                let texts = numbers.f64()?.iter().map(|number| {
-                    number.filter(|number| number.is_finite()).map(|number| (number + 0.0).to_string())
-                });
-                texts.for_each(|text| take(text.as_deref()));
-                continue;
-            }
+            let is_float = values.dtype().is_float();
             let texts = values.cast(&DataType::String)?.take_materialized_series();
-            texts.str()?.iter().for_each(&mut take);
+            texts.str()?.iter().for_each(|text| match text {
+                Some("-0.0") if is_float => take(Some("0.0")),
+                Some("NaN" | "inf" | "-inf") if is_float => take(None),
+                text => take(text),
+            });
         }
         Ok(())
     }

@@ -41,7 +41,7 @@ pub fn probe(settings: &Settings, watch: &dyn Watch) -> Result<Report, Error> {
     let compare = settings
         .compare
         .as_deref()
-        .map(|folder| other(folder, "--compare", &output, settings, &mut notes))
+        .map(|folder| other(folder, COMPARE, &output, settings, &mut notes))
         .transpose()?;
     let of_control = match &control {
         Some(control) => same_columns(control, &columns, &mut notes)?,
@@ -136,6 +136,9 @@ pub fn probe(settings: &Settings, watch: &dyn Watch) -> Result<Report, Error> {
     })
 }
 
+/// The option that names an output whose layers are compared.
+const COMPARE: &str = "--compare";
+
 /// Another output of the same rows.
 ///
 /// # Errors
@@ -168,8 +171,15 @@ fn other(
         match output.texts().filter(|text| other.texts() == Some(*text)) {
             Some(text) => {
                 let (own, others) = (Keys::read(output, text, option)?, Keys::read(&other, text, option)?);
-                if let Some(row) = own.first_other_than(&others) {
-                    return Err(refuse(format!("`{text}` of row {row} differs")));
+                match own.first_other_than(&others) {
+                    // Another model may well have been given other forms of the same texts.
+                    Some(row) if option == COMPARE => notes.say(format!(
+                        "`{text}` of row {row} is not the same in {} and {}: their layers are compared row by row all the same",
+                        output.folder.display(),
+                        folder.display()
+                    )),
+                    Some(row) => return Err(refuse(format!("`{text}` of row {row} differs"))),
+                    None => {}
                 }
             }
             None => notes.say(format!(

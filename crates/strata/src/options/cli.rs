@@ -85,18 +85,20 @@ impl Cli {
 }
 
 impl Cli {
-    /// As it was meant: spaces beside the commas between names are no part of them. One name alone is as it is.
+    /// With names apart that commas separate; spaces beside these are no part of them. One name alone is as it is.
     #[must_use]
-    pub fn without_spaces_beside_commas(mut self) -> Self {
+    pub fn with_names_apart(mut self) -> Self {
         let options = match &mut self.command {
             Command::Run(arguments) => &mut arguments.options,
             Command::Ray(arguments) => &mut arguments.run.options,
             _ => return self,
         };
+        let apart = |given: &String| match given.contains(',') {
+            true => given.split(',').map(|name| name.trim().to_owned()).collect(),
+            false => vec![given.clone()],
+        };
         for names in [&mut options.input.keep, &mut options.input.align].into_iter().flatten() {
-            if names.len() > 1 {
-                names.iter_mut().for_each(|name| *name = name.trim().to_owned());
-            }
+            *names = names.iter().flat_map(apart).collect();
         }
         self
     }

@@ -72,12 +72,12 @@ pub struct InputOptions {
     pub spans: Option<String>,
     /// Columns of lists with a value for each word of --words, such as labels: each word's row gets its own; several
     /// separated by commas.
-    #[arg(id = "input.align", long = "align", value_name = "COLUMNS", value_delimiter = ',')]
+    #[arg(id = "input.align", long = "align", value_name = "COLUMNS")]
     #[serde(deserialize_with = "values::list_or_text")]
     pub align: Option<Vec<String>>,
     /// Input columns to carry through: all, none, or names separated by commas [default: all for rows,
     /// none for tokens, words and spans].
-    #[arg(id = "input.keep", long = "keep", value_name = "COLUMNS", value_delimiter = ',')]
+    #[arg(id = "input.keep", long = "keep", value_name = "COLUMNS")]
     #[serde(deserialize_with = "values::list_or_text")]
     pub keep: Option<Vec<String>>,
     /// Types of columns, in place of those of the file, or those that hold all values of a CSV or JSON
