@@ -83,7 +83,14 @@ fn kind(data_type: &DataType) -> String {
             format!("a list of {}", kind(item.data_type()))
         }
         D::FixedSizeList(item, size) => format!("{size} times {}", kind(item.data_type())),
-        D::Map(entries, _) => format!("a map of {}", kind(entries.data_type())),
+        // Keys and values, whatever these are called.
+        D::Map(entries, _) => match entries.data_type() {
+            D::Struct(fields) => {
+                let kinds: Vec<String> = fields.iter().map(|field| kind(field.data_type())).collect();
+                format!("a map of {}", kinds.join(" to "))
+            }
+            other => kind(other),
+        },
         D::Struct(fields) => {
             let fields = fields.iter().map(|field| format!("{} {}", field.name(), kind(field.data_type())));
             format!("({})", fields.collect::<Vec<_>>().join(", "))
