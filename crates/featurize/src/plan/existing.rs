@@ -77,6 +77,8 @@ fn kind(data_type: &DataType) -> String {
     match data_type {
         D::LargeUtf8 | D::Utf8View => D::Utf8.to_string(),
         D::LargeBinary | D::BinaryView => D::Binary.to_string(),
+        // As Parquet keeps them.
+        D::Interval(_) => D::FixedSizeBinary(12).to_string(),
         D::Dictionary(_, values) => kind(values),
         D::RunEndEncoded(_, values) => kind(values.data_type()),
         D::List(item) | D::LargeList(item) | D::ListView(item) | D::LargeListView(item) => {
