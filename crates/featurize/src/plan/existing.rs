@@ -1,6 +1,6 @@
 //! An output folder as it is found, before anything is added to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use arrow::datatypes::{DataType, Fields};
 use serde_json::Map;
@@ -46,13 +46,13 @@ pub fn refuse_mixed_columns(
     survey: &Survey,
 ) -> Result<(), Error> {
     let Some(planned) = &survey.columns else { return Ok(()) };
-    let part = manifest.parts.iter().filter(|(_, record)| !survey.names.contains(&record.input)).find_map(
-        |(name, record)| {
-            // What is not there, or damaged, is told of by whoever needs it.
-            let part = PartFile::open_in(folder.store(), &folder.find_part(record.file_name(name))).ok()?;
-            Some((&record.input, part.schema))
-        },
-    );
+    let inputs: HashSet<&String> = survey.names.iter().collect();
+    let mut staying = manifest.parts.iter().filter(|(_, record)| !inputs.contains(&record.input));
+    let part = staying.find_map(|(name, record)| {
+        // What is not there, or damaged, is told of by whoever needs it.
+        let part = PartFile::open_in(folder.store(), &folder.find_part(record.file_name(name))).ok()?;
+        Some((&record.input, part.schema))
+    });
     let Some((input, schema)) = part else { return Ok(()) };
     let of = |fields: &Fields| -> BTreeMap<String, String> {
         fields.iter().map(|field| (field.name().clone(), kind(field.data_type()))).collect()
